@@ -1,0 +1,227 @@
+"""The client: wires a URL to a stack of middleware and a transport."""
+
+from __future__ import annotations
+
+import os
+import threading
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, Self
+
+from mesahub.database import DatabaseHandle
+from mesahub.errors import ConfigurationError
+from mesahub.middleware import Middleware, compose
+from mesahub.middleware.auth import auth
+from mesahub.middleware.retry import RetryPolicy, retrying
+from mesahub.registry import find_factory, open_transport
+from mesahub.results import ExecResult, QueryResult
+from mesahub.secret import Secret
+from mesahub.sql import Bindings, Statement, prepare
+from mesahub.transport import Request, Response, TLSOptions, Transport, TransportOptions
+from mesahub.url import parse_url, split_api_url
+from mesahub.wire import Routes, read_exec, read_query, statement_request
+
+__all__ = ["MesahubClient", "connect"]
+
+DEFAULT_TRANSPORT = "urllib"
+
+_OWN_OPTIONS: dict[str, Callable[[str], Any]] = {
+    "timeout": float,
+    "connect_timeout": float,
+    "pool_size": int,
+    "allow_insecure": lambda text: text.lower() in ("1", "true", "yes"),
+}
+"""What a URL's query string may set of the client's own arguments; the rest goes to the transport."""
+
+
+class MesahubClient:
+    """A client of one MesaHub server, or of databases in this process.
+
+    Safe to share between threads. Close it, or use it as a context manager.
+
+    Args:
+        api_key: the key, or a function that gives the current one. Needed where the transport needs it.
+        api_url: the server's URL; may end in ``/v1`` or ``/api``. Needed where the transport needs it.
+        route_prefix: ``"v1"`` behind the server's front, ``"api"`` on the core itself.
+        timeout: seconds for a whole call, all its attempts and waits included; ``None`` for no limit.
+            For the body of a file, the longest silence instead.
+        transport: a name from the registry (`mesahub.installed_transports`), a factory, or an instance
+            (which is then yours to close). Default: ``MESAHUB_TRANSPORT``, or ``"urllib"``.
+        middleware: your own, outermost first: functions ``(request, next) -> response``.
+        retry: when to try again; `RetryPolicy.none()` never.
+        allow_insecure: send the key over plain HTTP to a host outside of private networks.
+        connect_timeout: seconds to make a connection.
+        tls: an own CA or client certificate.
+        proxies: ``{"http": url, "https": url}``; by default from the environment.
+        pool_size: connections kept open.
+        **options: what the transport itself takes, such as ``session=`` of ``requests``.
+
+    Raises:
+        ConfigurationError: says what is missing or wrong.
+    """
+
+    def __init__(
+        self,
+        api_key: str | Callable[[], str] | None = None,
+        api_url: str | None = None,
+        route_prefix: str = "v1",
+        timeout: float | None = 30.0,
+        *,
+        transport: Any = None,
+        middleware: Sequence[Middleware] = (),
+        retry: RetryPolicy | None = None,
+        allow_insecure: bool = False,
+        connect_timeout: float = 10.0,
+        tls: TLSOptions | None = None,
+        proxies: Mapping[str, str] | None = None,
+        pool_size: int = 10,
+        **options: Any,
+    ) -> None:
+        if isinstance(api_key, str):
+            api_key = Secret(api_key)
+        if route_prefix not in ("v1", "api"):
+            raise ConfigurationError(f"route_prefix must be 'v1' or 'api', not {route_prefix!r}.")
+        base_url = split_api_url(api_url) if api_url else ""
+        transport_options = TransportOptions(
+            base_url=base_url,
+            timeout=timeout,
+            connect_timeout=connect_timeout,
+            tls=tls,
+            proxies=proxies,
+            pool_size=pool_size,
+            options=options,
+            open=open_transport,
+        )
+        if transport is None:
+            transport = os.environ.get("MESAHUB_TRANSPORT") or DEFAULT_TRANSPORT
+        if isinstance(transport, str):
+            name, transport = transport, find_factory(transport)
+            _require(transport, transport_options, name, api_url=base_url, api_key=api_key)
+        self.timeout = timeout
+        self._routes = Routes(route_prefix)
+        self._owns_transport = callable(transport)
+        self._transport: Transport = open_transport(transport, transport_options)
+        self._closing = threading.Event()
+        layers = [*middleware, retrying(retry or RetryPolicy(), self._closing)]
+        if api_key:
+            layers.append(auth(api_key, base_url, allow_insecure=allow_insecure))
+        self._send = compose(layers, self._transport.send)
+
+    def query(
+        self,
+        ref: str,
+        sql: str,
+        bindings: Bindings = None,
+        *,
+        timeout: float | None = None,
+    ) -> QueryResult:
+        """Run one statement that reads, on the database ``ref``. See `DatabaseHandle.query`."""
+        return self.run_query(ref, prepare(sql, bindings, operation="query"), timeout=timeout)
+
+    def exec(
+        self,
+        ref: str,
+        sql: str,
+        bindings: Bindings = None,
+        *,
+        timeout: float | None = None,
+        idempotent: bool = False,
+    ) -> ExecResult:
+        """Run one statement that writes, on the database ``ref``. See `DatabaseHandle.exec`."""
+        statement = prepare(sql, bindings, operation="exec")
+        return self.run_exec(ref, statement, timeout=timeout, idempotent=idempotent)
+
+    def run_query(self, ref: str, statement: Statement, *, timeout: float | None = None) -> QueryResult:
+        """Send a compiled statement (`mesahub.sql`) to the query route."""
+        request = statement_request(
+            self._routes, ref, "query", statement, timeout=self.timeout if timeout is None else timeout
+        )
+        return read_query(statement, self._send(request))
+
+    def run_exec(
+        self, ref: str, statement: Statement, *, timeout: float | None = None, idempotent: bool = False
+    ) -> ExecResult:
+        """Send a compiled statement (`mesahub.sql`) to the exec route."""
+        request = statement_request(
+            self._routes,
+            ref,
+            "exec",
+            statement,
+            timeout=self.timeout if timeout is None else timeout,
+            idempotent=idempotent,
+        )
+        return read_exec(statement, self._send(request))
+
+    def send(self, request: Request) -> Response:
+        """Send any request through the middleware."""
+        return self._send(request)
+
+    @property
+    def routes(self) -> Routes:
+        """The server's paths."""
+        return self._routes
+
+    def db(self, ref: str) -> DatabaseHandle:
+        """The database of this slug (or id)."""
+        return DatabaseHandle(ref, self)
+
+    def close(self) -> None:
+        """End waits between attempts, and close the transport unless it was handed in as an instance."""
+        self._closing.set()
+        if self._owns_transport:
+            self._transport.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+
+def connect(url: str | None = None, **options: Any) -> DatabaseHandle:
+    """Open the database that a connection string names.
+
+    Args:
+        url: ``mh://apikey@host[:port]/database`` or ``mh://local/database``; default: ``MESAHUB_URL``.
+            Its query string may carry options, such as ``?transport=requests`` or ``?data=DIR``.
+        **options: as `MesahubClient` takes them; they win over the URL's.
+
+    Returns:
+        A handle that owns its client: close it, or use it as a context manager.
+
+    Raises:
+        ConfigurationError: no URL, or a wrong one.
+    """
+    if url is None:
+        url = os.environ.get("MESAHUB_URL")
+        if not url:
+            raise ConfigurationError(
+                "No database to connect to: give a URL (mh://apikey@host/database or mh://local/database) "
+                "or set MESAHUB_URL."
+            )
+    target = parse_url(url)
+    arguments: dict[str, Any] = {
+        "api_key": target.api_key,
+        "api_url": target.api_url or None,
+        "route_prefix": target.route_prefix,
+    }
+    if target.transport is not None:
+        arguments["transport"] = target.transport
+    for name, text in target.options.items():
+        try:
+            arguments[name] = _OWN_OPTIONS.get(name, str)(text)
+        except ValueError:
+            raise ConfigurationError(f"The URL's option {name} must be a number, not {text!r}.") from None
+    client = MesahubClient(**(arguments | options))
+    return DatabaseHandle(target.database, client, owns_client=True)
+
+
+def _require(factory: Any, options: TransportOptions, name: str, **given: Any) -> None:
+    for argument, value in given.items():
+        needs = getattr(factory, argument.replace("api_", "needs_"), True)
+        if callable(needs):
+            needs = needs(options)
+        if needs and not value:
+            raise ConfigurationError(
+                f"The transport {name!r} needs {argument}. Give MesahubClient(api_key, api_url), or a URL to "
+                "mesahub.connect(); without a server, use transport='embedded'."
+            )

@@ -1,0 +1,126 @@
+"""One database: raw SQL, its tables, its files."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Self
+
+from mesahub.errors import ArgumentError
+from mesahub.files import Files
+from mesahub.results import ExecResult, QueryResult
+from mesahub.sql import Bindings, split_script
+from mesahub.table import TableHandle
+
+if TYPE_CHECKING:
+    from mesahub.client import MesahubClient
+
+__all__ = ["DatabaseHandle"]
+
+
+class DatabaseHandle:
+    """A database of a client's; `MesahubClient.db` and `mesahub.connect` make it.
+
+    Attributes:
+        files: the files stored beside the database.
+    """
+
+    def __init__(self, ref: str, client: MesahubClient, *, owns_client: bool = False) -> None:
+        if not isinstance(ref, str) or not ref.strip():
+            raise ArgumentError(f"A database is named by its slug, a string that is not empty, not {ref!r}.")
+        self._ref = ref
+        self._client = client
+        self._owns_client = owns_client
+        self.files = Files(ref, client)
+
+    @property
+    def name(self) -> str:
+        """The slug."""
+        return self._ref
+
+    @property
+    def client(self) -> MesahubClient:
+        """The client it belongs to."""
+        return self._client
+
+    def query(self, sql: str, bindings: Bindings = None, *, timeout: float | None = None) -> QueryResult:
+        """Run one statement that reads.
+
+        Args:
+            sql: one statement. A write is refused here; use `exec`.
+            bindings: a list for ``?``, a dict for ``:name``, ``@name`` and ``$name``.
+            timeout: seconds for this call, in place of the client's.
+
+        Returns:
+            ``rows``, ``columns``, ``row_count``, ``query_duration_ms``.
+
+        Raises:
+            ArgumentError: refused before it was sent; the message says why and what to do.
+            SQLError: the database refused it.
+            TruncatedResultError: there may be more rows than the server hands out.
+        """
+        return self._client.query(self._ref, sql, bindings, timeout=timeout)
+
+    def exec(
+        self,
+        sql: str,
+        bindings: Bindings = None,
+        *,
+        timeout: float | None = None,
+        idempotent: bool = False,
+    ) -> ExecResult:
+        """Run one statement that writes.
+
+        Args:
+            sql: one statement; a script goes through `exec_script`.
+            bindings: a list for ``?``, a dict for ``:name``, ``@name`` and ``$name``.
+            timeout: seconds for this call, in place of the client's.
+            idempotent: running it twice does no harm, so it may be sent again when its answer was lost.
+
+        Returns:
+            ``rows_affected``, ``last_insert_rowid``, ``query_duration_ms``, and ``rows`` and ``columns`` of
+            a RETURNING clause.
+
+        Raises:
+            AmbiguousResultError: it may or may not have been carried out.
+        """
+        return self._client.exec(self._ref, sql, bindings, timeout=timeout, idempotent=idempotent)
+
+    def exec_script(self, sql: str, *, timeout: float | None = None) -> list[ExecResult]:
+        """Run a script, statement by statement, each in a request (and a transaction) of its own.
+
+        It stops at the first error, whose ``details["statement"]`` counts from 0; those before it stand.
+
+        Args:
+            sql: statements separated by ``;``, CREATE TRIGGER bodies and comments included.
+            timeout: seconds for each statement.
+
+        Returns:
+            One result per statement.
+        """
+        results = []
+        for index, statement in enumerate(split_script(sql)):
+            try:
+                results.append(self.exec(statement, timeout=timeout))
+            except Exception as error:
+                details = getattr(error, "details", None)
+                if isinstance(details, dict):
+                    details["statement"] = index
+                raise
+        return results
+
+    def table(self, table_name: str) -> TableHandle:
+        """The table (or view) of this name; a name with a dot in it is one name."""
+        return TableHandle(table_name, self)
+
+    def close(self) -> None:
+        """Close the client, when this handle came from `mesahub.connect`."""
+        if self._owns_client:
+            self._client.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def __repr__(self) -> str:
+        return f"<DatabaseHandle {self._ref!r}>"

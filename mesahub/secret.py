@@ -1,0 +1,17 @@
+"""A string that must not be shown."""
+
+from __future__ import annotations
+
+
+class Secret(str):
+    """A ``str`` whose ``repr`` hides it.
+
+    Keys travel as a `Secret` from the moment they are received, so that a traceback which prints
+    local variables, a log of ``%r`` or a dataclass ``repr`` shows ``'***'``. The value itself is an
+    ordinary string: HTTP libraries take it as it is.
+    """
+
+    __slots__ = ()
+
+    def __repr__(self) -> str:
+        return "'***'"

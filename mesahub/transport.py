@@ -1,0 +1,386 @@
+"""The contract between mesahub and whatever moves its requests.
+
+A transport is any object with two methods, `Transport.send` and `Transport.close`; its factory takes
+one `TransportOptions`. It is found by name through the entry-point group ``mesahub.transports``.
+
+What a transport must do:
+
+* ``send(request)`` returns a `Response` for everything that the server answered, whatever the status.
+  It follows no redirect: a 3xx is a `Response` like any other.
+* It raises only `NotSentError` (nothing left this machine), `ConnectionLostError` (it was sent, no
+  trustworthy answer came back), `RequestTimeoutError` (with its ``outcome``), `TLSError` and
+  `ConfigurationError`. Anything else is a bug of the transport.
+* It never sends a request twice on its own. Retrying belongs to the middleware, which knows whether
+  the operation may be repeated.
+* It is safe to use from many threads at once. After ``close()``, ``send`` raises `ConfigurationError`.
+* An HTTP transport sends ``request.content`` with ``request.content_type``; one that works in this
+  process reads ``request.payload`` and answers with ``Response(payload=...)``, so that no JSON is made.
+* ``request.timeout`` is the time for the whole attempt, in seconds; when ``request.streams`` is true
+  (file bodies), it is the longest silence between two pieces instead.
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from types import MappingProxyType
+from typing import Any, BinaryIO, Protocol, runtime_checkable
+
+from mesahub import _json
+from mesahub.errors import ConfigurationError
+
+__all__ = [
+    "BodyStream",
+    "FileBody",
+    "Headers",
+    "Request",
+    "Response",
+    "TLSOptions",
+    "Transport",
+    "TransportFactory",
+    "TransportOptions",
+]
+
+EMPTY: Mapping[str, Any] = MappingProxyType({})
+_HIDDEN = frozenset({"authorization", "proxy-authorization", "cookie", "x-api-key"})
+
+
+class BodyStream(Protocol):
+    """A body that is not in memory. An HTTP transport sends it piece by piece, with its length."""
+
+    def __len__(self) -> int:
+        """Bytes in all."""
+        ...
+
+    def __iter__(self) -> Iterator[bytes]:
+        """The pieces, from the start each time. Raises ``ValueError`` where that is impossible."""
+        ...
+
+
+class DownloadStream(Protocol):
+    """The body of an answer, read as it comes. ``read`` raises the contract's errors."""
+
+    def read(self, size: int = -1, /) -> bytes:
+        """At most ``size`` bytes, ``b""`` at the end; all that is left when ``size`` is negative."""
+        ...
+
+    def close(self) -> None:
+        """Give the connection back, or drop it when the body was not read to the end."""
+        ...
+
+
+Encoder = Callable[["Request"], "tuple[bytes | BodyStream | None, str | None]"]
+"""Makes (content, content type) of a request's payload and body: see `Request.content`."""
+
+
+class Headers(Mapping[str, str]):
+    """Response headers; names are compared without case, repeated ones are joined with ``, ``."""
+
+    __slots__ = ("_items",)
+
+    def __init__(self, items: Iterable[tuple[str, str]] | Mapping[str, str] = ()) -> None:
+        pairs = items.items() if isinstance(items, Mapping) else items
+        self._items: dict[str, str] = {}
+        for name, value in pairs:
+            key = name.lower()
+            self._items[key] = f"{self._items[key]}, {value}" if key in self._items else value
+
+    def __getitem__(self, name: str) -> str:
+        return self._items[name.lower()]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._items)
+
+    def __len__(self) -> int:
+        return len(self._items)
+
+    def __repr__(self) -> str:
+        return f"Headers({_shown(self._items)!r})"
+
+
+def _shown(headers: Mapping[str, str]) -> dict[str, str]:
+    return {name: "***" if name.lower() in _HIDDEN else value for name, value in headers.items()}
+
+
+class Request:
+    """One call, before it has become bytes. Treat it as frozen; `replace` makes an altered copy.
+
+    Attributes:
+        operation: what is asked, in the SDK's words: ``"query"``, ``"exec"``, ``"files.list"``,
+            ``"files.upload"``, ``"admin.databases.create"``, ... Middleware, logs and the recorder think
+            in operations, not in URLs.
+        method: the HTTP method.
+        path: the URL path, percent-encoded, from ``/`` on.
+        database: the database (or bucket) the call is about, ``None`` for the others.
+        params: the query string as (name, value) pairs.
+        headers: HTTP headers; ``Content-Type`` and ``Content-Length`` belong to the content.
+        payload: a JSON-able object, or ``None``. For ``query`` and ``exec`` it is
+            ``{"sql": str, "bindings": list}`` whose bindings are Python values (``None``, ``bool``,
+            ``int``, ``float``, ``str``, ``bytes``): an in-process transport binds them as they are, the
+            encoder gives them their form on the wire.
+        body: for uploads, the bytes of the file, or a `FileBody`.
+        safe: may it be sent twice? True for reads, and for a write that the caller called idempotent.
+        timeout: seconds for the whole attempt, ``None`` for no limit (see the module's text).
+        streams: a file travels, up or down: the answer's body may be given as ``Response.stream``.
+    """
+
+    # A plain slotted class: a frozen dataclass of this width costs 2 µs more to make, and each call makes two.
+    __slots__ = (
+        "_content",
+        "body",
+        "database",
+        "encoder",
+        "headers",
+        "method",
+        "operation",
+        "params",
+        "path",
+        "payload",
+        "safe",
+        "streams",
+        "timeout",
+    )
+
+    def __init__(
+        self,
+        operation: str,
+        method: str,
+        path: str,
+        *,
+        database: str | None = None,
+        params: tuple[tuple[str, str], ...] = (),
+        headers: Mapping[str, str] = EMPTY,
+        payload: Any = None,
+        body: bytes | FileBody | None = None,
+        safe: bool = False,
+        timeout: float | None = None,
+        streams: bool = False,
+        encoder: Encoder | None = None,
+    ) -> None:
+        self.operation = operation
+        self.method = method
+        self.path = path
+        self.database = database
+        self.params = params
+        self.headers = headers
+        self.payload = payload
+        self.body = body
+        self.safe = safe
+        self.timeout = timeout
+        self.streams = streams
+        self.encoder = encoder
+        # A cell shared with every copy: the content is encoded once, whoever asks first.
+        self._content: list[tuple[bytes | BodyStream | None, str | None]] = []
+
+    def replace(self, **changes: Any) -> Request:
+        """A copy with some attributes changed. It shares the encoded content, so it cannot change that."""
+        clone = Request.__new__(Request)
+        for name in Request.__slots__:
+            setattr(clone, name, getattr(self, name))
+        for name, value in changes.items():
+            if name not in Request.__slots__ or name in ("_content", "payload", "body", "encoder"):
+                raise TypeError(f"a request's {name!r} cannot be replaced")
+            setattr(clone, name, value)
+        return clone
+
+    def with_header(self, name: str, value: str) -> Request:
+        """A copy with one more header."""
+        return self.replace(headers={**self.headers, name: value})
+
+    @property
+    def content(self) -> bytes | BodyStream | None:
+        """The body as it goes over the wire: encoded once, kept for a retry. ``None``: no body."""
+        return self._encoded()[0]
+
+    @property
+    def content_type(self) -> str | None:
+        """The ``Content-Type`` that belongs to `content`."""
+        return self._encoded()[1]
+
+    def _encoded(self) -> tuple[bytes | BodyStream | None, str | None]:
+        if not self._content:
+            self._content.append((self.encoder or _encode_json)(self))
+        return self._content[0]
+
+    def __repr__(self) -> str:
+        # No payload: bindings are the caller's data, and a repr ends up in logs.
+        return (
+            f"<Request {self.operation} {self.method} {self.path} database={self.database!r} "
+            f"headers={_shown(self.headers)!r} safe={self.safe} timeout={self.timeout}>"
+        )
+
+
+def _encode_json(request: Request) -> tuple[bytes | BodyStream | None, str | None]:
+    if request.payload is None:
+        body = request.body
+        return (body, "application/octet-stream") if body is not None else (None, None)
+    return _json.dumps(request.payload), "application/json"
+
+
+@dataclass(frozen=True, slots=True)
+class FileBody:
+    """A file to send, by length and by a function that opens it: from the start, once per attempt.
+
+    Args:
+        length: bytes in all.
+        open: gives a binary file at its start. Raises ``ValueError`` when it cannot be read twice.
+        progress: called with (bytes sent so far, bytes in all) as pieces are taken.
+    """
+
+    length: int
+    open: Callable[[], BinaryIO]
+    progress: Callable[[int, int], None] | None = None
+    chunk_size: int = 256 * 1024
+
+    def __len__(self) -> int:
+        return self.length
+
+    def __iter__(self) -> Iterator[bytes]:
+        sent = 0
+        source = self.open()
+        while sent < self.length:
+            piece = source.read(min(self.chunk_size, self.length - sent))
+            if not piece:
+                raise ValueError(
+                    f"the file ended after {sent} of {self.length} bytes: it changed while it was sent"
+                )
+            sent += len(piece)
+            yield piece
+            if self.progress is not None:
+                self.progress(sent, self.length)
+
+
+class Response:
+    """What the server answered.
+
+    Attributes:
+        status: the HTTP status.
+        headers: case-insensitive.
+        content: the body's bytes; ``b""`` when ``payload`` or ``stream`` carries the answer.
+        stream: the body, not read yet; only for a request with ``streams``.
+    """
+
+    __slots__ = ("_payload", "content", "headers", "status", "stream")
+
+    def __init__(
+        self,
+        status: int,
+        headers: Mapping[str, str] = EMPTY,
+        content: bytes = b"",
+        *,
+        payload: Any = None,
+        stream: DownloadStream | None = None,
+    ) -> None:
+        self.status = status
+        self.headers = headers
+        self.content = content
+        self.stream = stream
+        self._payload = payload
+
+    @property
+    def payload(self) -> Any:
+        """The answer as Python objects: as an in-process transport gave it, else the parsed JSON.
+
+        Parsed once and kept. ``None`` for an empty body. Raises ``ValueError`` for one that is no JSON.
+        """
+        if self._payload is None and self.content:
+            self._payload = _json.loads(self.content)
+        return self._payload
+
+    def read(self) -> bytes:
+        """The whole body, from ``content`` or from ``stream``."""
+        if self.stream is not None:
+            try:
+                self.content = self.stream.read()
+            finally:
+                self.stream.close()
+                self.stream = None
+        return self.content
+
+    def close(self) -> None:
+        """Drop a body that nobody will read."""
+        if self.stream is not None:
+            self.stream.close()
+            self.stream = None
+
+    def __repr__(self) -> str:
+        return f"<Response {self.status}>"
+
+
+@runtime_checkable
+class Transport(Protocol):
+    """Moves requests. See the module's text for what it must and must not do."""
+
+    def send(self, request: Request, /) -> Response:
+        """Send one request and return the answer, whatever its status."""
+        ...
+
+    def close(self) -> None:
+        """Free what it holds. May be called twice."""
+        ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TLSOptions:
+    """How to trust the server, and how to be trusted.
+
+    Args:
+        ca_file: a file of PEM certificates to trust instead of the system's.
+        client_cert: a PEM file with the client's certificate chain (and its key, unless ``client_key``).
+        client_key: the client's key.
+        verify: ``False`` trusts anybody. For experiments only.
+    """
+
+    ca_file: str | None = None
+    client_cert: str | None = None
+    client_key: str | None = None
+    verify: bool = True
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TransportOptions:
+    """What a transport's factory is given.
+
+    Args:
+        base_url: scheme, host and port (and a path prefix), without a trailing ``/``; ``""`` when the
+            caller gave none.
+        timeout: seconds for a request that has no timeout of its own.
+        connect_timeout: seconds to make a connection.
+        tls: certificates; ``None`` for the system's.
+        proxies: ``{"http": url, "https": url}``; ``None`` takes them from the environment
+            (``HTTP_PROXY``, ``HTTPS_PROXY``, ``NO_PROXY``), ``{}`` uses none.
+        pool_size: connections kept open, and the most that are open at once.
+        options: what the caller gave beyond these, by name: the transport's own.
+        open: makes a transport from a name, a factory or an instance, for a transport that stands
+            around another one (the recorder). Set by the client.
+    """
+
+    base_url: str = ""
+    timeout: float | None = 30.0
+    connect_timeout: float = 10.0
+    tls: TLSOptions | None = None
+    proxies: Mapping[str, str] | None = None
+    pool_size: int = 10
+    options: Mapping[str, Any] = field(default_factory=dict)
+    open: Callable[[Any, TransportOptions], Transport] | None = field(default=None, repr=False)
+
+    def check_options(self, transport: str, *known: str) -> None:
+        """Raise `ConfigurationError` for an option that this transport does not take."""
+        for name in self.options:
+            if name not in known:
+                near = difflib.get_close_matches(name, known, 1)
+                hint = f" Did you mean {near[0]!r}?" if near else ""
+                takes = ", ".join(sorted(known)) or "none"
+                raise ConfigurationError(
+                    f"The transport {transport!r} takes no option {name!r}.{hint} Its own options: {takes}."
+                )
+
+
+TransportFactory = Callable[[TransportOptions], Transport]
+"""What an entry point of ``mesahub.transports`` names: usually the transport's class.
+
+It may carry two attributes, both ``True`` when absent: ``needs_url`` and ``needs_key`` say whether a
+client can be made without ``api_url`` and ``api_key``. Each may also be a function of the
+`TransportOptions` that tells.
+"""
