@@ -1,0 +1,74 @@
+# Every target works on a fresh clone: each makes the virtual environment it needs.
+# Needs: Python >= 3.11 (PYTHON=... to choose one), make, and PyPI.
+
+PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11 python; do \
+	command -v $$p >/dev/null 2>&1 && $$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$p && break; done)
+VENV ?= .venv
+BIN := $(VENV)/bin
+WORKERS ?= auto
+export PYTHONWARNINGS ?= default
+export PIP_DISABLE_PIP_VERSION_CHECK := 1
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test test-all test-oldest lint format types floors soak bench docs docs-serve build quickstart clean
+
+help:  ## Show the targets
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
+
+# One stamp per environment: it is made again when the project's metadata changes.
+$(VENV)/.installed: pyproject.toml
+	@test -n "$(PYTHON)" || { echo "No Python >= 3.11 found; give one: make PYTHON=/path/to/python3.12" >&2; exit 1; }
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --upgrade "pip>=25.1"
+	$(BIN)/python -m pip install --quiet --editable . --group dev
+	@touch $@
+
+demo: $(VENV)/.installed  ## 28,000 real airports: into an embedded database, then the same over HTTP
+	$(BIN)/python docs/examples/airports.py
+
+test: $(VENV)/.installed  ## All tests, with the floors and the coverage gate
+	$(BIN)/lint-imports
+	COVERAGE_PROCESS_START=pyproject.toml $(BIN)/coverage run -m pytest -n $(WORKERS) -m "not soak"
+	$(BIN)/coverage combine --quiet
+	$(BIN)/coverage report --fail-under=90
+
+test-all:  ## The tests on every Python from 3.11 on that is found
+	$(PYTHON) docs/tools/test_all.py
+
+test-oldest: $(VENV)/.installed  ## The HTTP transports on the oldest requests and urllib3 that we allow
+	$(BIN)/python -m pytest tests/transports -m peers -k oldest
+
+lint: $(VENV)/.installed  ## Style, types and floors
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/basedpyright
+	$(BIN)/lint-imports
+
+format: $(VENV)/.installed  ## Bring the code into the house's form
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+soak: $(VENV)/.installed  ## Thousands of fault schedules and a minute of load
+	$(BIN)/python -m pytest -m soak -s tests/faults
+
+bench: $(VENV)/.installed  ## The table of docs/performance.md, with peers in environments of their own
+	$(BIN)/python tests/benchmarks/run.py
+
+docs: $(VENV)/.installed  ## The documentation site, into site/
+	$(BIN)/mkdocs build --strict --quiet
+
+docs-serve: $(VENV)/.installed  ## The documentation site, while you write
+	$(BIN)/mkdocs serve
+
+build: $(VENV)/.installed  ## The wheel and the sdist, into dist/
+	rm -rf dist
+	$(BIN)/python -m build --outdir dist
+
+quickstart: build  ## The wheel alone in an empty environment: no dependency is needed
+	rm -rf build/empty && $(PYTHON) -m venv build/empty
+	build/empty/bin/python -m pip install --quiet --no-index dist/*.whl
+	cd build && empty/bin/python ../docs/examples/quickstart.py
+
+clean:  ## Remove what was made
+	rm -rf $(VENV) dist build site .coverage* .pytest_cache .mypy_cache .ruff_cache .hypothesis mesahub-data
