@@ -15,18 +15,22 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 help:  ## Show the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
 
-# One stamp per environment: it is made again when the project's metadata changes.
-$(VENV)/.installed: pyproject.toml
+# One environment; a stamp for it and one for each dependency group, made again when the metadata changes.
+$(VENV)/.made: pyproject.toml
 	@test -n "$(PYTHON)" || { echo "No Python >= 3.11 found; give one: make PYTHON=/path/to/python3.12" >&2; exit 1; }
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --upgrade "pip>=25.1"
-	$(BIN)/python -m pip install --quiet --editable . --group dev
+	$(BIN)/python -m pip install --quiet --editable .
 	@touch $@
 
-demo: $(VENV)/.installed  ## 28,000 real airports: into an embedded database, then the same over HTTP
+$(VENV)/.group-%: $(VENV)/.made
+	$(BIN)/python -m pip install --quiet --group $*
+	@touch $@
+
+demo: $(VENV)/.group-demo  ## 28,000 real airports: into an embedded database, then the same over HTTP
 	$(BIN)/python docs/examples/airports.py
 
-test: $(VENV)/.installed  ## All tests, with the floors and the coverage gate
+test: $(VENV)/.group-test  ## All tests, with the floors and the coverage gate
 	$(BIN)/lint-imports
 	COVERAGE_PROCESS_START=pyproject.toml $(BIN)/coverage run -m pytest -n $(WORKERS) -m "not soak"
 	$(BIN)/coverage combine --quiet
@@ -35,33 +39,33 @@ test: $(VENV)/.installed  ## All tests, with the floors and the coverage gate
 test-all:  ## The tests on every Python from 3.11 on that is found
 	$(PYTHON) docs/tools/test_all.py
 
-test-oldest: $(VENV)/.installed  ## The HTTP transports on the oldest requests and urllib3 that we allow
+test-oldest: $(VENV)/.group-test  ## The HTTP transports on the oldest requests and urllib3 that we allow
 	$(BIN)/python -m pytest tests/transports -m peers -k oldest
 
-lint: $(VENV)/.installed  ## Style, types and floors
+lint: $(VENV)/.group-lint $(VENV)/.group-test  ## Style, types and floors
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/basedpyright
 	$(BIN)/lint-imports
 
-format: $(VENV)/.installed  ## Bring the code into the house's form
+format: $(VENV)/.group-lint  ## Bring the code into the house's form
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
-soak: $(VENV)/.installed  ## Thousands of fault schedules and a minute of load
+soak: $(VENV)/.group-test  ## Thousands of fault schedules and a minute of load
 	$(BIN)/python -m pytest -m soak -s tests/faults
 
-bench: $(VENV)/.installed  ## The table of docs/performance.md, with peers in environments of their own
+bench: $(VENV)/.group-bench  ## The table of docs/performance.md, with peers in environments of their own
 	$(BIN)/python tests/benchmarks/run.py
 
-docs: $(VENV)/.installed  ## The documentation site, into site/
+docs: $(VENV)/.group-docs  ## The documentation site, into site/
 	$(BIN)/mkdocs build --strict --quiet
 
-docs-serve: $(VENV)/.installed  ## The documentation site, while you write
+docs-serve: $(VENV)/.group-docs  ## The documentation site, while you write
 	$(BIN)/mkdocs serve
 
-build: $(VENV)/.installed  ## The wheel and the sdist, into dist/
+build: $(VENV)/.group-build  ## The wheel and the sdist, into dist/
 	rm -rf dist
 	$(BIN)/python -m build --outdir dist
 
