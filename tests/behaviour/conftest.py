@@ -1,0 +1,62 @@
+"""One database handle, over every transport in turn.
+
+A test here takes ``db`` and runs once per way. For ``replayed`` its body runs twice: first against a
+recording client, then against the recording alone, with the server's data out of reach.
+"""
+
+from __future__ import annotations
+
+import inspect
+import itertools
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import mesahub
+from mesahub import DatabaseHandle
+from tests.servers import Server
+
+HTTP = ["urllib", "requests", "urllib3"]
+WAYS = ["embedded", *HTTP, "replayed"]
+_number = itertools.count()
+
+
+@pytest.fixture(params=WAYS)
+def way(request: pytest.FixtureRequest) -> str:
+    return str(request.param)
+
+
+@pytest.fixture
+def db(way: str, request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[DatabaseHandle]:
+    if way == "embedded":
+        with mesahub.connect("mh://local/behaviour", data=str(tmp_path)) as handle:
+            yield handle
+    elif way in HTTP:
+        with mesahub.connect(_fresh_database(request), transport=way) as handle:
+            yield handle
+    else:
+        cassette = str(tmp_path / "cassette.json")
+        url = _fresh_database(request)
+        recorder: dict[str, Any] = {"transport": "recorder", "cassette": cassette, "inner": "urllib"}
+        with mesahub.connect(url, mode="record", **recorder) as handle:
+            _run_body(request, handle)
+        with mesahub.connect("mh://nobody@127.0.0.1:9/" + handle.name, mode="replay", **recorder) as handle:
+            yield handle
+
+
+def _fresh_database(request: pytest.FixtureRequest) -> str:
+    server: Server = request.getfixturevalue("server")
+    name = f"behaviour-{next(_number)}"
+    server.new_database(name)
+    return server.url(name)
+
+
+def _run_body(request: pytest.FixtureRequest, handle: DatabaseHandle) -> None:
+    function = request.function
+    names = [name for name in inspect.signature(function).parameters if name not in ("db", "self")]
+    arguments = {name: request.getfixturevalue(name) for name in names}
+    if request.instance is not None:
+        function = function.__get__(request.instance)
+    function(db=handle, **arguments)

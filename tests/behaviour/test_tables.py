@@ -1,0 +1,111 @@
+"""The table API does the same on every transport."""
+
+from __future__ import annotations
+
+import pytest
+
+from mesahub import ArgumentError, DatabaseHandle, IntegrityError, NoSuchColumnError, NoSuchTableError
+
+PEOPLE = [
+    {"name": "Ann", "age": 41, "role": "admin"},
+    {"name": "Bob", "age": 17, "role": None},
+    {"name": "Cem", "age": 28, "role": "editor"},
+    {"name": "Dee", "age": None, "role": "editor"},
+]
+
+
+
+
+def fill(db: DatabaseHandle) -> None:
+    db.exec(
+        "CREATE TABLE people (id INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE, age INTEGER CHECK (age >= 0), role TEXT)"
+    )
+    assert db.table("people").insert_many(PEOPLE).rows_affected == 4
+
+
+def names(rows: list[dict[str, object]]) -> list[object]:
+    return [row["name"] for row in rows]
+
+
+def test_find_filters_orders_and_pages(db: DatabaseHandle) -> None:
+    fill(db)
+    people = db.table("people")
+    assert names(people.find(where={"age": {"gte": 18}}, order_by=["name"])) == ["Ann", "Cem"]
+    assert names(people.find(where={"role": None})) == ["Bob"]
+    assert names(people.find(where={"role": {"in": ["admin", "editor"]}}, order_by=["-name"], limit=2)) == ["Dee", "Cem"]
+    assert names(people.find(order_by=["id"], limit=2, offset=1)) == ["Bob", "Cem"]
+    assert people.find_one(where={"name": "nobody"}) is None
+    assert people.count(where={"age": {"gt": 1, "lt": 30}}) == 2
+
+
+def test_insert_gives_the_row_back(db: DatabaseHandle) -> None:
+    fill(db)
+    row = db.table("people").insert({"name": "Eve", "age": 5})
+    assert row == {"id": 5, "name": "Eve", "age": 5, "role": None}
+
+
+def test_update_and_delete_touch_what_the_filter_says(db: DatabaseHandle) -> None:
+    fill(db)
+    people = db.table("people")
+    assert people.update(where={"role": "editor"}, set={"role": "author"}).rows_affected == 2
+    assert people.delete(where={"role": "author"}).rows_affected == 2
+    assert names(people.find(order_by=["name"])) == ["Ann", "Bob"]
+
+
+@pytest.mark.parametrize("where", [{}, {"id": {"not_in": []}}])
+def test_a_filter_that_is_always_true_changes_nothing(db: DatabaseHandle, where: dict[str, object]) -> None:
+    fill(db)
+    with pytest.raises(ArgumentError, match="all_rows"):
+        db.table("people").delete(where=where)
+    with pytest.raises(ArgumentError, match="all_rows"):
+        db.table("people").update(where=where, set={"age": 1})
+    assert db.table("people").count() == 4
+
+
+def test_a_misspelt_column_is_an_error_everywhere(db: DatabaseHandle) -> None:
+    fill(db)
+    people = db.table("people")
+    with pytest.raises(NoSuchColumnError):
+        people.delete(where={"nmae": "nmae"})
+    with pytest.raises(NoSuchColumnError):
+        people.find(where={"nmae": "nmae"})
+    with pytest.raises(NoSuchColumnError):
+        people.find(order_by=["nmae"])
+    with pytest.raises(NoSuchColumnError):
+        people.find(select=["nmae"])
+    with pytest.raises(NoSuchTableError):
+        db.table("poeple").find()
+    assert people.count() == 4
+
+
+def test_a_broken_constraint_says_which(db: DatabaseHandle) -> None:
+    fill(db)
+    people = db.table("people")
+    with pytest.raises(IntegrityError) as unique:
+        people.insert({"name": "Ann"})
+    assert (unique.value.kind, unique.value.table, unique.value.columns) == ("unique", "people", ("name",))
+    with pytest.raises(IntegrityError) as missing:
+        people.insert({"age": 1})
+    assert (missing.value.kind, missing.value.columns) == ("not_null", ("name",))
+    with pytest.raises(IntegrityError) as check:
+        people.insert({"name": "Eve", "age": -1})
+    assert check.value.kind == "check"
+    assert people.count() == 4
+
+
+def test_many_rows_go_in_and_come_out_by_pages(db: DatabaseHandle) -> None:
+    db.exec("CREATE TABLE t (id INTEGER PRIMARY KEY, n INTEGER, s TEXT)")
+    rows = [{"id": i, "n": i % 7, "s": f"row {i}"} for i in range(6_000)]
+    assert db.table("t").insert_many(rows).rows_affected == 6_000
+    assert list(db.table("t").iterate(batch_size=1_000)) == rows
+
+
+@pytest.mark.parametrize("name", ['a"b', "select", "main.t", "tä ble", "[x]", "a;b", "--"])
+def test_any_name_is_one_name(db: DatabaseHandle, name: str) -> None:
+    quoted = '"' + name.replace('"', '""') + '"'
+    db.exec(f"CREATE TABLE {quoted} ({quoted} INTEGER)")
+    table = db.table(name)
+    assert table.insert({name: 1}) == {name: 1}
+    assert table.find(where={name: 1}, select=[name], order_by=[{"column": name, "direction": "desc"}]) == [{name: 1}]
+    assert table.update(where={name: 1}, set={name: 2}).rows_affected == 1
+    assert table.delete(where={name: 2}).rows_affected == 1
