@@ -36,8 +36,16 @@ test: $(VENV)/.group-test  ## All tests, with the floors and the coverage gate
 	$(BIN)/coverage combine --quiet
 	$(BIN)/coverage report --fail-under=90
 
+# One environment per version. A pyenv shim that has no such version does not count.
 test-all:  ## The tests on every Python from 3.11 on that is found
-	$(PYTHON) docs/tools/test_all.py
+	@tested=""; for minor in 11 12 13 14 15; do \
+		for python in python3.$$minor "$$HOME"/.pyenv/versions/3.$$minor.*/bin/python; do \
+			$$python -c "import sys; sys.exit(sys.version_info[:2] != (3, $$minor))" 2>/dev/null || continue; \
+			echo "== Python 3.$$minor"; \
+			$(MAKE) --no-print-directory test PYTHON=$$python VENV=.venv-3.$$minor || exit 1; \
+			tested="$$tested 3.$$minor"; break; \
+		done; \
+	done; echo "tested on:$$tested"
 
 test-oldest: $(VENV)/.group-test  ## The HTTP transports on the oldest requests and urllib3 that we allow
 	$(BIN)/python -m pytest tests/transports -m peers -k oldest
