@@ -25,7 +25,15 @@ CAUGHT = (r.RequestException, u.HTTPError, OSError)
 """What requests raises of its own accord, and urllib3 while a body is read."""
 
 _SETUP = (r.InvalidURL, r.InvalidHeader, r.MissingSchema, r.InvalidSchema, r.InvalidProxyURL)
-_NO_TRUST = ("CERTIFICATE", "ALERT", "WRONG_VERSION", "RECORD_LAYER", "UNKNOWN_PROTOCOL", "HANDSHAKE")
+_NO_TRUST = (
+    "CERTIFICATE",
+    "ALERT",
+    "WRONG_VERSION",
+    "RECORD_LAYER",
+    "UNKNOWN_PROTOCOL",
+    "HANDSHAKE",
+    "T MATCH",
+)
 
 
 def translated(error: BaseException, peer: str) -> MesahubError:

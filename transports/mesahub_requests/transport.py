@@ -185,6 +185,6 @@ def _refuse_retries(session: requests.Session, base_url: str) -> None:
         return
     raise ConfigurationError(
         f"The session's adapter for {base_url} retries by itself ({retries!r}). It does not know which calls "
-        "may be sent twice, and its tries would multiply with the client's. Give this URL an adapter without: "
-        f"session.mount({base_url!r}, HTTPAdapter()). Retrying is the client's: retry=RetryPolicy(...)."
+        "may be sent twice, and its tries would multiply with the client's. Give this URL an adapter "
+        f"without: session.mount({base_url!r}, HTTPAdapter()). The client retries: retry=RetryPolicy(...)."
     )

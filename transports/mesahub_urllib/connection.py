@@ -60,7 +60,7 @@ class Connection:
         self.broken: OSError | None = None
 
     def limit(self, end: float | None, silence: float | None) -> None:
-        """Begin a request that must be over at ``end`` (monotonic), or be silent no longer than ``silence``."""
+        """Begin a request that must be over at ``end`` (monotonic), or pause no longer than ``silence``."""
         self._end = end
         self._silence = silence
         self.sent = False

@@ -23,7 +23,15 @@ from mesahub.errors import (
 CAUGHT = (u.HTTPError, OSError)
 """What urllib3 raises of its own accord."""
 
-_NO_TRUST = ("CERTIFICATE", "ALERT", "WRONG_VERSION", "RECORD_LAYER", "UNKNOWN_PROTOCOL", "HANDSHAKE")
+_NO_TRUST = (
+    "CERTIFICATE",
+    "ALERT",
+    "WRONG_VERSION",
+    "RECORD_LAYER",
+    "UNKNOWN_PROTOCOL",
+    "HANDSHAKE",
+    "T MATCH",
+)
 
 
 def translated(error: BaseException, peer: str) -> MesahubError:

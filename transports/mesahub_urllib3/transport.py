@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import warnings
 from time import monotonic
 from typing import Any
@@ -15,6 +16,8 @@ from mesahub.errors import ConfigurationError
 from mesahub.transport import Request, Response, TransportOptions
 from mesahub_urllib3.body import Download, read_whole
 from mesahub_urllib3.faults import CAUGHT, translated
+
+_UNSAFE = re.compile(r"[^\t -~\x80-\xff]").search
 
 
 class Urllib3Transport:
@@ -71,6 +74,12 @@ class Urllib3Transport:
         if content is not None:
             headers["Content-Type"] = request.content_type or "application/octet-stream"
             headers["Content-Length"] = str(len(content))
+        for name, value in request.headers.items():
+            # http.client refuses these too, by a ValueError that a body might have raised as well.
+            if _UNSAFE(name) or _UNSAFE(value):
+                raise ConfigurationError(
+                    f"The header {name!r} holds a character that HTTP does not allow there."
+                )
         try:
             raw = self._manager.urlopen(
                 request.method,
@@ -104,7 +113,10 @@ class Urllib3Transport:
 def _manager(options: TransportOptions) -> urllib3.PoolManager:
     arguments: dict[str, Any] = {"num_pools": 1, "maxsize": options.pool_size, "block": True}
     if options.base_url.startswith("https:"):
-        arguments["ssl_context"] = options.ssl_context()
+        context = arguments["ssl_context"] = options.ssl_context()
+        if not hasattr(urllib3, "BaseHTTPResponse"):
+            # urllib3 1.26 compares host names itself, and has no name to give to a context that does so for addresses.
+            context.check_hostname = False
     proxy = options.proxy_url()
     if proxy is None:
         return urllib3.PoolManager(**arguments)

@@ -1,0 +1,25 @@
+"""The contract of a transport, as a pytest suite that a plugin's author subclasses.
+
+::
+
+    import pytest
+    from mesahub.testing import TransportContract
+    from my_package import MyTransport
+
+    class TestMyTransport(TransportContract):
+        @pytest.fixture
+        def transport(self):
+            return MyTransport      # called with TransportOptions, gives the transport
+
+It needs pytest, and trustme for the part about TLS. See `mesahub.testing.contract` for what can be left out.
+"""
+
+import pytest
+
+for _part in ("base", "exchanges", "faults", "times", "sharing", "trust"):
+    pytest.register_assert_rewrite(f"mesahub.testing.{_part}")
+
+from mesahub.testing.contract import TransportContract  # noqa: E402 - after the rewriting is set up
+from mesahub.testing.server import ConformanceServer, Seen  # noqa: E402
+
+__all__ = ["ConformanceServer", "Seen", "TransportContract"]

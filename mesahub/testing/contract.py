@@ -1,0 +1,23 @@
+"""`TransportContract`: all parts of the contract in one class."""
+
+from __future__ import annotations
+
+from mesahub.testing.base import Basics
+from mesahub.testing.exchanges import Exchanges
+from mesahub.testing.faults import Faults
+from mesahub.testing.sharing import Sharing
+from mesahub.testing.times import Times
+from mesahub.testing.trust import Trust
+
+
+class TransportContract(Basics, Sharing, Exchanges, Faults, Times, Trust):
+    """Subclass it, define the fixture ``transport``, and have pytest collect the subclass.
+
+    What does not apply is left out by class attributes, each ``True`` unless you say otherwise:
+
+    * ``speaks_http``: it sends HTTP to ``base_url``. When ``False``, define the fixture ``options`` too: a
+      `TransportOptions` with which ``SELECT 1 AS one`` on the database ``demo`` is answered.
+    * ``has_tls``: it speaks ``https://``.
+    * ``bounds_head``: the time given holds for an answer whose headers come in drips, too.
+    * ``forks``: it can be used in a child process after ``os.fork``.
+    """
