@@ -50,6 +50,7 @@ class Fixtures:
     speaks_http = True
     has_tls = True
     bounds_head = True
+    limits_connections = True
     forks = True
 
     @pytest.fixture

@@ -19,5 +19,6 @@ class TransportContract(Basics, Sharing, Exchanges, Faults, Times, Trust):
       `TransportOptions` with which ``SELECT 1 AS one`` on the database ``demo`` is answered.
     * ``has_tls``: it speaks ``https://``.
     * ``bounds_head``: the time given holds for an answer whose headers come in drips, too.
+    * ``limits_connections``: no more than ``pool_size`` connections are open; who finds none free waits.
     * ``forks``: it can be used in a child process after ``os.fork``.
     """

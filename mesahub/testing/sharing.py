@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import select
+import signal
 import threading
 import warnings
 from collections.abc import Callable
@@ -31,7 +32,8 @@ class Sharing(Fixtures):
         with ThreadPoolExecutor(8) as threads:
             answers = list(threads.map(lambda body: transport.send(call("/echo", body)).content, bodies))
         assert answers == bodies
-        assert server.busiest <= 3
+        if self.limits_connections:
+            assert server.busiest <= 3
 
     @pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork here")
     def test_after_a_fork(self, working: Transport) -> None:
@@ -88,10 +90,10 @@ def _in_child(check: Callable[[], bool]) -> bool:
             os._exit(0)
     os.close(writer)
     try:
-        ready, _, _ = select.select([reader], [], [], AMPLE)
-        return bool(ready) and os.read(reader, 1) == b"1"
+        if select.select([reader], [], [], AMPLE)[0]:
+            return os.read(reader, 1) == b"1"
+        os.kill(child, signal.SIGKILL)
+        return False
     finally:
         os.close(reader)
-        if not ready:
-            os.kill(child, 9)
         os.waitpid(child, 0)

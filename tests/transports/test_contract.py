@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import dataclasses
+
 import pytest
+import requests
 
 from mesahub.registry import find_factory
 from mesahub.testing import TransportContract
-from mesahub.transport import TransportFactory
+from mesahub.transport import Transport, TransportFactory, TransportOptions
 
 
 class TestUrllib(TransportContract):
@@ -21,6 +24,22 @@ class TestRequests(TransportContract):
     @pytest.fixture
     def transport(self) -> TransportFactory:
         return find_factory("requests")
+
+
+class TestRequestsWithAnOwnSession(TransportContract):
+    bounds_head = False
+    limits_connections = False  # the session's adapters say how many there may be
+
+    @pytest.fixture
+    def transport(self, monkeypatch: pytest.MonkeyPatch) -> TransportFactory:
+        for name in ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE"):
+            monkeypatch.delenv(name, raising=False)  # to requests, these win over the session
+
+        def with_session(options: TransportOptions) -> Transport:
+            own = {"session": requests.Session(), **options.options}
+            return find_factory("requests")(dataclasses.replace(options, options=own))
+
+        return with_session
 
 
 class TestUrllib3(TransportContract):

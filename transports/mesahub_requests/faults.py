@@ -40,6 +40,8 @@ def translated(error: BaseException, peer: str) -> MesahubError:
     """The contract's error for one of `CAUGHT`."""
     if isinstance(error, _SETUP):
         return ConfigurationError(f"requests cannot send this: {error}.")
+    if type(error) is OSError and "Could not find" in str(error):
+        return ConfigurationError(f"The session's certificates cannot be used: {error}.")
     chain = list(_chain(error))
     if any(isinstance(e, u.NewConnectionError) for e in chain):
         return NotSentError(f"{peer} could not be reached: {chain[-1]}.")

@@ -115,7 +115,7 @@ def _manager(options: TransportOptions) -> urllib3.PoolManager:
     if options.base_url.startswith("https:"):
         context = arguments["ssl_context"] = options.ssl_context()
         if not hasattr(urllib3, "BaseHTTPResponse"):
-            # urllib3 1.26 compares host names itself, and has no name to give to a context that does so for addresses.
+            # urllib3 1.26 compares host names itself; a context that did would get no name from it for an IP.
             context.check_hostname = False
     proxy = options.proxy_url()
     if proxy is None:
