@@ -11,10 +11,11 @@ from __future__ import annotations
 
 import difflib
 import re
+from collections import Counter
 from dataclasses import dataclass
-from importlib.metadata import EntryPoint, entry_points
 from typing import Any
 
+from mesahub._plugins import Plugin, find_plugins
 from mesahub.errors import ConfigurationError
 from mesahub.transport import Transport, TransportFactory, TransportOptions
 
@@ -43,15 +44,18 @@ class InstalledTransport:
 def installed_transports() -> list[InstalledTransport]:
     """All transports that are installed, by name, each tried by loading it."""
     found = []
-    for point in sorted(entry_points(group=GROUP), key=lambda p: (p.name, p.value)):
-        package = f"{point.dist.name} {point.dist.version}" if point.dist else "unknown"
+    plugins = find_plugins(GROUP)
+    names = Counter(plugin.name for plugin in plugins)
+    for plugin in sorted(plugins, key=lambda p: (p.name, p.target)):
+        problem: str | None = None
         try:
-            _load(point)
+            _load(plugin)
         except ConfigurationError as error:
-            problem: str | None = str(error)
-        else:
-            problem = None
-        found.append(InstalledTransport(point.name, point.value, package, problem))
+            problem = str(error)
+        if names[plugin.name] > 1:
+            problem = "Another package registers a transport of this name: uninstall one of them."
+        package = f"{plugin.distribution} {plugin.version}".strip()
+        found.append(InstalledTransport(plugin.name, plugin.target, package, problem))
     return found
 
 
@@ -62,21 +66,22 @@ def find_factory(name: str) -> TransportFactory:
         ConfigurationError: no such name (the nearest one is suggested), two plugins with that name, or
             one that does not load (says which extra to install).
     """
-    points = list({(p.name, p.value): p for p in entry_points(group=GROUP, name=name)}.values())
-    if len(points) > 1:
-        owners = ", ".join(sorted(f"{p.value} ({p.dist.name if p.dist else 'unknown'})" for p in points))
+    plugins = find_plugins(GROUP)
+    chosen = [plugin for plugin in plugins if plugin.name == name]
+    if len(chosen) > 1:
+        owners = ", ".join(sorted(f"{plugin.target} ({plugin.distribution})" for plugin in chosen))
         raise ConfigurationError(
             f"Two plugins register a transport named {name!r}: {owners}. Uninstall one of them, or give "
             "transport= the class itself."
         )
-    if not points:
-        names = sorted({p.name for p in entry_points(group=GROUP)})
+    if not chosen:
+        names = sorted({plugin.name for plugin in plugins})
         near = difflib.get_close_matches(name, names, 1)
         hint = f"Did you mean {near[0]!r}? " if near else ""
         raise ConfigurationError(
             f"There is no transport named {name!r}. {hint}Installed: {', '.join(names) or 'none'}."
         )
-    return _load(points[0])
+    return _load(chosen[0])
 
 
 def open_transport(transport: Any, options: TransportOptions) -> Transport:
@@ -89,8 +94,9 @@ def open_transport(transport: Any, options: TransportOptions) -> Transport:
                 "transport must be the name of an installed transport, a factory that takes "
                 f"TransportOptions, or an object with send() and close(), not {type(transport).__name__}."
             )
-        transport = transport(options)
-    elif options.options:
+        made: Transport = transport(options)
+        return made
+    if options.options:
         raise ConfigurationError(
             f"The transport is already made, so it cannot take the options {', '.join(options.options)}; "
             "give them where you make it."
@@ -98,19 +104,29 @@ def open_transport(transport: Any, options: TransportOptions) -> Transport:
     return transport
 
 
-def _load(point: EntryPoint) -> TransportFactory:
+def _load(plugin: Plugin) -> TransportFactory:
     try:
-        factory: TransportFactory = point.load()
+        factory: TransportFactory = plugin.load()
     except ImportError as error:
         missing = error.name or str(error)
-        own = re.match(r"mesahub_(\w+)", point.module)
-        if own and point.dist is not None and point.dist.name == "mesahub":
+        own = re.match(r"mesahub_(\w+)", plugin.module)
+        if own and plugin.distribution == "mesahub":
             remedy = f"Install it: pip install 'mesahub[{own[1]}]'"
         else:
-            remedy = f"Install what {point.module.partition('.')[0]} needs"
+            remedy = f"Install what {plugin.distribution} needs, or report it to its authors"
         raise ConfigurationError(
-            f"The transport {point.name!r} needs the package {missing!r}, which is not installed. {remedy}."
+            f"The transport {plugin.name!r} needs the package {missing!r}, which is not installed. {remedy}."
         ) from error
     except AttributeError as error:
-        raise ConfigurationError(f"The transport {point.name!r} is registered wrongly: {error}.") from error
+        raise ConfigurationError(f"The transport {plugin.name!r} is registered wrongly: {error}.") from error
+    except Exception as error:  # a plugin's module may raise anything while it is imported
+        raise ConfigurationError(
+            f"The transport {plugin.name!r} of {plugin.distribution} cannot be imported: "
+            f"{type(error).__name__}: {error}."
+        ) from error
+    if not callable(factory):
+        raise ConfigurationError(
+            f"The transport {plugin.name!r} is registered wrongly: {plugin.target} is of the type "
+            f"{type(factory).__name__}, not a factory that takes TransportOptions."
+        )
     return factory
