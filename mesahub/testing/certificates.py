@@ -17,7 +17,8 @@ class Certificates:
 
     Attributes:
         ca_file: the authority, as `TLSOptions.ca_file` takes it.
-        good: shows a certificate for 127.0.0.1 and localhost.
+        good_pem: a certificate for 127.0.0.1 and localhost, and its key, for a server that is not ours.
+        good: shows that certificate.
         expired: shows one that ended yesterday.
         wrong_host: shows one for another host.
         unknown_ca: shows one of an authority that is not in ``ca_file``.
@@ -26,6 +27,7 @@ class Certificates:
     """
 
     ca_file: str
+    good_pem: str
     good: ssl.SSLContext
     expired: ssl.SSLContext
     wrong_host: ssl.SSLContext
@@ -61,11 +63,13 @@ def make_certificates(folder: Path) -> Certificates:
     demanding = context(good)
     demanding.verify_mode = ssl.CERT_REQUIRED
     ours.configure_trust(demanding)
-    ca_file, client_cert = folder / "ca.pem", folder / "client.pem"
+    ca_file, good_pem, client_cert = folder / "ca.pem", folder / "good.pem", folder / "client.pem"
+    good.private_key_and_cert_chain_pem.write_to_path(str(good_pem))
     ours.cert_pem.write_to_path(str(ca_file))
     ours.issue_cert("client@example.com").private_key_and_cert_chain_pem.write_to_path(str(client_cert))
     return Certificates(
         ca_file=str(ca_file),
+        good_pem=str(good_pem),
         good=context(good),
         expired=context(
             ours.issue_cert(*hosts, not_before=yesterday - datetime.timedelta(days=9), not_after=yesterday)

@@ -67,7 +67,7 @@ def open_tunnel(connection: Connection, proxy: Proxy, authority: str) -> None:
     Raises:
         NotSentError: it would not, or broke off: the request itself has not left.
         RequestTimeoutError: not in time.
-        ConfigurationError: it wants other credentials (407).
+        ConfigurationError: it wants other credentials, or does not allow the host.
     """
     lines = [f"CONNECT {authority} HTTP/1.1", f"Host: {authority}"]
     if proxy.authorization:
@@ -82,9 +82,10 @@ def open_tunnel(connection: Connection, proxy: Proxy, authority: str) -> None:
         raise RequestTimeoutError(
             f"{proxy.peer} opened no tunnel to {authority} in time.", outcome=NotSentError.outcome
         ) from error
-    if status == 407:
+    if status in (401, 403, 407):
         raise ConfigurationError(
-            f"{proxy.peer} asks for other credentials (407): http://user:password@host:port."
+            f"{proxy.peer} refuses to connect to {authority} ({status}). Its credentials stand in its URL: "
+            "http://user:password@host:port."
         )
     if not 200 <= status < 300:
         raise NotSentError(f"{proxy.peer} opened no tunnel to {authority}: it answered {status}.")

@@ -5,6 +5,7 @@ Where urllib3 does not tell whether a byte left, the answer is the careful one, 
 
 from __future__ import annotations
 
+import re
 import ssl
 from collections.abc import Iterator
 
@@ -50,9 +51,11 @@ def translated(error: BaseException, peer: str) -> MesahubError:
         if isinstance(e, ssl.SSLError | u.SSLError) and _distrust(e):
             return TLSError(f"No TLS connection to {peer}: {e}.")
     if any(isinstance(e, u.ProxyError) for e in chain):
-        if "407" in str(chain[-1]):
+        refused = re.search(r"failed: (401|403|407)\b", str(chain[-1]))
+        if refused:
             return ConfigurationError(
-                "The proxy asks for other credentials (407): http://user:password@host:port."
+                f"The proxy refuses to connect to {peer} ({refused[1]}). Its credentials stand in its URL: "
+                "http://user:password@host:port."
             )
         # urllib3 1.26 calls every broken connection behind a proxy a ProxyError, also after sending.
         if not any(isinstance(e, ConnectionError) for e in chain):
