@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import copy
 import json
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -26,12 +28,27 @@ def call(path: str = "/seen", **more: Any) -> Request:
     return Request("test", "POST", path, **{"timeout": 20.0, "headers": KEY, "payload": {}, **more})
 
 
-def transport_of(server: ConformanceServer | str, session: requests.Session | None) -> RequestsTransport:
-    url = server if isinstance(server, str) else server.url
-    return RequestsTransport(TransportOptions(base_url=url, proxies={}, options={"session": session}))
+Make = Callable[[ConformanceServer | str, requests.Session | None], RequestsTransport]
 
 
-def test_the_session_s_headers_cookies_adapters_and_hooks_are_used() -> None:
+@pytest.fixture
+def transport_of() -> Iterator[Make]:
+    """Makes a transport for a server and a session; closes both."""
+    with contextlib.ExitStack() as stack:
+
+        def make(server: ConformanceServer | str, session: requests.Session | None) -> RequestsTransport:
+            url = server if isinstance(server, str) else server.url
+            options = TransportOptions(base_url=url, proxies={}, options={"session": session})
+            transport = RequestsTransport(options)
+            stack.callback(transport.close)
+            if session is not None:
+                stack.callback(session.close)
+            return transport
+
+        yield make
+
+
+def test_the_session_s_headers_cookies_adapters_and_hooks_are_used(transport_of: Make) -> None:
     adapted: list[str | None] = []
     hooked: list[int] = []
 
@@ -57,7 +74,7 @@ def test_the_session_s_headers_cookies_adapters_and_hooks_are_used() -> None:
     assert hooked == [len(answer.content)]
 
 
-def test_the_session_is_not_changed_and_not_closed() -> None:
+def test_the_session_is_not_changed_and_not_closed(transport_of: Make) -> None:
     with ConformanceServer() as server, requests.Session() as session:
         session.auth = ("user", "password")
         attributes = (
@@ -81,7 +98,9 @@ def test_the_session_is_not_changed_and_not_closed() -> None:
         assert session.post(server.url + "/seen").json()["connection"] == 0, "its connection was closed"
 
 
-def test_netrc_does_not_replace_the_key(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_netrc_does_not_replace_the_key(
+    transport_of: Make, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     netrc = tmp_path / "netrc"
     netrc.write_text("machine 127.0.0.1 login root password hunter2\n")
     monkeypatch.setenv("NETRC", str(netrc))
@@ -91,7 +110,7 @@ def test_netrc_does_not_replace_the_key(tmp_path: Path, monkeypatch: pytest.Monk
             assert headers["authorization"] == "Bearer shk_1"
 
 
-def test_the_session_s_auth_adds_to_the_key_and_stands_in_where_there_is_none() -> None:
+def test_the_session_s_auth_adds_to_the_key_and_stands_in_where_there_is_none(transport_of: Make) -> None:
     class Signing(AuthBase):
         def __call__(self, prepared: requests.PreparedRequest) -> requests.PreparedRequest:
             prepared.headers["X-Signature"] = "signed"
@@ -122,7 +141,7 @@ def test_a_session_that_authenticates_needs_no_key() -> None:
 @pytest.mark.parametrize(
     "retries", [3, Retry(3), Retry(total=None, connect=2), Retry(0, read=False, other=0)]
 )
-def test_a_session_that_retries_is_refused(retries: Any) -> None:
+def test_a_session_that_retries_is_refused(transport_of: Make, retries: Any) -> None:
     harmless = isinstance(retries, Retry) and retries.total == 0
     with requests.Session() as session:
         session.mount("https://db.example.com", HTTPAdapter(max_retries=retries))
@@ -141,7 +160,9 @@ def test_a_session_must_be_one() -> None:
         RequestsTransport(TransportOptions(base_url="http://127.0.0.1:9", options={"session": "mine"}))
 
 
-def test_the_session_s_certificates_are_used(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_session_s_certificates_are_used(
+    transport_of: Make, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.delenv("REQUESTS_CA_BUNDLE", raising=False)  # to requests, these win over the session
     monkeypatch.delenv("CURL_CA_BUNDLE", raising=False)
     with requests.Session() as session:
@@ -151,7 +172,7 @@ def test_the_session_s_certificates_are_used(tmp_path: Path, monkeypatch: pytest
 
 
 @responses.activate
-def test_an_application_that_mocks_http_sees_the_calls() -> None:
+def test_an_application_that_mocks_http_sees_the_calls(transport_of: Make) -> None:
     url = "https://db.example.com/v1/query/shop"
     rows = {"headers": [{"name": "one"}], "rows": [{"one": 1}]}
     responses.post(url, json=rows, headers={"X-Two": "a"})
@@ -168,6 +189,6 @@ def test_an_application_that_mocks_http_sees_the_calls() -> None:
 
 
 @responses.activate
-def test_a_call_that_nobody_mocked_is_an_error_of_the_contract() -> None:
+def test_a_call_that_nobody_mocked_is_an_error_of_the_contract(transport_of: Make) -> None:
     with pytest.raises(ConnectionLostError, match="Connection refused by Responses"):
         transport_of("https://db.example.com", None).send(call())

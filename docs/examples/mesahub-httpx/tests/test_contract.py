@@ -1,0 +1,19 @@
+import pytest
+from mesahub_httpx import HttpxTransport
+
+from mesahub.registry import installed_transports
+from mesahub.testing import TransportContract
+
+
+class TestHttpxTransport(TransportContract):
+    bounds_head = False  # httpx's timeouts are for single waits, and its headers come in one piece
+
+    @pytest.fixture
+    def transport(self):
+        return HttpxTransport
+
+
+def test_it_is_found_by_its_name():
+    found = {each.name: each for each in installed_transports()}
+    assert found["httpx"].package == "mesahub-httpx 0.1.0"
+    assert found["httpx"].problem is None
