@@ -1,0 +1,392 @@
+"""The files stored beside a database, or in a bucket."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any, BinaryIO, Literal, Protocol, TypedDict, cast
+
+from mesahub.downloads import Download, check_target, save
+from mesahub.errors import ArgumentError, ServerError, ValidationError
+from mesahub.multipart import encode_upload
+from mesahub.results import FileList, FileRecord
+from mesahub.transport import Request, Response
+from mesahub.uploads import Progress, Uploadable, guess_content_type, name_of, opened
+from mesahub.url import encode_segment
+from mesahub.wire import Routes, error_from, raise_for_status
+
+__all__ = ["DeletedFiles", "Files", "PresignedURL"]
+
+ALLOWED_TYPES = (
+    "image/*, video/*, audio/*, text/*, application/pdf, application/json, application/zip, application/gzip"
+)
+"""What the server stores; compared exactly, in lower case (docs/protocol.md, section 7)."""
+
+METADATA_LIMIT = 4096
+"""Bytes of an upload's ``metadata``; the server answers 500 to more."""
+
+PAGE = 1000
+"""The most records that the server lists at once."""
+
+Sort = Literal["uploaded_at", "filename", "size_bytes", "content_type"]
+
+
+class Sender(Protocol):
+    """What the files need of a client."""
+
+    timeout: float | None
+
+    @property
+    def routes(self) -> Routes: ...
+
+    def send(self, request: Request) -> Response: ...
+
+
+class PresignedURL(TypedDict, total=False):
+    """A link that works without a key until ``expires_at`` (RFC 3339)."""
+
+    url: str
+    expires_at: str
+    expires_in: int
+    token_id: str
+
+
+class DeletedFiles(TypedDict):
+    """What `Files.delete_many` did: files deleted, and ids that were not there."""
+
+    deleted: int
+    failed: int
+
+
+class Files:
+    """Files of one database or bucket: upload, download, list, delete.
+
+    Args:
+        ref: the database's slug, or the bucket's id.
+        client: sends the requests.
+        path: the files' own path, for a bucket; by default that of the database ``ref``.
+        operation: how the operations are named, before ``.upload``, ``.list``, ...
+    """
+
+    def __init__(
+        self, ref: str, client: Sender, *, path: str | None = None, operation: str = "files"
+    ) -> None:
+        self._ref = ref
+        self._client = client
+        self._path = path or client.routes.database(ref, "files")
+        self._operation = operation
+
+    def upload(
+        self,
+        data: Uploadable,
+        filename: str | None = None,
+        content_type: str | None = None,
+        *,
+        folder: str | None = None,
+        on_conflict: Literal["replace", "error"] = "replace",
+        metadata: str | None = None,
+        expires_in: int | None = None,
+        idempotent: bool = False,
+        progress: Progress | None = None,
+    ) -> FileRecord:
+        """Store a file. It is read and sent in pieces: a large one takes no memory.
+
+        Args:
+            data: the bytes, the path of a file, or a file opened in binary mode (sent from where it stands).
+            filename: its name in the store; by default that of the path or the open file.
+            content_type: its media type; guessed from the name when not given. ``""`` sends none.
+            folder: a path such as ``"invoices/2026"``.
+            on_conflict: when folder and name are taken: ``"replace"`` the file (the new one has a new id,
+                the old id is gone), or raise an ``"error"``.
+            metadata: text of at most 4096 bytes that is kept with it.
+            expires_in: seconds after which the server may remove it.
+            idempotent: storing it twice does no harm, so it may be sent again when the answer was lost.
+            progress: called with (bytes sent, bytes in all).
+
+        Returns:
+            The record of the stored file.
+
+        Raises:
+            ArgumentError: refused before anything was sent.
+            ValidationError: the server does not store this type (415) or this size (413).
+            ConflictError: the name is taken, with ``on_conflict="error"``.
+            AmbiguousResultError: it was sent and may or may not have been stored.
+        """
+        if filename is None:
+            filename = name_of(data)
+        elif not isinstance(filename, str) or not filename:
+            raise ArgumentError(f"A file's name is text that is not empty, not {filename!r}.")
+        payload: dict[str, Any] = {"filename": filename}
+        if content_type is None:
+            content_type = guess_content_type(filename)
+        if content_type:
+            payload["content_type"] = content_type
+        payload |= _upload_fields(folder, on_conflict, metadata, expires_in)
+        with opened(data, progress) as body:
+            response = self._send(
+                "upload",
+                "POST",
+                payload=payload,
+                body=body,
+                streams=True,
+                safe=idempotent,
+                encoder=encode_upload,
+            )
+            if response.status in (413, 415):
+                raise _refused_upload(response, content_type)
+        return _record(_answer(response))
+
+    def list(
+        self,
+        limit: int | None = None,
+        offset: int | None = None,
+        folder_prefix: str | None = None,
+        *,
+        sort: Sort | None = None,
+        order: Literal["asc", "desc"] | None = None,
+    ) -> FileList:
+        """One page of the files.
+
+        Args:
+            limit: records at most; the server's default is 100, its most 1000.
+            offset: records to skip.
+            folder_prefix: the folder's beginning, compared by LIKE: ``docs`` finds ``docs``, ``docs-old`` and
+                ``docs/2024``; ``%`` and ``_`` stand for anything.
+            sort: what to sort by; default ``uploaded_at``.
+            order: default ``desc``, the latest first.
+
+        Returns:
+            ``files``, ``total`` (all that match), ``limit`` and ``offset``.
+        """
+        given = {
+            "limit": limit,
+            "offset": offset,
+            "folder_prefix": folder_prefix,
+            "sort": sort,
+            "order": order,
+        }
+        params = tuple((name, str(value)) for name, value in given.items() if value is not None)
+        answer = _answer(self._send("list", "GET", params=params, safe=True))
+        files = _pick(answer, "files") or []
+        return FileList(
+            files=[_record(file) for file in files],
+            total=_number(_pick(answer, "total"), len(files)),
+            limit=_number(_pick(answer, "limit"), limit or 100),
+            offset=_number(_pick(answer, "offset"), offset or 0),
+        )
+
+    def iterate(self, folder_prefix: str | None = None, *, page_size: int = PAGE) -> Iterator[FileRecord]:
+        """All files, oldest first, page by page.
+
+        To delete what it yields, make a list of it first: the pages are counted from the start, and a
+        deleted file moves those behind it forward.
+        """
+        if not 1 <= page_size <= PAGE:
+            raise ArgumentError(f"page_size must be from 1 to {PAGE}, not {page_size!r}.")
+        offset = 0
+        while True:
+            page = self.list(page_size, offset, folder_prefix, sort="uploaded_at", order="asc")
+            yield from page["files"]
+            offset += len(page["files"])
+            if not page["files"] or offset >= page["total"]:
+                return
+
+    def meta(self, file_id: str) -> FileRecord:
+        """The record of one file."""
+        return _record(_answer(self._send("meta", "GET", file_id, "/meta", safe=True)))
+
+    def download(self, file_id: str, *, progress: Progress | None = None) -> bytes:
+        """The content of a file, in memory. For a large one: `download_to` or `stream`."""
+        with self.stream(file_id, progress=progress) as download:
+            return download.read()
+
+    def stream(self, file_id: str, *, progress: Progress | None = None) -> Download:
+        """A file to read piece by piece: a context manager, an iterator of ``bytes``, with ``read(size)``."""
+        request = self._request("download", "GET", file_id, safe=True, streams=True)
+        return Download(request, self._client.send, progress)
+
+    def download_to(
+        self, file_id: str, target: str | os.PathLike[str] | BinaryIO, *, progress: Progress | None = None
+    ) -> int:
+        """Write a file to a path or to an open file, without holding it in memory.
+
+        A path appears when all of it is there and verified, in one step; a failure leaves no trace of it.
+
+        Args:
+            file_id: the file's id.
+            target: a path, or a file opened for writing in binary mode.
+            progress: called with (bytes written, bytes in all).
+
+        Returns:
+            The bytes written.
+
+        Raises:
+            OSError: the disk is full, or may not be written to.
+        """
+        check_target(target)
+        return save(self.stream(file_id, progress=progress), target)
+
+    def presign(
+        self,
+        file_id: str,
+        expires_in: int | None = None,
+        *,
+        disposition: Literal["inline", "attachment"] | None = None,
+    ) -> PresignedURL:
+        """A link to a file that works without a key.
+
+        Args:
+            file_id: the file's id.
+            expires_in: seconds it works; the server's default is 30 days.
+            disposition: what a browser shall do: show it or save it.
+        """
+        given = {"expires_in": _seconds(expires_in), "disposition": disposition}
+        payload = {name: value for name, value in given.items() if value is not None}
+        answer = _answer(self._send("presign", "POST", file_id, "/presign", payload=payload, safe=True))
+        return cast(PresignedURL, answer)
+
+    def delete(self, file_id: str) -> None:
+        """Delete one file. Raises `NotFoundError` when it is not there."""
+        raise_for_status(self._send("delete", "DELETE", file_id))
+
+    def delete_many(self, file_ids: Iterable[str]) -> DeletedFiles:
+        """Delete files by their ids; ids that are not there count as ``failed``."""
+        if isinstance(file_ids, str):
+            raise ArgumentError("delete_many() takes several ids; for one file there is delete().")
+        ids = [_checked_id(file_id) for file_id in file_ids]
+        done = DeletedFiles(deleted=0, failed=0)
+        for start in range(0, len(ids), PAGE):
+            payload = {"ids": ids[start : start + PAGE]}
+            answer = _answer(self._send("delete_many", "POST", "bulk-delete", payload=payload))
+            done["deleted"] += answer.get("deleted") or 0
+            done["failed"] += answer.get("failed") or 0
+        return done
+
+    def _request(
+        self, what: str, method: str, file_id: str | None = None, tail: str = "", **options: Any
+    ) -> Request:
+        path = self._path
+        if file_id is not None:
+            path = f"{path}/{encode_segment(_checked_id(file_id))}{tail}"
+        return Request(
+            f"{self._operation}.{what}",
+            method,
+            path,
+            database=self._ref,
+            timeout=self._client.timeout,
+            **options,
+        )
+
+    def _send(
+        self, what: str, method: str, file_id: str | None = None, tail: str = "", **options: Any
+    ) -> Response:
+        return self._client.send(self._request(what, method, file_id, tail, **options))
+
+
+def _upload_fields(
+    folder: str | None, on_conflict: str, metadata: str | None, expires_in: int | None
+) -> dict[str, Any]:
+    fields: dict[str, Any] = {}
+    if folder is not None:
+        if ".." in folder.split("/"):
+            raise ArgumentError(f"A folder is a plain path without '..', not {folder!r}.")
+        if folder.strip("/"):
+            fields["folder_path"] = folder.strip("/")
+    if on_conflict not in ("replace", "error"):
+        raise ArgumentError(f"on_conflict must be 'replace' or 'error', not {on_conflict!r}.")
+    if on_conflict == "error":
+        fields["conflict_mode"] = "error"
+    if metadata is not None:
+        if not isinstance(metadata, str):
+            raise ArgumentError(
+                f"metadata is text, not {type(metadata).__name__}: json.dumps() makes text of it."
+            )
+        if len(metadata.encode()) > METADATA_LIMIT:
+            raise ArgumentError(
+                f"metadata may have {METADATA_LIMIT} bytes, this has {len(metadata.encode())}."
+            )
+        fields["metadata"] = metadata
+    if expires_in is not None:
+        fields["expires_in"] = _seconds(expires_in)
+    return fields
+
+
+def _seconds(value: int | None) -> int | None:
+    if value is not None and (not isinstance(value, int) or value < 1):
+        raise ArgumentError(f"expires_in is a whole number of seconds, 1 or more, not {value!r}.")
+    return value
+
+
+def _checked_id(file_id: str) -> str:
+    # An empty id would make the path of the list out of the path of a file.
+    if not isinstance(file_id, str) or file_id in ("", ".", ".."):
+        raise ArgumentError(f"A file's id is text that is not empty, not {file_id!r}.")
+    return file_id
+
+
+def _refused_upload(response: Response, content_type: str) -> ValidationError:
+    error = error_from(response)
+    if response.status == 413:
+        text = f"{error}: a file may have 104857600 bytes (100 MiB)."
+    elif "detected" in str(error):
+        text = (
+            f"{error}: the content does not look like {content_type!r}. Give the content_type it really has."
+        )
+    else:
+        text = (
+            f"{error}: {content_type!r}. Allowed, spelled exactly so: {ALLOWED_TYPES}. "
+            "Give the content_type that fits."
+        )
+    return ValidationError.of(text, code=error.code, status_code=response.status, details=error.details)
+
+
+def _answer(response: Response) -> dict[str, Any]:
+    raise_for_status(response)
+    response.read()
+    answer = response.payload
+    if not isinstance(answer, dict):
+        raise ServerError.of(
+            f"The server's answer is {type(answer).__name__} where an object was expected.",
+            status_code=response.status,
+        )
+    return answer
+
+
+_GO_NAMES = {
+    "id": "ID",
+    "filename": "Filename",
+    "folder_path": "FolderPath",
+    "size_bytes": "SizeBytes",
+    "content_type": "ContentType",
+    "uploaded_at": "UploadedAt",
+    "expires_at": "ExpiresAt",
+    "metadata": "Metadata",
+    "content_hash": "ContentHash",
+}
+
+
+def _record(source: Mapping[str, Any]) -> FileRecord:
+    """A record in snake_case, of either shape: lists use Go's names, all other answers snake_case."""
+    record: dict[str, Any] = {}
+    for name, go_name in _GO_NAMES.items():
+        if name in source:
+            record[name] = source[name]
+        elif go_name in source:
+            value = source[go_name]
+            if isinstance(value, dict):  # Go's sql.NullString
+                value = value.get("String") if value.get("Valid") else None
+            record[name] = value
+    url = source.get("url")
+    if url is None and "DBName" in source:
+        url = f"/api/db/{source['DBName']}/files/{record.get('id')}"
+    if url is not None:
+        record["url"] = url
+    return cast(FileRecord, record)
+
+
+def _pick(answer: Mapping[str, Any], name: str) -> Any:
+    return answer.get(name, answer.get(name.capitalize()))
+
+
+def _number(value: Any, default: int) -> int:
+    return value if isinstance(value, int) else default
