@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
+from collections.abc import Iterator
 
 import pytest
 import requests
@@ -31,15 +33,17 @@ class TestRequestsWithAnOwnSession(TransportContract):
     limits_connections = False  # the session's adapters say how many there may be
 
     @pytest.fixture
-    def transport(self, monkeypatch: pytest.MonkeyPatch) -> TransportFactory:
+    def transport(self, monkeypatch: pytest.MonkeyPatch) -> Iterator[TransportFactory]:
         for name in ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE"):
             monkeypatch.delenv(name, raising=False)  # to requests, these win over the session
 
         def with_session(options: TransportOptions) -> Transport:
-            own = {"session": requests.Session(), **options.options}
+            session = sessions.enter_context(requests.Session())
+            own = {"session": session, **options.options}
             return find_factory("requests")(dataclasses.replace(options, options=own))
 
-        return with_session
+        with contextlib.ExitStack() as sessions:
+            yield with_session
 
 
 class TestUrllib3(TransportContract):
