@@ -1,0 +1,231 @@
+"""What is compared with what, how often, and what the goal is."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+
+@dataclass(frozen=True)
+class Contender:
+    """One side of a comparison: a function of ``contenders/`` in an environment."""
+
+    name: str
+    environment: str
+    module: str
+    scenario: str
+    arguments: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """Contenders that do the same work.
+
+    Attributes:
+        what: the work.
+        contenders: who does it.
+        pairs: (ours, theirs, goal or None).
+        times: how often it is done in a round.
+        rounds: rounds; the median counts.
+        needs: which places the scenarios take, by argument name.
+        measures: ``seconds``, ``cpu`` and ``peak``.
+        fresh: a new process for each round (for memory, and for imports).
+    """
+
+    what: str
+    contenders: Sequence[Contender]
+    pairs: Sequence[tuple[str, str, float | None]]
+    times: int
+    rounds: int = 7
+    needs: dict[str, str] = field(default_factory=dict)
+    measures: Sequence[str] = ("seconds",)
+    fresh: bool = False
+
+    def given(self, places: dict[str, Any]) -> dict[str, Any]:
+        """The scenarios' arguments."""
+        return {argument: places[place] for argument, place in self.needs.items()}
+
+    def divisor(self, measure: str) -> float:
+        """What a round's figure is divided by, to be that of one piece of work."""
+        return 1 if measure == "peak" else self.times
+
+
+def ours(name: str, scenario: str, environment: str = "ours", **arguments: Any) -> Contender:
+    return Contender(name, environment, "ours", scenario, arguments)
+
+
+def old(scenario: str, **arguments: Any) -> Contender:
+    return Contender("mesahub 1.0.1", "mesahub-1.0.1", "old", scenario, arguments)
+
+
+URL = {"url": "responder"}
+ALL = "urllib, all middleware"
+
+FIND = [
+    Comparison(
+        "find of one row, HTTP",
+        [
+            ours("urllib", "find_one", "ours-bare"),
+            ours(ALL, "find_one", everything=True),
+            ours("urllib3", "find_one", transport="urllib3"),
+            ours("requests", "find_one", transport="requests"),
+            old("find_one"),
+            Contender("requests.Session", "requests", "bare_requests", "find_one"),
+            Contender("http.client", "requests", "bare_http", "find_one"),
+            Contender("raw socket", "requests", "bare_http", "find_one_raw"),
+        ],
+        [
+            ("urllib", "mesahub 1.0.1", 0.30),
+            ("urllib", "requests.Session", 0.25),
+            ("urllib", "http.client", 1.25),
+            ("urllib", "raw socket", 2.2),
+            (ALL, "mesahub 1.0.1", 0.30),
+            (ALL, "http.client", 1.25),
+            ("urllib3", "mesahub 1.0.1", None),
+            ("requests", "mesahub 1.0.1", None),
+            ("requests", "requests.Session", 1.10),
+        ],
+        times=500,
+        rounds=15,
+        needs=URL,
+        measures=("seconds", "cpu"),
+    )
+]
+
+ROWS = [
+    Comparison(
+        f"find of {count} rows, HTTP",
+        [
+            ours("urllib", "find_many", "ours-bare", name=name),
+            ours("urllib + speed", "find_many", "ours-speed", name=name),
+            old("find_many", name=name),
+        ],
+        [("urllib", "mesahub 1.0.1", 0.9), ("urllib + speed", "mesahub 1.0.1", 0.45)],
+        times=times,
+        rounds=9,
+        needs=URL,
+    )
+    for name, count, times in (("thousand", "1,000", 40), ("hundredthousand", "100,000", 1))
+] + [
+    Comparison(
+        "find of 100,000 rows, HTTP",
+        [
+            ours("urllib", "find_many", "ours-bare", name="hundredthousand"),
+            ours("urllib + speed", "find_many", "ours-speed", name="hundredthousand"),
+            old("find_many", name="hundredthousand"),
+        ],
+        [("urllib", "mesahub 1.0.1", 1.0), ("urllib + speed", "mesahub 1.0.1", 1.0)],
+        times=1,
+        rounds=3,
+        needs=URL,
+        measures=("peak",),
+        fresh=True,
+    )
+]
+
+LOAD = [
+    Comparison(
+        "insert_many of 50,000 rows, HTTP",
+        [ours("urllib", "insert_many", "ours-bare", rows=50_000), old("insert_many", rows=50_000)],
+        [("urllib", "mesahub 1.0.1", 0.5)],
+        times=1,
+        rounds=5,
+        needs={"url": "server"},
+    )
+]
+
+
+def _embedded(what: str, scenario: str, times: int, bare: float) -> Comparison:
+    return Comparison(
+        what,
+        [
+            ours("embedded", scenario, "ours-bare"),
+            Contender("sqlite3", "requests", "bare_sqlite", scenario),
+            Contender("sqlite-utils", "sqlite-utils", "with_sqlite_utils", scenario),
+            Contender("dataset", "dataset", "with_dataset", scenario),
+        ],
+        [("embedded", "sqlite3", bare), ("embedded", "sqlite-utils", 0.8), ("embedded", "dataset", 0.8)],
+        times=times,
+        rounds=9,
+        needs={"folder": "folder"},
+    )
+
+
+EMBEDDED = [
+    _embedded("find by key, embedded", "local_get", 1000, 3.0),
+    _embedded("find of 1,000 rows, embedded", "local_thousand", 30, 1.6),
+    _embedded("insert, embedded", "local_insert", 200, 2.0),
+    _embedded("insert_many of 50,000 rows, embedded", "local_insert_many", 1, 1.5),
+]
+
+COMPILE = [
+    Comparison(
+        "compile a find of five conditions",
+        [
+            ours("mesahub", "compile_find", "ours-bare"),
+            old("compile_find"),
+            Contender("SQLAlchemy Core", "sqlalchemy", "query_builders", "sqlalchemy_find"),
+            Contender("PyPika", "sqlalchemy", "query_builders", "pypika_find"),
+        ],
+        [("mesahub", "mesahub 1.0.1", 2.0), ("mesahub", "SQLAlchemy Core", 0.1), ("mesahub", "PyPika", 0.1)],
+        times=2000,
+        rounds=9,
+    )
+]
+
+IMPORT = [
+    Comparison(
+        "import and make a client",
+        [
+            Contender("urllib", "ours-bare", "imports", "client"),
+            Contender("embedded", "ours-bare", "imports", "embedded"),
+            Contender("mesahub 1.0.1", "mesahub-1.0.1", "imports", "client"),
+        ],
+        [("urllib", "mesahub 1.0.1", 0.45), ("embedded", "mesahub 1.0.1", 0.35)],
+        times=1,
+        rounds=15,
+        needs={"folder": "folder"},
+    )
+]
+
+THREADS = [
+    Comparison(
+        f"find of one row, {count} thread{'s' if count > 1 else ''}",
+        [ours("urllib", "threads", "ours-bare", count=count), old("threads", count=count)],
+        [("urllib", "mesahub 1.0.1", None)],
+        times=960,
+        rounds=5,
+        needs=URL,
+        measures=("seconds", "cpu"),
+    )
+    for count in (1, 4, 16)
+]
+
+FILES = [
+    Comparison(
+        f"{scenario} of 100 MB",
+        [
+            ours("urllib", scenario, "ours-bare", **extra),
+            Contender("requests", "requests", "bare_requests", scenario, extra),
+        ],
+        [("urllib", "requests", None)],
+        times=1,
+        rounds=3,
+        needs={"url": "server", "path": "big", **({"target": "target"} if scenario == "download" else {})},
+        measures=("seconds", "cpu", "peak"),
+        fresh=True,
+    )
+    for scenario, extra in (("upload", {}), ("download", {}))
+]
+
+GROUPS: dict[str, Sequence[Comparison]] = {
+    "find": FIND,
+    "rows": ROWS,
+    "load": LOAD,
+    "embedded": EMBEDDED,
+    "compile": COMPILE,
+    "import": IMPORT,
+    "threads": THREADS,
+    "files": FILES,
+}
