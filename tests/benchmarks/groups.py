@@ -51,8 +51,8 @@ class Comparison:
         return 1 if measure == "peak" else self.times
 
 
-def ours(name: str, scenario: str, environment: str = "ours", **arguments: Any) -> Contender:
-    return Contender(name, environment, "ours", scenario, arguments)
+def ours(label: str, scenario: str, environment: str = "ours", **arguments: Any) -> Contender:
+    return Contender(label, environment, "ours", scenario, arguments)
 
 
 def old(scenario: str, **arguments: Any) -> Contender:

@@ -4,9 +4,9 @@
     python tests/benchmarks/run.py find embedded # some groups
     python tests/benchmarks/run.py --write       # also puts the table into docs/performance.md
 
-Every contender runs in a process of its own, in an environment of its own (``.bench/``), and all wait while one
-of them works: round by round in turn, so that whatever else the machine does hits all alike. A ratio is the
-median over the rounds of ours divided by theirs in the same round; smaller is better.
+Every contender runs in a process of its own, in an environment of its own (``.bench/``), and all wait while
+one of them works: round by round in turn, so that whatever else the machine does hits all alike. A ratio is
+the median over the rounds of ours divided by theirs in the same round; smaller is better.
 """
 
 from __future__ import annotations
@@ -30,10 +30,10 @@ from typing import Any
 HERE = Path(__file__).parent
 ROOT = HERE.parent.parent
 ENVIRONMENTS = ROOT / ".bench"
-sys.path[:0] = [str(HERE), str(HERE / "contenders")]
+sys.path.insert(0, str(ROOT))
 
-import workload  # noqa: E402
-from groups import GROUPS, Comparison, Contender  # noqa: E402
+from tests.benchmarks.contenders import workload  # noqa: E402
+from tests.benchmarks.groups import GROUPS, Comparison, Contender  # noqa: E402
 
 PACKAGES = {
     "ours": [".[requests,urllib3,serve]"],
@@ -59,7 +59,7 @@ def python_of(environment: str) -> str:
         say(f"installing {environment} ...")
         if not python.exists():
             subprocess.run([sys.executable, "-m", "venv", folder], check=True)
-        pip = [python, "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
+        pip = [str(python), "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
         subprocess.run([*pip, *PACKAGES[environment]], check=True, cwd=ROOT)
         if environment.startswith("ours"):
             subprocess.run([*pip, "--no-deps", "--force-reinstall", "."], check=True, cwd=ROOT)
@@ -203,7 +203,8 @@ def table(results: list[dict[str, Any]]) -> str:
         what = r["what"] + {"cpu": ", CPU time", "peak": ", peak memory"}.get(r["measure"], "")
         lines.append(
             f"| {what} | {r['ours']} {figure(r['our_figure'], r['measure'])} "
-            f"| {r['theirs']} {figure(r['their_figure'], r['measure'])} | {r['ratio']:.2f} | {goal} | {verdict} |"
+            f"| {r['theirs']} {figure(r['their_figure'], r['measure'])} "
+            f"| {r['ratio']:.2f} | {goal} | {verdict} |"
         )
     return "\n".join(lines)
 

@@ -3,9 +3,9 @@
     python worker.py MODULE SCENARIO '{"argument": ...}'
 
 ``MODULE`` stands in ``contenders/``; its function ``SCENARIO`` is given the arguments and returns a
-function of ``n`` that does the work ``n`` times (and may return the seconds that it took itself). Then each line ``n`` on stdin is one round, answered by a
-line of JSON: seconds, CPU seconds, and the peak of the process's memory in bytes above what it was
-before the first round.
+function of ``n`` that does the work ``n`` times (and may return the seconds that it took itself). Then each
+line ``n`` on stdin is one round, answered by a line of JSON: seconds, CPU seconds, and the peak of the
+process's memory in bytes above what it was before the first round.
 """
 
 from __future__ import annotations
