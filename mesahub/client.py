@@ -135,7 +135,7 @@ class MesahubClient:
         request = statement_request(
             self._routes, ref, "query", statement, timeout=self.timeout if timeout is None else timeout
         )
-        return read_query(statement, self._send(request))
+        return read_query(self._send(request))
 
     def run_exec(
         self, ref: str, statement: Statement, *, timeout: float | None = None, idempotent: bool = False

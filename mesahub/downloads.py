@@ -182,8 +182,8 @@ class Download:
         if "X-Sendfile" in response.headers:
             response.close()
             raise ServerError.of(
-                "The server sends no file bodies by itself: it leaves them to the front (Caddy) that it ships "
-                "with, and this URL goes past it. Use the front's URL for files.",
+                "The server sends no file bodies by itself: it leaves them to the front (Caddy) that it "
+                "ships with, and this URL goes past it. Use the front's URL for files.",
                 status_code=response.status,
             )
 

@@ -94,9 +94,7 @@ class MesahubError(Exception):
         return _rebuild, (type(self), self.args, self.__dict__)
 
 
-def _rebuild(
-    cls: type[MesahubError], args: tuple[Any, ...], state: Mapping[str, Any]
-) -> MesahubError:
+def _rebuild(cls: type[MesahubError], args: tuple[Any, ...], state: Mapping[str, Any]) -> MesahubError:
     error = cls.__new__(cls, *args)
     error.args = args
     error.__dict__.update(state)

@@ -132,7 +132,7 @@ class Request:
         streams: a file travels, up or down: the answer's body may be given as ``Response.stream``.
     """
 
-    # A plain slotted class: a frozen dataclass of this width costs 2 µs more to make, and each call makes two.
+    # A plain slotted class: a frozen dataclass of this width costs 2 µs more to make, twice in each call.
     __slots__ = (
         "_content",
         "body",

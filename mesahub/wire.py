@@ -14,8 +14,6 @@ from mesahub.errors import (
     AuthenticationError,
     AuthorizationError,
     ConflictError,
-    DatabaseBusyError,
-    DatabaseInactiveError,
     MesahubError,
     NotFoundError,
     RateLimitError,
@@ -86,7 +84,7 @@ def _encode_statement(request: Request) -> tuple[bytes | BodyStream | None, str 
     return _json.dumps({"sql": sql, "bindings": bindings}), "application/json"
 
 
-def read_query(statement: Statement, response: Response) -> QueryResult:
+def read_query(response: Response) -> QueryResult:
     """The rows of a ``query`` answer."""
     if response.status != 200:
         raise_for_status(response)

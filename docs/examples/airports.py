@@ -14,9 +14,9 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from typing import Any, Iterator
+from typing import Any
 
 import airportsdata
 
@@ -82,7 +82,7 @@ def explore(db: mesahub.DatabaseHandle) -> None:
             """
             SELECT a.icao, a.name, round(111.2 * sqrt(
                        (a.lat - j.lat) * (a.lat - j.lat)
-                     + (a.lon - j.lon) * cos(radians(j.lat)) * (a.lon - j.lon) * cos(radians(j.lat))), 1) AS km
+                     + (a.lon - j.lon) * (a.lon - j.lon) * pow(cos(radians(j.lat)), 2)), 1) AS km
             FROM airports AS a, airports AS j
             WHERE j.icao = :home AND a.icao <> :home AND a.iata <> ''
             ORDER BY km LIMIT :n

@@ -50,7 +50,9 @@ def test_comments_and_a_trailing_semicolon_do_no_harm(db: DatabaseHandle) -> Non
     assert db.query("SELECT ';' AS a; \n ").rows == [{"a": ";"}]
 
 
-@pytest.mark.parametrize("sql", ["", "  ", ";", "-- nothing", "/* nothing */", "SELECT 1;;", "SELECT 1; -- done"])
+@pytest.mark.parametrize(
+    "sql", ["", "  ", ";", "-- nothing", "/* nothing */", "SELECT 1;;", "SELECT 1; -- done"]
+)
 def test_an_empty_statement_never_leaves(db: DatabaseHandle, sql: str) -> None:
     before = db.query("SELECT 1 AS a").rows
     for call in (db.query, db.exec):
@@ -84,7 +86,12 @@ def test_what_would_fool_the_server_is_refused(db: DatabaseHandle, sql: str) -> 
 
 @pytest.mark.parametrize(
     "sql",
-    ["INSERT INTO t VALUES (1)", "WITH x AS (SELECT 1) INSERT INTO t SELECT * FROM x", "/* x */ DELETE FROM t", "DROP TABLE t"],
+    [
+        "INSERT INTO t VALUES (1)",
+        "WITH x AS (SELECT 1) INSERT INTO t SELECT * FROM x",
+        "/* x */ DELETE FROM t",
+        "DROP TABLE t",
+    ],
 )
 def test_a_write_through_query_is_refused(db: DatabaseHandle, sql: str) -> None:
     db.exec("CREATE TABLE t (n)")
@@ -93,7 +100,9 @@ def test_a_write_through_query_is_refused(db: DatabaseHandle, sql: str) -> None:
     assert db.table("t").count() == 0
 
 
-@pytest.mark.parametrize(("sql", "bindings"), [("SELECT ?", []), ("SELECT ?", [1, 2]), ("SELECT 1", [1]), ("SELECT :a", {})])
+@pytest.mark.parametrize(
+    ("sql", "bindings"), [("SELECT ?", []), ("SELECT ?", [1, 2]), ("SELECT 1", [1]), ("SELECT :a", {})]
+)
 def test_a_wrong_number_of_bindings_is_refused(db: DatabaseHandle, sql: str, bindings: object) -> None:
     with pytest.raises(ArgumentError):
         db.query(sql, bindings)  # type: ignore[arg-type]

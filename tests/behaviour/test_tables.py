@@ -14,11 +14,10 @@ PEOPLE = [
 ]
 
 
-
-
 def fill(db: DatabaseHandle) -> None:
     db.exec(
-        "CREATE TABLE people (id INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE, age INTEGER CHECK (age >= 0), role TEXT)"
+        "CREATE TABLE people "
+        "(id INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE, age INTEGER CHECK (age >= 0), role TEXT)"
     )
     assert db.table("people").insert_many(PEOPLE).rows_affected == 4
 
@@ -32,7 +31,10 @@ def test_find_filters_orders_and_pages(db: DatabaseHandle) -> None:
     people = db.table("people")
     assert names(people.find(where={"age": {"gte": 18}}, order_by=["name"])) == ["Ann", "Cem"]
     assert names(people.find(where={"role": None})) == ["Bob"]
-    assert names(people.find(where={"role": {"in": ["admin", "editor"]}}, order_by=["-name"], limit=2)) == ["Dee", "Cem"]
+    assert names(people.find(where={"role": {"in": ["admin", "editor"]}}, order_by=["-name"], limit=2)) == [
+        "Dee",
+        "Cem",
+    ]
     assert names(people.find(order_by=["id"], limit=2, offset=1)) == ["Bob", "Cem"]
     assert people.find_one(where={"name": "nobody"}) is None
     assert people.count(where={"age": {"gt": 1, "lt": 30}}) == 2
@@ -106,6 +108,8 @@ def test_any_name_is_one_name(db: DatabaseHandle, name: str) -> None:
     db.exec(f"CREATE TABLE {quoted} ({quoted} INTEGER)")
     table = db.table(name)
     assert table.insert({name: 1}) == {name: 1}
-    assert table.find(where={name: 1}, select=[name], order_by=[{"column": name, "direction": "desc"}]) == [{name: 1}]
+    assert table.find(where={name: 1}, select=[name], order_by=[{"column": name, "direction": "desc"}]) == [
+        {name: 1}
+    ]
     assert table.update(where={name: 1}, set={name: 2}).rows_affected == 1
     assert table.delete(where={name: 2}).rows_affected == 1

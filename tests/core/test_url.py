@@ -49,7 +49,12 @@ def test_options_come_out_of_the_query_string() -> None:
 
 def test_local_is_the_embedded_transport() -> None:
     url = parse_url("mh://local/my%20db?data=/x")
-    assert (url.transport, url.database, url.api_url, url.options) == ("embedded", "my db", "", {"data": "/x"})
+    assert (url.transport, url.database, url.api_url, url.options) == (
+        "embedded",
+        "my db",
+        "",
+        {"data": "/x"},
+    )
     with pytest.raises(ValueError, match=r"mesahub\.connect"):
         parse_mesahub_url("mh://local/db")
 
@@ -82,7 +87,9 @@ def test_an_api_url_may_end_in_its_prefix(tail: str) -> None:
     assert split_api_url("https://api.example.com" + tail) == "https://api.example.com"
 
 
-@pytest.mark.parametrize("url", ["api.example.com", "mh://k@h/d", "ftp://h", "https://", "https://user:pw@h", 5])
+@pytest.mark.parametrize(
+    "url", ["api.example.com", "mh://k@h/d", "ftp://h", "https://", "https://user:pw@h", 5]
+)
 def test_an_api_url_that_is_none_is_refused(url: str) -> None:
     with pytest.raises(ConfigurationError) as caught:
         split_api_url(url)
@@ -108,7 +115,9 @@ def test_private_hosts(host: str, private: bool) -> None:
     assert is_private_host(host) is private
 
 
-def test_connect_without_a_url_reads_the_environment(monkeypatch: pytest.MonkeyPatch, tmp_path: object) -> None:
+def test_connect_without_a_url_reads_the_environment(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: object
+) -> None:
     monkeypatch.delenv("MESAHUB_URL", raising=False)
     with pytest.raises(ConfigurationError, match="MESAHUB_URL"):
         mesahub.connect()

@@ -31,15 +31,13 @@ WITH_CODE = [page for page in PAGES if blocks(page)]
 
 
 @pytest.mark.parametrize("page", WITH_CODE, ids=lambda p: str(p.relative_to(ROOT)))
-def test_a_page_runs_from_top_to_bottom(
-    page: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_page_runs_from_top_to_bottom(page: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     with mesahub.connect("mh://local/guide", data=str(tmp_path / "data")) as db:
         namespace: dict[str, object] = {"db": db, "__name__": "guide"}
         for line, code in blocks(page):
             # Padded, so that a traceback names the line of the page.
-            exec(compile("\n" * line + code, str(page), "exec"), namespace)  # noqa: S102
+            exec(compile("\n" * line + code, str(page), "exec"), namespace)
 
 
 def test_there_are_pages_to_run() -> None:
@@ -48,6 +46,8 @@ def test_there_are_pages_to_run() -> None:
 
 def test_the_quickstart_runs_alone(tmp_path: Path) -> None:
     script = ROOT / "docs/examples/quickstart.py"
-    done = subprocess.run([sys.executable, str(script)], cwd=tmp_path, capture_output=True, text=True, check=False)
+    done = subprocess.run(
+        [sys.executable, str(script)], cwd=tmp_path, capture_output=True, text=True, check=False
+    )
     assert (done.returncode, done.stderr) == (0, "")
     assert "It works" in done.stdout
