@@ -1,0 +1,164 @@
+"""What a piece of SQL is: how many statements, which verb, does it write, which parameters."""
+
+from __future__ import annotations
+
+from mesahub.sql.tokenizer import Token, significant
+
+READS = frozenset({"select", "values", "explain", "pragma"})
+TRANSACTION = frozenset({"begin", "commit", "end", "rollback", "savepoint", "release"})
+ATTACHING = frozenset({"attach", "detach"})
+_CHANGES = frozenset({"insert", "replace", "update", "delete"})
+_WRITES = _CHANGES | {
+    "create", "drop", "alter", "analyze", "reindex", "vacuum", *TRANSACTION, *ATTACHING,
+}  # fmt: skip
+
+# PRAGMAs that only tell, though they take an argument; and those that do something without one.
+_TELLING = frozenset(
+    {
+        "table_info", "table_xinfo", "table_list", "index_info", "index_list", "index_xinfo",
+        "foreign_key_list", "foreign_key_check", "integrity_check", "quick_check",
+    }
+)  # fmt: skip
+_DOING = frozenset({"wal_checkpoint", "optimize", "incremental_vacuum", "shrink_memory"})
+
+
+class Part:
+    """One statement of a text.
+
+    Attributes:
+        start, end: where its tokens begin and end, without its ``;``.
+        tokens: its tokens, without blanks and comments.
+        verb: its first word in lower case; of a WITH statement, that of its main part.
+        writes: may it change anything?
+    """
+
+    __slots__ = ("end", "start", "tokens", "verb", "writes")
+
+    def __init__(self, tokens: list[Token]) -> None:
+        self.tokens = tokens
+        self.start = tokens[0][2]
+        self.end = tokens[-1][2] + len(tokens[-1][1])
+        self.verb = _verb(tokens)
+        self.writes = _does_write(self.verb, tokens)
+
+
+class Analysis:
+    """What `analyze` found.
+
+    Attributes:
+        parts: the statements that are not empty.
+        semicolons: is there any ``;`` outside of them?
+        parameters: for each parameter number from 1 on its name without prefix, or ``None``.
+        highest: the highest parameter number, as SQLite counts them.
+        named: are there ``:name``, ``@name`` or ``$name``?
+        positional: are there ``?`` or ``?1``?
+    """
+
+    __slots__ = ("highest", "named", "parameters", "parts", "positional", "semicolons")
+
+    def __init__(self, sql: str) -> None:
+        self.parts, self.semicolons = _split(significant(sql))
+        self.parameters: list[str | None] = []
+        self.named = False
+        self.positional = False
+        numbers: dict[str, int] = {}
+        for part in self.parts:
+            for kind, text, _ in part.tokens:
+                if kind == "parameter":
+                    self._count(text, numbers)
+        self.highest = len(self.parameters)
+
+    def _count(self, text: str, numbers: dict[str, int]) -> None:
+        if text[0] == "?":
+            self.positional = True
+            # A number that SQLite would refuse is left to SQLite, and must not fill memory here.
+            wanted = int(text[1:]) if len(text) > 1 else len(self.parameters) + 1
+            if 32766 >= wanted > len(self.parameters):
+                self.parameters.extend([None] * (wanted - len(self.parameters)))
+        else:
+            self.named = True
+            if text not in numbers:
+                self.parameters.append(text[1:])
+                numbers[text] = len(self.parameters)
+
+
+def analyze(sql: str) -> Analysis:
+    """Find the statements and parameters of a text.
+
+    >>> analyze("WITH a AS (SELECT :x) DELETE FROM t WHERE n IN (SELECT * FROM a)").parts[0].verb
+    'delete'
+    """
+    return Analysis(sql)
+
+
+def _split(tokens: list[Token]) -> tuple[list[Part], bool]:
+    parts: list[Part] = []
+    current: list[Token] = []
+    semicolons = False
+    in_trigger = ended = False
+    for token in tokens:
+        kind, text, _ = token
+        if kind == "semicolon" and not (in_trigger and not ended):
+            semicolons = True
+            if current:
+                parts.append(Part(current))
+            current = []
+            in_trigger = ended = False
+            continue
+        if in_trigger:
+            # A trigger ends with an END that stands right behind a semicolon; that of a CASE never does.
+            ended = kind == "word" and text.lower() == "end" and current[-1][0] == "semicolon"
+        current.append(token)
+        if kind == "word" and len(current) <= 6 and text.lower() == "trigger":
+            in_trigger = _creates_trigger(current)
+    if current:
+        while current and current[-1][0] == "semicolon":  # an unfinished trigger
+            current.pop()
+        if current:
+            parts.append(Part(current))
+    return parts, semicolons
+
+
+def _creates_trigger(tokens: list[Token]) -> bool:
+    words = [text.lower() for kind, text, _ in tokens if kind == "word"]
+    if words[:1] == ["explain"]:
+        words = words[3:] if words[1:3] == ["query", "plan"] else words[1:]
+    return words in (["create", "trigger"], ["create", "temp", "trigger"], ["create", "temporary", "trigger"])
+
+
+def _verb(tokens: list[Token]) -> str:
+    kind, text, _ = tokens[0]
+    if kind != "word":
+        return ""
+    verb = text.lower()
+    if verb != "with":
+        return verb
+    depth = 0
+    before = ""
+    for kind, text, _ in tokens:
+        if text == "(":
+            depth += 1
+        elif text == ")":
+            depth -= 1
+        elif depth == 0 and kind == "word" and before == ")":
+            # Behind the ")" of a table expression stands "," or AS, or the statement itself.
+            word = text.lower()
+            if word in _CHANGES or word in ("select", "values"):
+                return word
+        before = text
+    return verb
+
+
+def _does_write(verb: str, tokens: list[Token]) -> bool:
+    if verb == "pragma":
+        return _pragma_writes(tokens)
+    return verb in _WRITES
+
+
+def _pragma_writes(tokens: list[Token]) -> bool:
+    names = [text for kind, text, _ in tokens[1:4] if kind in ("word", "name")]
+    has_schema = len(tokens) > 2 and tokens[2][1] == "."
+    name = (names[1] if has_schema and len(names) > 1 else names[0] if names else "").strip("\"'`[]").lower()
+    if name in _TELLING:
+        return False
+    return name in _DOING or any(text in ("=", "(") for _, text, _ in tokens)

@@ -1,0 +1,142 @@
+"""Statements that change a table."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from mesahub.errors import ArgumentError
+from mesahub.sql.filters import Operand, compile_where
+from mesahub.sql.identifiers import Scope, quote_name
+from mesahub.sql.select import columns_text
+from mesahub.sql.statement import Statement
+from mesahub.sql.values import adapt
+
+if TYPE_CHECKING:
+    from mesahub.sql.filters import Where
+
+Returning = bool | Sequence[str] | None
+
+_ON_CONFLICT = {None: "", "ignore": " OR IGNORE", "replace": " OR REPLACE", "update": ""}
+
+
+def insert_text(
+    scope: Scope,
+    columns: Sequence[str],
+    *,
+    on_conflict: str | None = None,
+    key: Sequence[str] = (),
+    update: Sequence[str] | None = None,
+    returning: Returning = None,
+) -> str:
+    """``INSERT INTO table (columns) VALUES (?, ...)`` with what is to happen on a conflict.
+
+    Args:
+        scope: the table.
+        columns: the columns that are given.
+        on_conflict: ``None`` raises, ``"ignore"`` leaves the row that is there, ``"replace"`` deletes it first,
+            ``"update"`` changes it.
+        key: for ``"update"``, the columns of the unique key; with ``None`` as ``on_conflict`` and a key, a
+            row that is there is left.
+        update: for ``"update"``, the columns to change; default: all given ones but the key.
+        returning: ``True`` for all columns, or their names.
+    """
+    if on_conflict not in _ON_CONFLICT:
+        raise ArgumentError(
+            f"on_conflict must be None, 'ignore', 'replace' or 'update', not {on_conflict!r}."
+        )
+    names = ", ".join([quote_name(column) for column in columns])
+    places = ", ".join("?" * len(columns))
+    text = f"INSERT{_ON_CONFLICT[on_conflict]} INTO {scope.table} ({names}) VALUES ({places})"
+    if key:
+        text += f" ON CONFLICT ({', '.join([quote_name(column) for column in key])}) DO "
+        changed = _changed(columns, key, update) if on_conflict == "update" else []
+        text += f"UPDATE SET {', '.join(changed)}" if changed else "NOTHING"
+    return text + returning_text(scope, returning)
+
+
+def _changed(columns: Sequence[str], key: Sequence[str], update: Sequence[str] | None) -> list[str]:
+    missing = [name for name in key if name not in columns]
+    if missing:
+        raise ArgumentError(f"The key column {missing[0]!r} is not among the given values ({', '.join(columns)}).")
+    if isinstance(update, str):
+        raise ArgumentError(f"update must be a list of columns, such as [{update!r}].")
+    if update is None:
+        update = [column for column in columns if column not in key]
+    strange = [name for name in update if name not in columns]
+    if strange:
+        raise ArgumentError(f"{strange[0]!r} is to be updated, and is not among the given values.")
+    return [f"{quote_name(column)} = excluded.{quote_name(column)}" for column in update]
+
+
+def insert_statement(scope: Scope, data: Any, **options: Any) -> Statement:
+    """An INSERT of one row. ``options`` as for `insert_text`."""
+    if not isinstance(data, Mapping) or not data:
+        raise ArgumentError(
+            f"A row is a dict from column to value that is not empty, not {data!r}."
+            if isinstance(data, Mapping) or data is None
+            else f"A row is a dict from column to value, not a {type(data).__name__}."
+        )
+    sql = insert_text(scope, list(data), **options)
+    return Statement(sql, [_adapted(name, value) for name, value in data.items()], "insert", True)
+
+
+def _adapted(name: str, value: Any) -> Any:
+    try:
+        return adapt(value)
+    except ArgumentError as error:
+        raise ArgumentError(f"The value of {name!r}: {error}") from None
+
+
+def update_statement(
+    scope: Scope, where: Where, changes: Any, *, all_rows: bool = False, returning: Returning = None
+) -> Statement:
+    """``UPDATE table SET ... WHERE ...``."""
+    if not isinstance(changes, Mapping) or not changes:
+        raise ArgumentError(f"set must be a dict from column to value that is not empty, not {changes!r}.")
+    bindings: list[Any] = []
+    terms = []
+    for name, value in changes.items():
+        if isinstance(value, Operand):
+            place = value.operand(scope, bindings)
+        else:
+            bindings.append(_adapted(name, value))
+            place = "?"
+        terms.append(f"{quote_name(name)} = {place}")
+    condition = _guarded("update", where, scope, bindings, all_rows)
+    sql = f"UPDATE {scope.table} SET {', '.join(terms)}{condition}{returning_text(scope, returning)}"
+    return Statement(sql, bindings, "update", True)
+
+
+def delete_statement(
+    scope: Scope, where: Where, *, all_rows: bool = False, returning: Returning = None
+) -> Statement:
+    """``DELETE FROM table WHERE ...``."""
+    bindings: list[Any] = []
+    condition = _guarded("delete", where, scope, bindings, all_rows)
+    return Statement(
+        f"DELETE FROM {scope.table}{condition}{returning_text(scope, returning)}", bindings, "delete", True
+    )
+
+
+def _guarded(verb: str, where: Where, scope: Scope, bindings: list[Any], all_rows: bool) -> str:
+    condition = compile_where(where, scope, bindings)
+    if condition:
+        return f" WHERE {condition}"
+    if all_rows is not True:
+        raise ArgumentError(
+            f"{verb}() would touch every row of {scope.name!r}: its filter is empty or always true. "
+            "If that is meant, say all_rows=True."
+        )
+    return ""
+
+
+def returning_text(scope: Scope, returning: Any) -> str:
+    """`` RETURNING ...``, or nothing."""
+    if returning is None or returning is False:
+        return ""
+    if returning is True or returning == "*":
+        return " RETURNING *"
+    if isinstance(returning, str) or not isinstance(returning, Iterable):
+        raise ArgumentError(f"returning must be True or a list of columns, such as [{returning!r}].")
+    return f" RETURNING {columns_text(scope, list(returning))}"

@@ -1,0 +1,200 @@
+"""Statements that read a table."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from mesahub.errors import ArgumentError
+from mesahub.sql.filters import Operand, compile_where
+from mesahub.sql.identifiers import Scope, quote_name
+from mesahub.sql.statement import Statement
+
+if TYPE_CHECKING:
+    from mesahub.sql.expressions import Column
+    from mesahub.sql.filters import Where
+
+    OrderBy = str | Sequence[str | Mapping[str, str] | Column] | None
+
+AGGREGATES = {
+    "count": "count({})",
+    "count_distinct": "count(DISTINCT {})",
+    "sum": "sum({})",
+    "total": "total({})",
+    "avg": "avg({})",
+    "min": "min({})",
+    "max": "max({})",
+}
+
+
+def select_statement(
+    scope: Scope,
+    where: Where = None,
+    select: Sequence[str] | None = None,
+    order_by: OrderBy = None,
+    limit: int | None = None,
+    offset: int | None = None,
+    distinct: bool = False,
+) -> Statement:
+    """``SELECT ... FROM table WHERE ... ORDER BY ... LIMIT ... OFFSET ...``."""
+    bindings: list[Any] = []
+    sql = f"SELECT {'DISTINCT ' if distinct else ''}{columns_text(scope, select)} FROM {scope.table}"
+    if where is not None and (condition := compile_where(where, scope, bindings)):
+        sql += f" WHERE {condition}"
+    if order_by:
+        sql += f" ORDER BY {order_text(scope, order_by, bindings)}"
+    if limit is not None or offset is not None:
+        sql += limit_text(limit, offset, bindings)
+    return Statement(sql, bindings, "select", False)
+
+
+def count_statement(scope: Scope, where: Where) -> Statement:
+    """``SELECT count(*)``."""
+    bindings: list[Any] = []
+    condition = compile_where(where, scope, bindings)
+    sql = f'SELECT count(*) AS "count" FROM {scope.table}' + (f" WHERE {condition}" if condition else "")
+    return Statement(sql, bindings, "select", False)
+
+
+def exists_statement(scope: Scope, where: Where) -> Statement:
+    """``SELECT EXISTS (...)``."""
+    bindings: list[Any] = []
+    condition = compile_where(where, scope, bindings)
+    inner = f"SELECT 1 FROM {scope.table}" + (f" WHERE {condition}" if condition else "")
+    return Statement(f'SELECT EXISTS ({inner}) AS "exists"', bindings, "select", False)
+
+
+def aggregate_statement(
+    scope: Scope,
+    functions: Mapping[str, str | tuple[str, str]],
+    where: Where = None,
+    group_by: str | Sequence[str] | None = None,
+    having: Where = None,
+    order_by: OrderBy = None,
+    limit: int | None = None,
+    offset: int | None = None,
+) -> Statement:
+    """``SELECT groups, functions FROM table WHERE ... GROUP BY ... HAVING ... ORDER BY ...``."""
+    if not isinstance(functions, Mapping) or not functions:
+        raise ArgumentError(
+            "aggregate() takes a dict from a name to a function: {'n': 'count', 'oldest': ('max', 'age')}."
+        )
+    groups = [group_by] if isinstance(group_by, str) else list(group_by or ())
+    results = _Results(scope)
+    terms = []
+    for group in groups:
+        dict.__setitem__(results, group, scope[group])
+        terms.append(scope[group])
+    for name, function in functions.items():
+        if name in results:
+            raise ArgumentError(f"The name {name!r} is given twice in aggregate().")
+        text = _function(scope, name, function)
+        dict.__setitem__(results, name, text)
+        terms.append(f"{text} AS {quote_name(name)}")
+    bindings: list[Any] = []
+    sql = f"SELECT {', '.join(terms)} FROM {scope.table}"
+    if condition := compile_where(where, scope, bindings):
+        sql += f" WHERE {condition}"
+    if groups:
+        sql += f" GROUP BY {', '.join(scope[group] for group in groups)}"
+    if condition := compile_where(having, results, bindings):
+        sql += f" HAVING {condition}"
+    if order_by:
+        sql += f" ORDER BY {order_text(results, order_by, bindings)}"
+    if limit is not None or offset is not None:
+        sql += limit_text(limit, offset, bindings)
+    return Statement(sql, bindings, "select", False)
+
+
+class _Results(Scope):
+    """What HAVING and ORDER BY of an aggregate may name: its groups and its functions."""
+
+    __slots__ = ()
+
+    def __init__(self, scope: Scope) -> None:
+        super().__init__(scope.name)
+
+    def __missing__(self, name: str) -> str:
+        near = difflib.get_close_matches(str(name), self, 1)
+        hint = f" Did you mean {near[0]!r}?" if near else ""
+        raise ArgumentError(
+            f"{name!r} is neither a group nor a function of this aggregate(); these are {', '.join(self)}.{hint}"
+        )
+
+
+def _function(scope: Scope, name: str, function: Any) -> str:
+    if function == "count":
+        return "count(*)"
+    if isinstance(function, (tuple, list)) and len(function) == 2 and function[0] in AGGREGATES:
+        return AGGREGATES[function[0]].format(scope[function[1]].replace("{", "{{").replace("}", "}}"))
+    word = function[0] if isinstance(function, (tuple, list)) and function else function
+    near = difflib.get_close_matches(str(word), AGGREGATES, 1)
+    hint = f" Did you mean {near[0]!r}?" if near and word not in AGGREGATES else ""
+    raise ArgumentError(
+        f"The function of {name!r} must be 'count' or a pair such as ('sum', 'amount'), not {function!r}.{hint} "
+        f"The functions are {', '.join(AGGREGATES)}."
+    )
+
+
+def columns_text(scope: Scope, select: Any) -> str:
+    """The columns of a SELECT or RETURNING; all of them for ``None``."""
+    if not select:
+        return "*"
+    if isinstance(select, (str, bytes)) or not isinstance(select, Iterable):
+        raise ArgumentError(f"select must be a list of columns, such as [{select!r}], not {select!r}.")
+    return ", ".join([scope[name] for name in select])
+
+
+def order_text(scope: Scope, order_by: Any, bindings: list[Any]) -> str:
+    """The terms of an ORDER BY."""
+    if isinstance(order_by, (str, Mapping, Operand)):
+        order_by = [order_by]
+    return ", ".join([_order_term(scope, term, bindings) for term in order_by])
+
+
+_DIRECTIONS = {"asc": "", "desc": " DESC"}
+_NULLS = {"first": " NULLS FIRST", "last": " NULLS LAST"}
+
+
+def order_of(term: Any) -> tuple[str, str, str | None]:
+    """(column, direction, nulls) of one term of ``order_by``."""
+    if isinstance(term, str):
+        return (term[1:], "desc", None) if term[:1] == "-" else (term, "asc", None)
+    if not isinstance(term, Mapping) or "column" not in term:
+        raise ArgumentError(
+            "A term of order_by is a name, '-name' for descending, or {'column': name, 'direction': 'asc' or 'desc', "
+            f"'nulls': 'first' or 'last'}}, not {term!r}."
+        )
+    direction = term.get("direction", "asc")
+    nulls = term.get("nulls")
+    unknown = set(term) - {"column", "direction", "nulls"}
+    if unknown:
+        raise ArgumentError(f"A term of order_by has no {sorted(unknown)[0]!r}; it has column, direction, nulls.")
+    lowered = direction.lower() if isinstance(direction, str) else direction
+    if lowered not in _DIRECTIONS:
+        raise ArgumentError(f"The direction of {term['column']!r} must be 'asc' or 'desc', not {direction!r}.")
+    if nulls is not None and nulls not in _NULLS:
+        raise ArgumentError(f"The nulls of {term['column']!r} must come 'first' or 'last', not {nulls!r}.")
+    return term["column"], lowered, nulls
+
+
+def _order_term(scope: Scope, term: Any, bindings: list[Any]) -> str:
+    if isinstance(term, Operand):
+        return term.operand(scope, bindings)
+    name, direction, nulls = order_of(term)
+    return scope[name] + _DIRECTIONS[direction] + (_NULLS[nulls] if nulls else "")
+
+
+def limit_text(limit: Any, offset: Any, bindings: list[Any]) -> str:
+    """`` LIMIT ? OFFSET ?``."""
+    for what, number in (("limit", limit), ("offset", offset)):
+        if number is not None and (type(number) is not int or number < 0):
+            raise ArgumentError(f"{what} must be an integer from 0 on, not {number!r}.")
+    if offset is None:
+        bindings.append(limit)
+        return " LIMIT ?"
+    # SQLite has no OFFSET without LIMIT; -1 is none.
+    bindings.append(-1 if limit is None else limit)
+    bindings.append(offset)
+    return " LIMIT ? OFFSET ?"

@@ -1,0 +1,139 @@
+"""Python values and what becomes of them in SQLite: nothing is rounded, nothing is guessed.
+
+| Python | SQLite |
+|---|---|
+| ``None``, ``bool``, ``int`` (64 bits), ``float`` (finite), ``str``, ``bytes`` | as the standard library's sqlite3 binds them |
+| ``bytearray``, ``memoryview`` | BLOB |
+| ``datetime`` | TEXT, ISO 8601 with a space: ``2026-01-31 12:30:00+02:00`` |
+| ``date``, ``time`` | TEXT, ISO 8601 |
+| ``Decimal`` | TEXT, its digits as they are |
+| ``UUID`` | TEXT, with hyphens |
+| ``Enum`` | its value |
+| ``Path`` | TEXT |
+"""  # noqa: E501
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from mesahub.errors import ArgumentError
+
+MIN_INT = -(2**63)
+MAX_INT = 2**63 - 1
+_INFINITY = float("inf")
+
+Adapter = Callable[[Any], Any]
+_registered: dict[type, Adapter] = {}
+
+
+def register_adapter(type_: type, function: Callable[[Any], Any]) -> None:
+    """Say how values of a type (and of its subclasses) are stored, everywhere in this process.
+
+    Args:
+        type_: the type.
+        function: makes ``None``, ``bool``, ``int``, ``float``, ``str`` or ``bytes`` of a value, or
+            something else that has an adapter.
+
+    Example:
+        >>> from fractions import Fraction
+        >>> register_adapter(Fraction, str)
+        >>> adapt(Fraction(1, 3))
+        '1/3'
+    """
+    if not isinstance(type_, type) or not callable(function):
+        raise ArgumentError("register_adapter takes a type and a function.")
+    _registered[type_] = function
+
+
+def adapt(value: Any) -> Any:
+    """The value as SQLite can hold it: ``None``, ``bool``, ``int``, ``float``, ``str`` or ``bytes``.
+
+    Raises:
+        ArgumentError: it cannot be stored without loss; the message says why and what to do.
+    """
+    kind = type(value)
+    if kind is str:
+        # The C test is faster than any look for surrogates, and most text passes it.
+        if not value.isascii():
+            _check_text(value)
+        return value
+    if kind is int:
+        if MIN_INT <= value <= MAX_INT:
+            return value
+        raise ArgumentError(
+            f"The integer {_shown(value)} does not fit into SQLite's 64 bits. Store it as text: str(value)."
+        )
+    if value is None or kind is bool or kind is bytes:
+        return value
+    if kind is float:
+        if -_INFINITY < value < _INFINITY:
+            return value
+        raise ArgumentError(
+            f"{value!r} cannot be stored: JSON has no such number, and SQLite would make NULL of a NaN. "
+            "Use None, or text."
+        )
+    return _adapt_other(value)
+
+
+def _adapt_other(value: Any) -> Any:
+    kind = type(value)
+    for base in kind.__mro__:
+        adapter = _registered.get(base) or _builtin(base)
+        if adapter is not None:
+            adapted = adapter(value)
+            if type(adapted) is kind:
+                raise ArgumentError(f"The adapter of {kind.__name__} gives a {kind.__name__} again.")
+            return adapt(adapted)
+    advice = " Store it as JSON text: json.dumps(value)." if isinstance(value, (list, tuple, dict, set)) else ""
+    raise ArgumentError(
+        f"A value of the type {kind.__name__} cannot be stored in SQLite.{advice or ' Say how: mesahub.sql.register_adapter(type, function).'}"  # noqa: E501
+    )
+
+
+def _builtin(base: type) -> Adapter | None:
+    # By name: none of these modules needs to be imported for those who do not use them.
+    return _BUILTIN.get((base.__module__, base.__qualname__))
+
+
+_BUILTIN: dict[tuple[str, str], Adapter] = {
+    ("builtins", "bytearray"): bytes,
+    ("builtins", "memoryview"): bytes,
+    ("datetime", "datetime"): lambda value: value.isoformat(" "),
+    ("datetime", "date"): lambda value: value.isoformat(),
+    ("datetime", "time"): lambda value: value.isoformat(),
+    ("decimal", "Decimal"): lambda value: _decimal(value),
+    ("_decimal", "Decimal"): lambda value: _decimal(value),
+    ("_pydecimal", "Decimal"): lambda value: _decimal(value),
+    ("uuid", "UUID"): str,
+    ("enum", "Enum"): lambda value: value.value,
+    ("pathlib", "PurePath"): str,
+    ("pathlib._local", "PurePath"): str,
+    # Subclasses of what SQLite knows, such as numpy's float64.
+    ("builtins", "bool"): bool,
+    ("builtins", "int"): int,
+    ("builtins", "float"): float,
+    ("builtins", "str"): lambda value: str.__str__(value),
+    ("builtins", "bytes"): bytes,
+}
+
+
+def _decimal(value: Any) -> str:
+    if not value.is_finite():
+        raise ArgumentError(f"{value!r} cannot be stored. Use None, or text.")
+    return str(value)
+
+
+def _check_text(value: str) -> None:
+    try:
+        value.encode()
+    except UnicodeEncodeError as error:
+        raise ArgumentError(
+            f"The text has a lone surrogate (U+{ord(value[error.start]):04X}) at position {error.start}, which "
+            "no UTF-8 database can hold. If it came from a file name, store os.fsencode(name), which is bytes."
+        ) from None
+
+
+def _shown(value: int) -> str:
+    # Python refuses to write out integers of more than 4,300 digits.
+    return str(value) if value.bit_length() < 256 else f"of {value.bit_length()} bits"
