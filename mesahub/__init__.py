@@ -1,5 +1,9 @@
 """Python client for MesaHub: SQLite databases behind HTTP, in a file, or in a recording."""
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
 from mesahub.client import MesahubClient, connect
 from mesahub.database import DatabaseHandle
 from mesahub.errors import (
@@ -18,6 +22,7 @@ from mesahub.errors import (
     NoSuchTableError,
     NotFoundError,
     NotSentError,
+    Outcome,
     RateLimitError,
     RequestTimeoutError,
     ResultError,
@@ -30,8 +35,83 @@ from mesahub.errors import (
     UnrepresentableResultError,
     ValidationError,
 )
+from mesahub.middleware.retry import RetryPolicy
+from mesahub.registry import installed_transports
 from mesahub.results import ExecResult, FileList, FileRecord, QueryResult
+from mesahub.sql import all_of, any_of, col, not_, register_adapter
 from mesahub.table import TableHandle
+from mesahub.transport import TLSOptions
 from mesahub.url import parse_mesahub_url
 
+if TYPE_CHECKING:
+    from mesahub.copying import copy
+    from mesahub.management import MesahubManagementClient
+
 __version__ = "2.0.0"
+
+__all__ = [
+    # clients and handles
+    "MesahubClient",
+    "MesahubManagementClient",
+    "connect",
+    "DatabaseHandle",
+    "TableHandle",
+    "parse_mesahub_url",
+    "copy",
+    # filters and values
+    "col",
+    "any_of",
+    "all_of",
+    "not_",
+    "register_adapter",
+    # results
+    "QueryResult",
+    "ExecResult",
+    "FileRecord",
+    "FileList",
+    # how requests travel
+    "RetryPolicy",
+    "TLSOptions",
+    "installed_transports",
+    # errors
+    "MesahubError",
+    "AuthenticationError",
+    "AuthorizationError",
+    "NotFoundError",
+    "RateLimitError",
+    "ConflictError",
+    "ValidationError",
+    "ArgumentError",
+    "SQLError",
+    "IntegrityError",
+    "SQLSyntaxError",
+    "NoSuchTableError",
+    "NoSuchColumnError",
+    "ServerError",
+    "DatabaseBusyError",
+    "DatabaseInactiveError",
+    "ResultError",
+    "TruncatedResultError",
+    "UnrepresentableResultError",
+    "TransportError",
+    "NotSentError",
+    "ConnectionLostError",
+    "RequestTimeoutError",
+    "AmbiguousResultError",
+    "TLSError",
+    "ConfigurationError",
+    "Outcome",
+]
+
+# What most programs never use is imported when it is first asked for.
+_LAZY = {"MesahubManagementClient": "mesahub.management", "copy": "mesahub.copying"}
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _LAZY:
+        raise AttributeError(f"module 'mesahub' has no attribute {name!r}")
+    import importlib
+
+    value = getattr(importlib.import_module(_LAZY[name]), name)
+    globals()[name] = value
+    return value

@@ -9,7 +9,7 @@ from typing import Any, Self
 
 from mesahub.database import DatabaseHandle
 from mesahub.errors import ConfigurationError
-from mesahub.middleware import Middleware, compose
+from mesahub.middleware import Middleware, checked, compose
 from mesahub.middleware.auth import auth
 from mesahub.middleware.retry import RetryPolicy, retrying
 from mesahub.registry import find_factory, open_transport
@@ -101,7 +101,10 @@ class MesahubClient:
         self._owns_transport = callable(transport)
         self._transport: Transport = open_transport(transport, transport_options)
         self._closing = threading.Event()
-        layers = [*middleware, retrying(retry or RetryPolicy(), self._closing)]
+        outer = [checked(layer) for layer in middleware if not getattr(layer, "inside_retry", False)]
+        inner = [checked(layer) for layer in middleware if getattr(layer, "inside_retry", False)]
+        listeners = [layer.on_retry for layer in middleware if hasattr(layer, "on_retry")]
+        layers = [*outer, retrying(retry or RetryPolicy(), self._closing, listeners), *inner]
         if api_key:
             layers.append(auth(api_key, base_url, allow_insecure=allow_insecure))
         self._send = compose(layers, self._transport.send)

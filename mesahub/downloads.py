@@ -16,7 +16,7 @@ from mesahub.errors import (
 )
 from mesahub.transport import Request, Response
 from mesahub.uploads import Progress
-from mesahub.wire import raise_for_status
+from mesahub.wire_errors import raise_for_status
 
 if TYPE_CHECKING:
     from hashlib import _Hash
@@ -46,9 +46,7 @@ class Download:
         received: bytes read so far.
     """
 
-    def __init__(
-        self, request: Request, send: Callable[[Request], Response], progress: Progress | None = None
-    ) -> None:
+    def __init__(self, request: Request, send: Callable[[Request], Response], progress: Progress | None = None) -> None:
         self._request = request
         self._send = send
         self._progress = progress
@@ -89,9 +87,7 @@ class Download:
             try:
                 piece = self._take(size)
                 if not piece and self.length is not None and self.received < self.length:
-                    raise ConnectionLostError(
-                        f"The file broke off after {self.received} of {self.length} bytes."
-                    )
+                    raise ConnectionLostError(f"The file broke off after {self.received} of {self.length} bytes.")
             except (ConnectionLostError, RequestTimeoutError) as error:
                 self._resume(error)
                 continue

@@ -63,9 +63,7 @@ class MesahubError(Exception):
 
     default_code = "UNKNOWN_ERROR"
 
-    def __init__(
-        self, code: str, status_code: int, message: str, details: dict[str, Any] | None = None
-    ) -> None:
+    def __init__(self, code: str, status_code: int, message: str, details: dict[str, Any] | None = None) -> None:
         super().__init__(message)
         self.code = code
         self.status_code = status_code

@@ -13,7 +13,8 @@ from mesahub.results import FileList, FileRecord
 from mesahub.transport import Request, Response
 from mesahub.uploads import Progress, Uploadable, guess_content_type, name_of, opened
 from mesahub.url import encode_segment
-from mesahub.wire import Routes, error_from, raise_for_status
+from mesahub.wire import Routes
+from mesahub.wire_errors import error_from, raise_for_status
 
 __all__ = ["DeletedFiles", "Files", "PresignedURL"]
 
@@ -68,9 +69,7 @@ class Files:
         operation: how the operations are named, before ``.upload``, ``.list``, ...
     """
 
-    def __init__(
-        self, ref: str, client: Sender, *, path: str | None = None, operation: str = "files"
-    ) -> None:
+    def __init__(self, ref: str, client: Sender, *, path: str | None = None, operation: str = "files") -> None:
         self._ref = ref
         self._client = client
         self._path = path or client.routes.database(ref, "files")
@@ -262,9 +261,7 @@ class Files:
             done["failed"] += answer.get("failed") or 0
         return done
 
-    def _request(
-        self, what: str, method: str, file_id: str | None = None, tail: str = "", **options: Any
-    ) -> Request:
+    def _request(self, what: str, method: str, file_id: str | None = None, tail: str = "", **options: Any) -> Request:
         path = self._path
         if file_id is not None:
             path = f"{path}/{encode_segment(_checked_id(file_id))}{tail}"
@@ -277,9 +274,7 @@ class Files:
             **options,
         )
 
-    def _send(
-        self, what: str, method: str, file_id: str | None = None, tail: str = "", **options: Any
-    ) -> Response:
+    def _send(self, what: str, method: str, file_id: str | None = None, tail: str = "", **options: Any) -> Response:
         return self._client.send(self._request(what, method, file_id, tail, **options))
 
 
@@ -298,13 +293,9 @@ def _upload_fields(
         fields["conflict_mode"] = "error"
     if metadata is not None:
         if not isinstance(metadata, str):
-            raise ArgumentError(
-                f"metadata is text, not {type(metadata).__name__}: json.dumps() makes text of it."
-            )
+            raise ArgumentError(f"metadata is text, not {type(metadata).__name__}: json.dumps() makes text of it.")
         if len(metadata.encode()) > METADATA_LIMIT:
-            raise ArgumentError(
-                f"metadata may have {METADATA_LIMIT} bytes, this has {len(metadata.encode())}."
-            )
+            raise ArgumentError(f"metadata may have {METADATA_LIMIT} bytes, this has {len(metadata.encode())}.")
         fields["metadata"] = metadata
     if expires_in is not None:
         fields["expires_in"] = _seconds(expires_in)
@@ -329,13 +320,10 @@ def _refused_upload(response: Response, content_type: str) -> ValidationError:
     if response.status == 413:
         text = f"{error}: a file may have 104857600 bytes (100 MiB)."
     elif "detected" in str(error):
-        text = (
-            f"{error}: the content does not look like {content_type!r}. Give the content_type it really has."
-        )
+        text = f"{error}: the content does not look like {content_type!r}. Give the content_type it really has."
     else:
         text = (
-            f"{error}: {content_type!r}. Allowed, spelled exactly so: {ALLOWED_TYPES}. "
-            "Give the content_type that fits."
+            f"{error}: {content_type!r}. Allowed, spelled exactly so: {ALLOWED_TYPES}. Give the content_type that fits."
         )
     return ValidationError.of(text, code=error.code, status_code=response.status, details=error.details)
 

@@ -51,9 +51,7 @@ def encode_upload(request: Request) -> tuple[bytes | BodyStream | None, str | No
     """
     payload = request.payload
     fields = [(name, str(payload[name])) for name in FORM_FIELDS if payload.get(name) is not None]
-    return encode_form(
-        fields, request.body or b"", payload.get("filename") or "file", payload.get("content_type")
-    )
+    return encode_form(fields, request.body or b"", payload.get("filename") or "file", payload.get("content_type"))
 
 
 def encode_form(
@@ -72,9 +70,7 @@ def encode_form(
     lines = []
     for name, value in fields:
         lines.append(f'--{boundary}\r\nContent-Disposition: form-data; name="{name}"\r\n\r\n{value}\r\n')
-    lines.append(
-        f'--{boundary}\r\nContent-Disposition: form-data; name="file"; filename="{_quoted(filename)}"\r\n'
-    )
+    lines.append(f'--{boundary}\r\nContent-Disposition: form-data; name="file"; filename="{_quoted(filename)}"\r\n')
     if content_type:
         lines.append(f"Content-Type: {_header_value(content_type)}\r\n")
     lines.append("\r\n")
@@ -82,9 +78,7 @@ def encode_form(
         head = "".join(lines).encode()
     except UnicodeEncodeError:
         raise ArgumentError("The file's name or a field holds a lone surrogate, which is not text.") from None
-    return MultipartBody(
-        head, file, f"\r\n--{boundary}--\r\n".encode()
-    ), f"multipart/form-data; boundary={boundary}"
+    return MultipartBody(head, file, f"\r\n--{boundary}--\r\n".encode()), f"multipart/form-data; boundary={boundary}"
 
 
 def _quoted(text: str) -> str:

@@ -11,26 +11,24 @@ from typing import Any
 
 from mesahub import _json
 from mesahub.errors import (
-    AuthenticationError,
-    AuthorizationError,
-    ConflictError,
-    MesahubError,
-    NotFoundError,
-    RateLimitError,
+    AmbiguousResultError,
+    ArgumentError,
     ServerError,
     TruncatedResultError,
     UnrepresentableResultError,
-    ValidationError,
 )
 from mesahub.results import ExecResult, QueryResult, Row
-from mesahub.sql import Statement, lower, restore_name
+from mesahub.sql import Statement, lower, lower_rows, restore_name
 from mesahub.transport import BodyStream, Request, Response
 from mesahub.url import encode_segment
+from mesahub.wire_errors import raise_for_status
 
-__all__ = ["ROW_LIMIT", "Routes", "raise_for_status", "read_exec", "read_query", "statement_request"]
+__all__ = ["ROW_LIMIT", "Routes", "read_exec", "read_query", "statement_request"]
 
 ROW_LIMIT = 100_000
 """Rows at which the server cuts a result, with status 200 and no sign of it."""
+MAX_BODY = 10 * 1024 * 1024
+"""Bytes of a request that the server reads."""
 
 
 class Routes:
@@ -67,12 +65,15 @@ def statement_request(
     idempotent: bool = False,
 ) -> Request:
     """The request that carries a statement. ``operation`` is ``"query"`` or ``"exec"``."""
+    payload: dict[str, Any] = {"sql": statement.sql, "bindings": statement.bindings}
+    if statement.rows is not None:
+        payload["rows"] = statement.rows
     return Request(
         operation,
         "POST",
         routes.database(ref, operation),
         database=ref,
-        payload={"sql": statement.sql, "bindings": statement.bindings},
+        payload=payload,
         safe=idempotent or operation == "query",
         timeout=timeout,
         encoder=_encode_statement,
@@ -80,14 +81,27 @@ def statement_request(
 
 
 def _encode_statement(request: Request) -> tuple[bytes | BodyStream | None, str | None]:
-    sql, bindings = lower(request.payload["sql"], request.payload["bindings"])
-    return _json.dumps({"sql": sql, "bindings": bindings}), "application/json"
+    payload = request.payload
+    rows = payload.get("rows")
+    if rows is None:
+        sql, bindings = lower(payload["sql"], payload["bindings"])
+    else:
+        sql, bindings = lower_rows(payload["sql"], rows)
+    content = _json.dumps({"sql": sql, "bindings": bindings})
+    if len(content) > MAX_BODY:
+        raise ArgumentError.of(
+            f"The request has {len(content):,} bytes, and the server takes {MAX_BODY:,}. Send less at once; a large "
+            "value belongs into a file (db.files).",
+            code="BODY_TOO_LARGE",
+            status_code=400,
+        )
+    return content, "application/json"
 
 
 def read_query(response: Response) -> QueryResult:
     """The rows of a ``query`` answer."""
     if response.status != 200:
-        raise_for_status(response)
+        raise_for_status(response, "query")
     answer = _answer(response, "query")
     rows, columns = _rows(answer)
     stat = answer.get("stat")
@@ -112,7 +126,7 @@ def read_exec(statement: Statement, response: Response) -> ExecResult:
     that sets none; they are handed on only where this statement sets them.
     """
     if response.status != 200:
-        raise_for_status(response)
+        raise_for_status(response, "exec")
     answer = _answer(response, "exec")
     stat = answer.get("stat") or {}
     if "headers" in answer or "columns" in answer:
@@ -137,13 +151,16 @@ def read_exec(statement: Statement, response: Response) -> ExecResult:
         affected = stat.get("rowsAffected") or 0
     return ExecResult(
         rows_affected=affected if counts else 0,
-        last_insert_rowid=answer.get("lastInsertRowid") if inserts else None,
+        last_insert_rowid=answer.get("lastInsertRowid") if inserts and affected else None,
         query_duration_ms=stat.get("queryDurationMs"),
     )
 
 
 def _answer(response: Response, operation: str) -> dict[str, Any]:
-    answer = response.payload
+    try:
+        answer = response.payload
+    except ValueError:
+        answer = response.content[:80]
     if isinstance(answer, dict):
         return answer
     if answer is None:
@@ -152,10 +169,14 @@ def _answer(response: Response, operation: str) -> dict[str, Any]:
             f"{did} result cannot be shown: the server answered 200 with an empty body, as it does when a "
             "value is an infinity or a date beyond year 9999. Select CAST(column AS TEXT) instead."
         )
-    raise ServerError.of(
-        f"The server's answer is no result: {type(answer).__name__} where an object was expected.",
-        status_code=response.status,
-    )
+    # Something that is not the server answered, or the server broke off: a write may have been carried out.
+    what = f"answered {response.status} with what is no result: {answer!r:.100}"
+    if operation == "exec":
+        raise AmbiguousResultError.of(
+            f"The server, or something before it, {what}. Look whether the write was carried out before you repeat it.",
+            status_code=response.status,
+        )
+    raise ServerError.of(f"The server, or something before it, {what}", status_code=response.status)
 
 
 def _rows(answer: dict[str, Any]) -> tuple[list[Row], list[str]]:
@@ -208,40 +229,4 @@ _CONVERTERS = {
     "DOUBLE": _to_floats,
     "DOUBLE PRECISION": _to_floats,
     "BLOB": _to_bytes,
-}
-
-
-def raise_for_status(response: Response) -> None:
-    """Raise what the server's answer means, or return when it is a success."""
-    if response.status < 300:
-        return
-    raise error_from(response)
-
-
-def error_from(response: Response) -> MesahubError:
-    """The error that an answer stands for. The server's own words become its message."""
-    response.read()
-    status = response.status
-    try:
-        body = response.payload
-    except ValueError:
-        body = None
-    details = body if isinstance(body, dict) else {}
-    # Today's servers say {"error": text}; older and newer ones {"code", "message"}.
-    text = details.get("message") or details.get("error")
-    if isinstance(text, dict):
-        text = text.get("message")
-    message = str(text) if text else f"HTTP {status}"
-    code = details.get("code")
-    cls = _BY_STATUS.get(status) or (ServerError if status >= 500 else MesahubError)
-    return cls.of(message, code=code, status_code=status, details=details)
-
-
-_BY_STATUS: dict[int, type[MesahubError]] = {
-    400: ValidationError,
-    401: AuthenticationError,
-    403: AuthorizationError,
-    404: NotFoundError,
-    409: ConflictError,
-    429: RateLimitError,
 }

@@ -62,9 +62,7 @@ def batches(rows: Iterable[Mapping[str, Any]], *, in_order: bool) -> Iterator[Ba
                 open_.clear()
             values, size = _values(columns, members, seen, numbers)
             batch = open_.get(columns)
-            if batch is not None and (
-                batch.size + size > BATCH_BYTES or len(batch.rows) + len(values) > BATCH_ROWS
-            ):
+            if batch is not None and (batch.size + size > BATCH_BYTES or len(batch.rows) + len(values) > BATCH_ROWS):
                 yield open_.pop(columns)
                 batch = None
             if batch is None:
@@ -89,9 +87,7 @@ def _groups(
     groups: dict[frozenset[str], tuple[tuple[str, ...], list[Mapping[str, Any]], list[int]]] = {}
     for number, row in enumerate(slab):
         if not isinstance(row, Mapping) or not row:
-            raise ArgumentError(
-                f"A row is a dict from column to value that is not empty; one of them is {row!r:.60}."
-            )
+            raise ArgumentError(f"A row is a dict from column to value that is not empty; one of them is {row!r:.60}.")
         keys = frozenset(row)
         if in_order and groups and keys not in groups:
             yield from groups.values()

@@ -42,9 +42,7 @@ def insert_text(
         returning: ``True`` for all columns, or their names.
     """
     if on_conflict not in _ON_CONFLICT:
-        raise ArgumentError(
-            f"on_conflict must be None, 'ignore', 'replace' or 'update', not {on_conflict!r}."
-        )
+        raise ArgumentError(f"on_conflict must be None, 'ignore', 'replace' or 'update', not {on_conflict!r}.")
     names = ", ".join([quote_name(column) for column in columns])
     places = ", ".join("?" * len(columns))
     text = f"INSERT{_ON_CONFLICT[on_conflict]} INTO {scope.table} ({names}) VALUES ({places})"
@@ -108,9 +106,7 @@ def update_statement(
     return Statement(sql, bindings, "update", True)
 
 
-def delete_statement(
-    scope: Scope, where: Where, *, all_rows: bool = False, returning: Returning = None
-) -> Statement:
+def delete_statement(scope: Scope, where: Where, *, all_rows: bool = False, returning: Returning = None) -> Statement:
     """``DELETE FROM table WHERE ...``."""
     bindings: list[Any] = []
     condition = _guarded("delete", where, scope, bindings, all_rows)

@@ -10,18 +10,20 @@ operator but ``is_null``; ``{"role": None}`` is IS NULL, ``{"role": {"ne": None}
 from __future__ import annotations
 
 import difflib
-import json
 from collections.abc import Callable, Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
+from mesahub import _json
 from mesahub.errors import ArgumentError
 from mesahub.sql.identifiers import Scope
 from mesahub.sql.values import adapt
 
 if TYPE_CHECKING:
+    from typing import TypeAlias
+
     from mesahub.sql.expressions import Expression
 
-    Where = Mapping[str, Any] | Expression | None
+    Where: TypeAlias = Mapping[str, Any] | Expression | None
 
 ALWAYS = "1 = 1"
 NEVER = "1 = 0"
@@ -215,7 +217,7 @@ def _listed(column: str, members: list[Any], sign: str, join: str, bindings: lis
         (plain if _fits_json(value) else single).append(value)
     terms = []
     if plain:
-        bindings.append(json.dumps(plain, ensure_ascii=False, separators=(",", ":")))
+        bindings.append(_json.dumps(plain).decode())
         terms.append(f"{column} {sign} (SELECT value FROM json_each(?))")
     if single:
         again = _again(column, bindings) if plain else column

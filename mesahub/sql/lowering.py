@@ -8,11 +8,11 @@ bytes becomes ``unhex(?)``. Unary operators bind tighter than all others, so nei
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Sequence
 from typing import Any
 
+from mesahub import _json
 from mesahub.errors import ArgumentError
 from mesahub.sql.statement import MAX_SQL_BYTES
 from mesahub.sql.tokenizer import significant, tokenize
@@ -140,7 +140,7 @@ def lower_rows(sql: str, rows: Sequence[Sequence[Any]]) -> tuple[str, list[Any]]
         encoded = [_tag(column) if kind else column for column, kind in zip(columns, kinds, strict=True)]
         rows = list(zip(*encoded, strict=True))
     terms = ", ".join(_term(index, kinds[index]) for index in range(count))
-    text = json.dumps(rows, ensure_ascii=False, separators=(",", ":"))
+    text = _json.dumps(rows).decode()
     # WHERE true: without it SQLite's parser takes the ON of an ON CONFLICT for that of a join.
     return f"{head} SELECT {terms} FROM json_each(?) WHERE true{tail}", [text]
 

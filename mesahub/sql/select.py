@@ -12,10 +12,12 @@ from mesahub.sql.identifiers import Scope, quote_name
 from mesahub.sql.statement import Statement
 
 if TYPE_CHECKING:
+    from typing import TypeAlias
+
     from mesahub.sql.expressions import Column
     from mesahub.sql.filters import Where
 
-    OrderBy = str | Sequence[str | Mapping[str, str] | Column] | None
+    OrderBy: TypeAlias = str | Sequence[str | Mapping[str, str] | Column] | None
 
 AGGREGATES = {
     "count": "count({})",

@@ -95,9 +95,7 @@ def prepare(sql: str, bindings: Bindings = None, *, operation: str) -> Statement
             _prepared.clear()
         _prepared[sql] = known
     if known.writes and operation == "query":
-        raise ArgumentError(
-            f"This statement writes ({known.verb.upper()}), and query() only reads. Use exec()."
-        )
+        raise ArgumentError(f"This statement writes ({known.verb.upper()}), and query() only reads. Use exec().")
     if not bindings:
         values: list[Any] = []
         if known.highest:

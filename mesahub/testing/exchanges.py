@@ -97,9 +97,7 @@ class Exchanges(Fixtures):
         assert transport.send(call("/seen")).payload["connection"] == 0
 
     @pytest.mark.parametrize("size", [0, 100_000])
-    def test_an_answer_up_to_the_end_of_the_connection(
-        self, make: Make, server: ConformanceServer, size: int
-    ) -> None:
+    def test_an_answer_up_to_the_end_of_the_connection(self, make: Make, server: ConformanceServer, size: int) -> None:
         transport = make(server.url)
         assert transport.send(call(f"/until-close/{size}")).content == b"".join(pattern(size))
         assert transport.send(call("/echo", b"x")).content == b"x"
@@ -164,9 +162,7 @@ class Exchanges(Fixtures):
         assert seen.payload["sha256"] == digest
         assert peak < 16 * MIB
 
-    def test_an_upload_that_cannot_be_read_says_so_itself(
-        self, make: Make, server: ConformanceServer
-    ) -> None:
+    def test_an_upload_that_cannot_be_read_says_so_itself(self, make: Make, server: ConformanceServer) -> None:
         transport = make(server.url)
         with pytest.raises(ValueError, match="changed while it was sent"):
             transport.send(call("/echo", FileBody(2 * MIB, lambda: io.BytesIO(b"x" * MIB)), streams=True))

@@ -44,9 +44,7 @@ class Sharing(Fixtures):
         assert working.send(select_one()).payload["rows"] == [{"one": 1}]
 
     @pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork here")
-    def test_a_child_leaves_the_parents_connections_alone(
-        self, make: Make, server: ConformanceServer
-    ) -> None:
+    def test_a_child_leaves_the_parents_connections_alone(self, make: Make, server: ConformanceServer) -> None:
         if not self.forks:
             pytest.skip("this transport is not made for fork")
         transport = make(server.url)

@@ -38,9 +38,7 @@ class Times(Fixtures):
         assert caught.value.outcome is Outcome.MAYBE_RAN
         assert transport.send(call("/echo", b"next")).content == b"next"
 
-    def test_the_options_time_holds_for_a_request_without_its_own(
-        self, make: Make, server: ConformanceServer
-    ) -> None:
+    def test_the_options_time_holds_for_a_request_without_its_own(self, make: Make, server: ConformanceServer) -> None:
         with pytest.raises(RequestTimeoutError):
             make(server.url, timeout=SHORT).send(call("/hang", b"{}", timeout=None))
 

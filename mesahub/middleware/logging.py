@@ -1,0 +1,61 @@
+"""One line per call, and one per retry, to the logger ``mesahub``."""
+
+from __future__ import annotations
+
+import logging as _logging
+from time import perf_counter
+
+from mesahub.middleware import Handler, Middleware
+from mesahub.middleware.retry import Attempt
+from mesahub.transport import Request, Response
+
+logger = _logging.getLogger("mesahub")
+
+
+def logging(*, level: int = _logging.INFO, retry_level: int = _logging.WARNING, bindings: bool = False) -> Middleware:
+    """A middleware that logs. A key is in no line; values are only where they are asked for.
+
+    Args:
+        level: of the line per call; failures are logged as ERROR.
+        retry_level: of the line per retry.
+        bindings: show the values of statements too.
+    """
+
+    def describe(request: Request) -> str:
+        payload = request.payload if isinstance(request.payload, dict) else {}
+        text = f"{request.operation} {request.database or request.path}"
+        if "sql" in payload:
+            text += f" {' '.join(payload['sql'].split())!r}"
+            if bindings:
+                text += f" {payload.get('rows') or payload.get('bindings')!r}"
+        return text
+
+    def call(request: Request, forward: Handler) -> Response:
+        started = perf_counter()
+        try:
+            response = forward(request)
+        except Exception as error:
+            logger.error(
+                "%s -> %s in %.1f ms",
+                describe(request),
+                type(error).__name__,
+                (perf_counter() - started) * 1e3,
+            )
+            raise
+        if logger.isEnabledFor(level):
+            milliseconds = (perf_counter() - started) * 1e3
+            logger.log(level, "%s -> %d in %.1f ms", describe(request), response.status, milliseconds)
+        return response
+
+    def on_retry(request: Request, attempt: Attempt) -> None:
+        logger.log(
+            retry_level,
+            "%s: attempt %d failed (%s), again in %.2f s",
+            describe(request),
+            attempt.number,
+            attempt.what,
+            attempt.waited,
+        )
+
+    call.on_retry = on_retry  # type: ignore[attr-defined]
+    return call
