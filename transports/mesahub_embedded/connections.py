@@ -1,0 +1,154 @@
+"""A connection to a SQLite file, set up as the server's are."""
+
+from __future__ import annotations
+
+import sqlite3
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from mesahub.errors import ConfigurationError
+
+__all__ = ["Connection", "open_connection"]
+
+STEPS = 20_000
+"""Instructions of SQLite's machine between two looks at the clock: about a millisecond."""
+
+MARK = -(2**62) - 4004
+"""A rowid that no insert gives unasked: found again after an INSERT, it says that nothing was inserted."""
+
+
+class Connection:
+    """A connection with a deadline.
+
+    Attributes:
+        sqlite: the connection itself.
+        interrupted: was the last statement stopped by its deadline?
+    """
+
+    __slots__ = ("_alive", "_deadline", "_marked", "interrupted", "sqlite")
+
+    def __init__(self, sqlite: sqlite3.Connection) -> None:
+        self.sqlite = sqlite
+        self.interrupted = False
+        self._deadline: float | None = None
+        self._alive: Callable[[], bool] | None = None
+        self._marked = False
+        sqlite.set_progress_handler(self._look, STEPS)
+
+    def begin(self, timeout: float | None, alive: Callable[[], bool] | None) -> None:
+        """A statement starts that may take ``timeout`` seconds."""
+        self._deadline = None if timeout is None else time.monotonic() + timeout
+        self._alive = alive
+        self.interrupted = False
+
+    def end(self) -> None:
+        """It is over."""
+        self._deadline = None
+        self._alive = None
+
+    def _look(self) -> bool:
+        late = self._deadline is not None and time.monotonic() > self._deadline
+        if late or (self._alive is not None and not self._alive()):
+            self.interrupted = True
+        return self.interrupted
+
+    def schema_version(self) -> int:
+        """A number that changes with the schema."""
+        version: int = self.sqlite.execute("PRAGMA schema_version").fetchone()[0]
+        return version
+
+    def changes(self) -> int:
+        """Rows that the last INSERT, UPDATE or DELETE changed."""
+        count: int = self.sqlite.execute("SELECT changes()").fetchone()[0]
+        return count
+
+    def last_rowid(self) -> int:
+        """The rowid of the last INSERT, `MARK` when there was none since `mark_rowid`."""
+        rowid: int = self.sqlite.execute("SELECT last_insert_rowid()").fetchone()[0]
+        return rowid
+
+    def mark_rowid(self) -> None:
+        """Make the last rowid `MARK`."""
+        if not self._marked:
+            self.sqlite.execute("CREATE TEMP TABLE IF NOT EXISTS mesahub_mark (id INTEGER PRIMARY KEY)")
+            self._marked = True
+        self.sqlite.execute("INSERT OR REPLACE INTO temp.mesahub_mark VALUES (?)", (MARK,))
+
+    @staticmethod
+    def is_mark(rowid: Any) -> bool:
+        """Is it the one of `mark_rowid`?"""
+        return bool(rowid == MARK)
+
+    def close(self) -> None:
+        """Close it."""
+        self.sqlite.set_progress_handler(None, 0)
+        self.sqlite.close()
+
+
+def open_connection(path: Path, busy: float, *, read_only: bool = False) -> Connection:
+    """Open a database file; it is made when it is not there.
+
+    Args:
+        path: the file.
+        busy: seconds to wait for another process's lock.
+        read_only: refuse every write.
+
+    Raises:
+        ConfigurationError: the file cannot be opened or is no database.
+    """
+    try:
+        sqlite = sqlite3.connect(
+            path, timeout=busy, isolation_level=None, check_same_thread=False, cached_statements=256
+        )
+    except sqlite3.Error as error:
+        raise ConfigurationError(f"The database file {path} cannot be opened: {error}.") from error
+    try:
+        if not read_only:
+            _write_ahead(sqlite, busy)
+        sqlite.execute("PRAGMA synchronous = NORMAL")
+        sqlite.execute("PRAGMA foreign_keys = ON")
+        sqlite.execute("PRAGMA cache_size = -8000")
+        if sqlite3.sqlite_version_info < (3, 41):
+            sqlite.create_function("unhex", 1, _unhex, deterministic=True)
+            sqlite.create_function("unhex", 2, _unhex, deterministic=True)
+        if read_only:
+            sqlite.execute("PRAGMA query_only = ON")
+    except sqlite3.Error as error:
+        sqlite.close()
+        raise ConfigurationError(f"The file {path} cannot be used as a database: {error}.") from error
+    return Connection(sqlite)
+
+
+def _write_ahead(sqlite: sqlite3.Connection, busy: float) -> None:
+    """Switch the file to WAL. Two processes that do it at once get "locked" without being made to wait."""
+    end = time.monotonic() + busy
+    while True:
+        try:
+            if sqlite.execute("PRAGMA journal_mode").fetchone()[0] != "wal":
+                sqlite.execute("PRAGMA journal_mode = WAL")
+            return
+        except sqlite3.OperationalError:
+            if time.monotonic() > end:
+                raise
+            time.sleep(0.01)
+
+
+def _unhex(text: Any, ignored: Any = "") -> bytes | None:
+    # SQLite has it from 3.41 on: https://sqlite.org/lang_corefunc.html#unhex
+    if text is None or ignored is None:
+        return None
+    digits = text.decode("utf-8", "replace") if isinstance(text, bytes) else str(text)
+    pairs = bytearray()
+    position = 0
+    while position < len(digits):
+        if digits[position] in str(ignored):
+            position += 1
+            continue
+        pair = digits[position : position + 2]
+        if len(pair) < 2 or not all(digit in "0123456789abcdefABCDEF" for digit in pair):
+            return None
+        pairs.append(int(pair, 16))
+        position += 2
+    return bytes(pairs)

@@ -1,0 +1,57 @@
+"""Dates as the server shows them: stored text or numbers in, RFC 3339 out."""
+
+from __future__ import annotations
+
+import re
+from datetime import UTC, datetime, timedelta
+from functools import lru_cache
+
+ZERO = "0001-01-01T00:00:00Z"
+"""What the server makes of text that is no date."""
+
+# The layouts of go-sqlite3, after a final Z was taken off; an offset only stands behind seconds.
+_TEXT = re.compile(
+    r"(\d{4})-(\d\d)-(\d\d)"
+    r"(?:[ T](\d\d?):(\d\d)(?::(\d\d)(?:[.,](\d+))?([+-]\d\d:\d\d)?)?)?",
+    re.ASCII,
+)
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+@lru_cache(maxsize=4096)
+def from_text(text: str) -> str:
+    """Stored text of a DATE, DATETIME or TIMESTAMP column.
+
+    >>> from_text("2024-01-02 03:04:05"), from_text("2024-01-02"), from_text("soon")
+    ('2024-01-02T03:04:05Z', '2024-01-02T00:00:00Z', '0001-01-01T00:00:00Z')
+    """
+    match = _TEXT.fullmatch(text.removesuffix("Z"))
+    if match is None:
+        return ZERO
+    year, month, day, hour, minute, second, fraction, offset = match.groups()
+    hour, minute, second = (hour or "0").zfill(2), minute or "00", second or "00"
+    try:
+        # Year 0 is a year to the server and none to Python; any leap year stands in for it.
+        datetime(int(year) or 2000, int(month), int(day), int(hour), int(minute), int(second))
+    except ValueError:
+        return ZERO
+    if offset and (int(offset[1:3]) > 24 or int(offset[4:]) > 59):
+        return ZERO
+    fraction = (fraction or "")[:9].rstrip("0")
+    zone = offset if offset and offset[1:] != "00:00" else "Z"
+    return f"{year}-{month}-{day}T{hour}:{minute}:{second}{'.' + fraction if fraction else ''}{zone}"
+
+
+def from_integer(value: int) -> str | None:
+    """A stored integer: unix seconds, beyond 1e12 milliseconds. ``None`` for a year that RFC 3339 has not.
+
+    >>> from_integer(1700000000), from_integer(1700000000123)
+    ('2023-11-14T22:13:20Z', '2023-11-14T22:13:20.123Z')
+    """
+    seconds, milliseconds = divmod(value, 1000) if abs(value) > 10**12 else (value, 0)
+    try:
+        moment = _EPOCH + timedelta(seconds=seconds)
+    except OverflowError:
+        return None
+    fraction = f".{milliseconds:03d}".rstrip("0") if milliseconds else ""
+    return f"{moment:%Y}".zfill(4) + f"{moment:-%m-%dT%H:%M:%S}{fraction}Z"

@@ -1,0 +1,279 @@
+"""One database: a SQLite file, its connections, and how a statement runs on them.
+
+Readers work side by side, each on a connection of its own that cannot write; writers take turns on one
+connection, by a lock between threads and by SQLite's own between processes. Every statement is a transaction:
+none is ever left open.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import sqlite3
+import threading
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from mesahub_embedded.connections import Connection, open_connection
+from mesahub_embedded.conversion import Plan
+from mesahub_embedded.declared import DeclaredTypes
+from mesahub_embedded.faults import RefusedError, TimedOutError, fewer_wanted, refusal
+from mesahub_embedded.parameters import bound
+
+__all__ = ["Engine", "Outcome"]
+
+IDLE_READERS = 8
+"""Connections for reading that are kept for the next statement."""
+
+_PLANS = 1000
+_UPSERT = re.compile(r"\bDO\s+UPDATE\b", re.IGNORECASE)
+_CHANGES = frozenset({"INSERT", "REPLACE", "UPDATE", "DELETE", "WITH"})
+_DATA = _CHANGES | {"SELECT", "VALUES", "EXPLAIN"}
+_FIRST_WORD = re.compile(r"(?:\s|--[^\n]*(?:\n|\Z)|/\*.*?(?:\*/|\Z))*([A-Za-z]*)", re.DOTALL)
+
+_abandoned: list[Any] = []
+"""What a forked child inherited: connections that it may neither use nor close, nor let Python close."""
+
+
+class Outcome(NamedTuple):
+    """What a statement gave.
+
+    Attributes:
+        plan: the columns; ``None`` for a statement that has none.
+        rows: as SQLite gave them.
+        affected: rows inserted, updated or deleted.
+        rowid: of the last inserted row, ``None`` when none was inserted.
+    """
+
+    plan: Plan | None
+    rows: list[tuple[Any, ...]]
+    affected: int
+    rowid: int | None
+
+
+class Engine:
+    """A database file, opened for many threads.
+
+    Args:
+        path: the file; made when it is not there.
+        busy: seconds to wait for a lock that another process holds.
+    """
+
+    def __init__(self, path: Path, *, busy: float = 5.0) -> None:
+        self._path = path
+        self._busy = busy
+        self._closed = False
+        self._writer: Connection | None = None
+        self._start()
+        self._writer = open_connection(path, busy)
+
+    def _start(self) -> None:
+        self._pid = os.getpid()
+        self._lock = threading.Lock()
+        self._readers: list[Connection] = []
+        self._types = DeclaredTypes(self._path)
+        self._plans: dict[str, Plan] = {}
+        self._inserts: dict[str, bool] = {}
+        self._schema = -1
+
+    def query(
+        self, sql: str, bindings: Sequence[Any] = (), *, timeout: float | None = None, alive: Alive = None
+    ) -> Outcome:
+        """Run one statement that reads.
+
+        Args:
+            sql: one statement.
+            bindings: its values, by parameter number.
+            timeout: seconds until it is interrupted.
+            alive: asked now and then; ``False`` interrupts it too.
+
+        Raises:
+            RefusedError: SQLite said no.
+            TimedOutError: it took too long; nothing was changed.
+        """
+        if self._pid != os.getpid():
+            self._forked()
+        try:
+            connection = self._readers.pop()
+        except IndexError:
+            connection = self._open_reader()
+        connection.begin(timeout, alive)
+        try:
+            cursor, rows = self._run(connection, sql, bindings)
+            plan = None
+            if cursor.description is not None:
+                plan = self._plan(connection, sql, cursor.description)
+            return Outcome(plan, rows, 0, None)
+        except sqlite3.Error as error:
+            raise self._refusal(connection, sql, bindings, error, write=False) from None
+        finally:
+            self._give_back(connection)
+
+    def execute(
+        self, sql: str, bindings: Sequence[Any] = (), *, timeout: float | None = None, alive: Alive = None
+    ) -> Outcome:
+        """Run one statement that may write, in a transaction of its own. See `query`."""
+        if self._pid != os.getpid():
+            self._forked()
+        if not self._lock.acquire(timeout=-1 if timeout is None else timeout):
+            raise TimedOutError("other statements were writing to this database all the time")
+        try:
+            connection = self._writing()
+            connection.begin(timeout, alive)
+            try:
+                return self._execute(connection, sql, bindings)
+            except sqlite3.Error as error:
+                raise self._refusal(connection, sql, bindings, error, write=True) from None
+            finally:
+                if connection.sqlite.in_transaction:
+                    connection.sqlite.rollback()
+                connection.end()
+        finally:
+            self._lock.release()
+
+    def _execute(self, connection: Connection, sql: str, bindings: Sequence[Any]) -> Outcome:
+        match = _FIRST_WORD.match(sql)
+        word = match[1].upper() if match else ""
+        inserts = word in ("INSERT", "REPLACE", "WITH")
+        marked = inserts and not self._inserts.get(sql)
+        if marked:
+            connection.mark_rowid()
+        before = connection.sqlite.total_changes
+        cursor, rows = self._run(connection, sql, bindings, tolerant=word in _CHANGES)
+        if connection.sqlite.in_transaction:
+            raise RefusedError(
+                400,
+                "cannot leave a transaction open: each request is a transaction of its own. Send the "
+                "statements one by one, or write several rows with one statement.",
+            )
+        affected = 0
+        rowid = None
+        if word in _CHANGES:
+            affected = cursor.rowcount
+            if affected < 0:
+                changed = connection.sqlite.total_changes != before
+                affected = connection.changes() if changed else 0
+            if inserts and affected > 0:
+                rowid = cursor.lastrowid if word != "WITH" else connection.last_rowid()
+                if marked:
+                    if connection.is_mark(rowid):
+                        rowid = None
+                    elif not _UPSERT.search(sql):
+                        # This text sets the rowid whenever it inserts: no need to mark it again.
+                        if len(self._inserts) >= _PLANS:
+                            self._inserts.clear()
+                        self._inserts[sql] = True
+        elif word not in _DATA:
+            self._forget_schema()
+        plan = None
+        if cursor.description is not None:
+            plan = self._plan(connection, sql, cursor.description)
+        return Outcome(plan, rows, affected, rowid)
+
+    def _run(
+        self, connection: Connection, sql: str, bindings: Sequence[Any], *, tolerant: bool = False
+    ) -> tuple[sqlite3.Cursor, list[tuple[Any, ...]]]:
+        text, values = bound(sql, bindings)
+        if tolerant:
+            # Rows of RETURNING are read once and for all: a read can be repeated, a write can not.
+            connection.sqlite.text_factory = _decode
+        try:
+            try:
+                cursor = connection.sqlite.execute(text, values)
+            except sqlite3.ProgrammingError as error:
+                wanted = fewer_wanted(error)
+                if wanted is None:
+                    raise
+                cursor = connection.sqlite.execute(*bound(sql, bindings[:wanted]))
+            return cursor, cursor.fetchall() if cursor.description is not None else []
+        except sqlite3.OperationalError as error:
+            if tolerant or not str(error).startswith("Could not decode"):
+                raise
+            connection.sqlite.text_factory = _decode
+            cursor = connection.sqlite.execute(text, values)
+            return cursor, cursor.fetchall()
+        finally:
+            if connection.sqlite.text_factory is not str:
+                connection.sqlite.text_factory = str
+
+    def _plan(self, connection: Connection, sql: str, description: Any) -> Plan:
+        schema = connection.schema_version()
+        if schema != self._schema:
+            self._plans = {}
+            self._inserts = {}
+            self._schema = schema
+        plan = self._plans.get(sql)
+        if plan is None or len(plan.names) != len(description):
+            names = tuple([column[0] for column in description])
+            plan = Plan(names, self._types.of(sql, len(names)))
+            if len(self._plans) >= _PLANS:
+                self._plans = {}
+            self._plans[sql] = plan
+        return plan
+
+    def _forget_schema(self) -> None:
+        self._schema = -1
+
+    def _refusal(
+        self,
+        connection: Connection,
+        sql: str,
+        bindings: Sequence[Any],
+        error: sqlite3.Error,
+        *,
+        write: bool,
+    ) -> Exception:
+        if connection.interrupted:
+            return TimedOutError("the statement was interrupted and changed nothing")
+        return refusal(connection.sqlite, sql, bindings, error, write=write)
+
+    def _open_reader(self) -> Connection:
+        if self._closed:
+            raise RefusedError(503, "the database was closed")
+        return open_connection(self._path, self._busy, read_only=True)
+
+    def _give_back(self, connection: Connection) -> None:
+        connection.end()
+        if connection.sqlite.in_transaction:
+            connection.sqlite.rollback()
+        if self._closed or len(self._readers) >= IDLE_READERS:
+            connection.close()
+        else:
+            self._readers.append(connection)
+
+    def _writing(self) -> Connection:
+        if self._closed:
+            raise RefusedError(503, "the database was closed")
+        if self._writer is None:
+            self._writer = open_connection(self._path, self._busy)
+        return self._writer
+
+    def _forked(self) -> None:
+        _abandoned.append((self._readers, self._writer, self._types, self._lock))
+        self._writer = None
+        self._start()
+
+    def close(self) -> None:
+        """Close all connections. Statements that run are waited for. May be called twice."""
+        if self._pid != os.getpid():
+            return
+        self._closed = True
+        with self._lock:
+            writer, self._writer = self._writer, None
+        self._types.close()
+        while self._readers:
+            try:
+                self._readers.pop().close()
+            except IndexError:
+                break
+        # The last one to close folds the write-ahead log into the file.
+        if writer is not None:
+            writer.close()
+
+
+Alive = Callable[[], bool] | None
+
+
+def _decode(text: bytes) -> str:
+    return text.decode("utf-8", "replace")

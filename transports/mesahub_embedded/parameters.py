@@ -1,0 +1,57 @@
+"""Bindings by parameter number, as the server takes them, to what Python's sqlite3 takes."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import lru_cache
+from typing import Any
+
+from mesahub.sql import analyze, tokenize
+
+__all__ = ["bound", "nulled"]
+
+
+def bound(sql: str, bindings: Sequence[Any]) -> tuple[str, Any]:
+    """The text and the arguments to execute.
+
+    sqlite3 wants a dict where a parameter has a name (a list is an error from Python 3.14 on), and the server
+    fills them all from one list, by number.
+    """
+    if not (":" in sql or "@" in sql or "$" in sql or "#" in sql):
+        return sql, bindings
+    text, names = _named(sql)
+    if names is None:
+        return text, bindings
+    return text, dict(zip(names, bindings, strict=False)) if len(bindings) >= len(names) else bindings
+
+
+@lru_cache(maxsize=1000)
+def _named(sql: str) -> tuple[str, tuple[str, ...] | None]:
+    analysis = analyze(sql)
+    if not analysis.named:
+        return sql, None
+    names = tuple(name for name in analysis.parameters if name is not None)
+    if not analysis.positional and len(set(names)) == len(names):
+        return sql, names
+    # ":a" and "@a" are two parameters to SQLite and one name to sqlite3; "?" beside ":a" it cannot do.
+    numbers: dict[str, int] = {}
+    highest = 0
+    parts = []
+    for kind, text, _ in tokenize(sql):
+        if kind != "parameter":
+            parts.append(text)
+            continue
+        if text[0] == "?":
+            number = int(text[1:] or highest + 1)
+        else:
+            number = numbers.setdefault(text, highest + 1)
+        highest = max(highest, number)
+        parts.append(f"?{number}")
+    return "".join(parts), None
+
+
+def nulled(sql: str) -> str:
+    """The text with NULL in place of every parameter: a view can have none."""
+    if not any(mark in sql for mark in "?:@$#"):
+        return sql
+    return "".join("NULL" if kind == "parameter" else text for kind, text, _ in tokenize(sql))

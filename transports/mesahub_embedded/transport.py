@@ -1,0 +1,92 @@
+"""The transport ``embedded``: answers in this process, from SQLite files in a folder."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from typing import ClassVar
+
+from mesahub.errors import ConfigurationError, Outcome, RequestTimeoutError
+from mesahub.transport import Request, Response, TransportOptions
+from mesahub_embedded.answers import exec_answer, query_answer
+from mesahub_embedded.conversion import UnrepresentableError
+from mesahub_embedded.faults import RefusedError, TimedOutError
+from mesahub_embedded.store import DEFAULT_DATA, Store
+
+__all__ = ["EmbeddedTransport"]
+
+
+class EmbeddedTransport:
+    """SQLite in this process: one file per database, made when it is first used.
+
+    Options: ``data``, the folder that holds everything (default: ``MESAHUB_DATA``, or ``mesahub-data`` in the
+    working directory).
+
+    >>> import mesahub
+    >>> with mesahub.connect("mh://local/shop", data="./data") as db:  # doctest: +SKIP
+    ...     db.query("SELECT 1 AS one")["rows"]
+    [{'one': 1}]
+    """
+
+    needs_url: ClassVar[bool] = False
+    needs_key: ClassVar[bool] = False
+
+    def __init__(self, options: TransportOptions) -> None:
+        options.check_options("embedded", "data")
+        if options.base_url:
+            raise ConfigurationError(
+                "The transport 'embedded' has no server, so it takes no api_url. For a server use another "
+                "transport ('urllib'); for a database in this process, mesahub.connect('mh://local/name')."
+            )
+        data = options.options.get("data") or os.environ.get("MESAHUB_DATA") or DEFAULT_DATA
+        if not isinstance(data, (str, os.PathLike)):
+            raise ConfigurationError(f"data is the path of a folder, not {type(data).__name__}.")
+        self._store: Store | None = Store(os.fspath(data))
+
+    @property
+    def store(self) -> Store:
+        """The data folder."""
+        if self._store is None:
+            raise ConfigurationError("This client is closed: make a new one.")
+        return self._store
+
+    def send(self, request: Request) -> Response:
+        """Answer a request."""
+        store = self.store
+        operation = request.operation
+        try:
+            if operation == "query":
+                answer = query_answer
+            elif operation == "exec":
+                answer = exec_answer
+            else:
+                return _other(store, request)
+            payload = request.payload
+            engine = store.engine(request.database or "")
+            return Response(200, payload=answer(engine, payload["sql"], payload["bindings"], timeout=request.timeout))
+        except RefusedError as refused:
+            return Response(refused.status, payload={"error": refused.text})
+        except UnrepresentableError:
+            # As the server answers it: the statement was carried out, and nothing can be shown.
+            return Response(200)
+        except TimedOutError as error:
+            raise RequestTimeoutError(
+                f"The statement took longer than {request.timeout} s: {error}.", outcome=Outcome.NOT_SENT
+            ) from None
+
+    def close(self) -> None:
+        """Close all databases. May be called twice."""
+        store, self._store = self._store, None
+        if store is not None:
+            store.close()
+
+
+def _other(store: Store, request: Request) -> Response:
+    from mesahub_embedded.operations import OPERATIONS
+
+    handler: Callable[[Store, Request], Response] | None = OPERATIONS.get(request.operation)
+    if handler is None:
+        raise ConfigurationError(
+            f"The transport 'embedded' cannot do {request.operation!r}: that takes a server (mesahub serve)."
+        )
+    return handler(store, request)
