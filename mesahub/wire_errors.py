@@ -103,13 +103,13 @@ def _class_of(status: int, text: str, operation: str) -> tuple[type[MesahubError
         found = _INTEGRITY.search(text)
         if found:
             return IntegrityError, _constraint(found[1], found[2] or "")
-        for pattern, cls in (
+        for pattern, named in (
             (_NO_TABLE, NoSuchTableError),
             (_NO_COLUMN, NoSuchColumnError),
             (_SYNTAX, SQLSyntaxError),
         ):
             if pattern.search(text):
-                return cls, {}
+                return named, {}
         if not text.startswith(("invalid JSON", "sql is required", "sql exceeds", "too many SQL bindings")) and (
             status == 400 or _SQLITE.search(text)
         ):

@@ -31,8 +31,8 @@ def auth(api_key: str | Callable[[], str], base_url: str, *, allow_insecure: boo
         host = urlsplit(base_url).hostname or ""
         if not is_private_host(host):
             raise ConfigurationError(
-                f"The API key would travel unencrypted to {host}, a host that is not of a private network. Use https://, "
-                "or say allow_insecure=True if the network between is yours."
+                f"The API key would travel unencrypted to {host}, a host that is not of a private network. Use "
+                "https://, or say allow_insecure=True if the network between is yours."
             )
     return _with_function(api_key) if callable(api_key) else _with_key(api_key)
 

@@ -139,8 +139,8 @@ class RetryPolicy:
             "attempt_timeout": attempt_timeout,
             "statuses": frozenset(statuses),
         }
-        for name, value in values.items():
-            object.__setattr__(self, name, value)
+        for name, value_ in values.items():
+            object.__setattr__(self, name, value_)
 
     @classmethod
     def none(cls) -> Self:
@@ -196,7 +196,7 @@ class RetryPolicy:
         """
         status = result.status if isinstance(result, Response) else 0
         base = self.throttled_backoff if status == 429 else self.backoff
-        jitter = random() * min(base * 2 ** min(retry - 1, 62), self.max_backoff)
+        jitter: float = random() * min(base * 2.0 ** min(retry - 1, 62), self.max_backoff)
         if isinstance(result, Response):
             asked = result.retry_after(now)
             if asked is not None:
@@ -362,8 +362,8 @@ def _keep_quiet(
         return
     if request.timeout is not None and left >= request.timeout:
         error = RateLimitError.of(
-            f"The server refused a request for being one too many, and would refuse this one too; nothing was sent. Try "
-            f"again in {left:.0f} seconds.",
+            f"The server refused a request for being one too many, and would refuse this one too; nothing was sent. "
+            f"Try again in {left:.0f} seconds.",
             status_code=429,
             details={"retry_after": left},
         )

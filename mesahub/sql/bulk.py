@@ -80,8 +80,9 @@ def _groups(
     """(columns, rows, their numbers in the slab; ``None`` for all of it)."""
     first = slab[0]
     if type(first) is dict and first:
-        keys = first.keys()
-        if all([type(row) is dict and row.keys() == keys for row in slab]):
+        same = first.keys()
+        # A list and not a generator: this runs for every row.
+        if all([type(row) is dict and row.keys() == same for row in slab]):  # noqa: C419
             yield tuple(first), slab, None
             return
     groups: dict[frozenset[str], tuple[tuple[str, ...], list[Mapping[str, Any]], list[int]]] = {}

@@ -40,6 +40,7 @@ class Text(str):
     """SQL of a column that has placeholders of its own, whose values must be bound again where it is repeated."""
 
     __slots__ = ("values",)
+    values: tuple[Any, ...]
 
     def __new__(cls, text: str, values: tuple[Any, ...]) -> Text:
         self = super().__new__(cls, text)
@@ -171,7 +172,7 @@ def _ne(column: str, value: Any, bindings: list[Any], scope: Scope) -> str:
 
 
 def _null(if_true: str, if_false: str) -> Operator:
-    def test(column: str, value: Any, bindings: list[Any], scope: Scope) -> str:
+    def test(column: str, value: Any, _bindings: list[Any], _scope: Scope) -> str:
         # 1 and 0 too: so it was in mesahub 1.x, where the value did not matter.
         if not isinstance(value, (bool, int)) or value not in (0, 1):
             raise ArgumentError(f"the value must be True or False, not {value!r}.")
@@ -260,7 +261,7 @@ def _ilike(column: str, value: Any, bindings: list[Any], scope: Scope) -> str:
 
 
 def _part(before: str, after: str, sign: str = "LIKE") -> Operator:
-    def test(column: str, value: Any, bindings: list[Any], scope: Scope) -> str:
+    def test(column: str, value: Any, bindings: list[Any], _scope: Scope) -> str:
         if not isinstance(value, str):
             raise ArgumentError(f"the value must be a string, not {type(value).__name__}.")
         escaped = value.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")

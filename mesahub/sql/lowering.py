@@ -70,6 +70,7 @@ def _rewrite(sql: str, bindings: Sequence[Any]) -> tuple[str, bool, bool]:
     parts: list[str] = []
     numbers: dict[str, int] = {}
     highest = 0
+    before = ""
     for kind, text, _ in tokenize(sql):
         if kind == "parameter":
             if text == "?":
@@ -79,9 +80,12 @@ def _rewrite(sql: str, bindings: Sequence[Any]) -> tuple[str, bool, bool]:
             else:
                 number = numbers.setdefault(text, highest + 1)
             highest = max(highest, number)
+            if before == "word":  # AND? is two tokens, ANDunhex(?) would be one
+                parts.append(" ")
             parts.append(_placeholder(text, bindings[number - 1]))
         else:
             parts.append(text)
+        before = kind
     lowered = "".join(parts)
     if len(lowered) > MAX_SQL_BYTES or len(lowered.encode()) > MAX_SQL_BYTES:
         raise ArgumentError(
