@@ -1,0 +1,120 @@
+"""Finds the answer of a call: of its own time, and as often as it was recorded."""
+
+from __future__ import annotations
+
+import threading
+from typing import Any
+
+from mesahub_recorder.cassette import Cassette, Interaction
+from mesahub_recorder.interaction import Call, Filter, canonical_sql
+from mesahub_recorder.misses import CassetteMissError, difference, miss, nearest
+
+
+class Player:
+    """Plays a cassette back, for any number of threads.
+
+    A read gets the answer that was recorded after as many writes to its database as were played so far. When it is
+    asked more often than it was recorded, it gets the last answer of its time again, if ``repeats`` allows it. A
+    write has its answer once.
+
+    Args:
+        cassette: what was recorded.
+        filter_: what is left out of comparisons.
+        repeats: may a read get the same answer again?
+    """
+
+    def __init__(self, cassette: Cassette, filter_: Filter, *, repeats: bool) -> None:
+        self._cassette = cassette
+        self._filter = filter_
+        self._repeats = repeats
+        self._lock = threading.Lock()
+        self._epochs: dict[str | None, int] = {}
+        self._by_key: dict[tuple[Any, ...], list[Interaction]] = {}
+        for interaction in cassette.interactions:
+            self.add(interaction)
+
+    def add(self, interaction: Interaction) -> None:
+        """One more interaction."""
+        self._by_key.setdefault(self._filter.call(interaction.call).key(), []).append(interaction)
+
+    def find(self, call: Call) -> Interaction:
+        """The interaction that answers a call; it counts as used.
+
+        Raises:
+            CassetteMissError: there is none.
+        """
+        with self._lock:
+            known = self._by_key.get(call.key())
+            epoch = self._epochs.get(call.database, 0)
+            found = self._choose(known, epoch, call.writes) if known else None
+            if found is None:
+                raise self._miss(call, known, epoch)
+            found.used += 1
+            if call.writes:
+                self._epochs[call.database] = epoch + 1
+            return found
+
+    def passed(self, call: Call) -> int:
+        """Note a call that went to the server; gives its epoch."""
+        with self._lock:
+            epoch = self._epochs.get(call.database, 0)
+            if call.writes:
+                self._epochs[call.database] = epoch + 1
+            return epoch
+
+    def _choose(self, known: list[Interaction], epoch: int, writes: bool) -> Interaction | None:
+        if writes:
+            return next((one for one in known if not one.used), None)
+        now = [one for one in known if one.epoch == epoch]
+        fresh = next((one for one in now if not one.used), None)
+        if fresh is not None:
+            return fresh
+        if now and self._repeats:
+            return now[-1]
+        if self._cassette.concurrent:
+            # Threads took turns in another way than when it was recorded: what is nearest in time is meant.
+            unused = [one for one in known if not one.used]
+            if unused:
+                return min(unused, key=lambda one: abs(one.epoch - epoch))
+            return known[-1] if self._repeats else None
+        return None
+
+    def unused(self) -> list[Interaction]:
+        """What was recorded and never asked for."""
+        return [one for one in self._cassette.interactions if not one.used]
+
+    def _miss(self, call: Call, known: list[Interaction] | None, epoch: int) -> CassetteMissError:
+        path = self._cassette.path
+        if known:
+            times = sorted({one.epoch for one in known})
+            if call.writes:
+                why = f"it was recorded {len(known)} times, and all of these are used up"
+            elif epoch in times:
+                why = "its answers are used up, and repeats=False"
+            else:
+                why = (
+                    f"it was recorded after {' and '.join(map(str, times))} writes to this database, and now "
+                    f"{epoch} were made: its answer would be of another time"
+                )
+            return miss("used_up", f"{path} has this call, but {why}. Record it anew, or extend it.\n{call.describe()}")
+        recorded = [one.call for one in self._cassette.interactions]
+        same = [
+            other
+            for other in recorded
+            if call.sql is not None
+            and other.sql is not None
+            and (other.operation, other.database) == (call.operation, call.database)
+            and canonical_sql(other.sql) == canonical_sql(call.sql)
+        ]
+        if same:
+            near = nearest(call, same) or same[0]
+            return miss(
+                "other_bindings",
+                f"{path} has this statement, but with other values. If they change from run to run, name them in "
+                f"ignore_bindings.{difference(near, call)}",
+            )
+        near_ = nearest(call, recorded)
+        hint = f" The most similar call in it:{difference(near_, call)}" if near_ is not None else ""
+        return miss(
+            "never_recorded", f"{path} has no such call; record it with mode='extend'.\n{call.describe()}{hint}"
+        )

@@ -1,0 +1,259 @@
+"""`RecorderTransport`: stands around another transport, or in its place."""
+
+from __future__ import annotations
+
+import base64
+import os
+import threading
+import time
+import warnings
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
+from urllib.parse import quote
+
+from mesahub.errors import ConfigurationError
+from mesahub.transport import Request, Response, Transport, TransportOptions
+from mesahub_recorder.cassette import Cassette, Interaction
+from mesahub_recorder.compare import drift_between
+from mesahub_recorder.faults import Injection
+from mesahub_recorder.interaction import Filter, answer_of, call_of, response_of
+from mesahub_recorder.misses import CassetteDriftError, CassetteError, CassetteMissError, miss
+from mesahub_recorder.player import Player
+
+MODES = ("replay", "record", "extend", "rewrite", "verify", "live")
+_REFUSED = frozenset({429, 502, 503, 504})
+_OWN = (
+    "cassette", "mode", "inner", "repeats", "ignore_bindings", "redact", "record_failures", "inject", "max_age",
+    "unused",
+)  # fmt: skip
+
+
+class RecorderTransport:
+    """Records what goes over another transport once, and replays it for ever.
+
+    Calls are matched by operation, database, SQL (blanks and comments aside) and values with their types. A read gets
+    the answer of its own time: before and after a write it may answer differently.
+
+    Args:
+        options: of its own it takes
+
+            * ``cassette``: the file (needed).
+            * ``mode``: ``"replay"`` (default; never touches the network), ``"record"`` (a new cassette), ``"rewrite"``
+              (record, in place of one that is there), ``"extend"`` (replay what is known, record what is new),
+              ``"verify"`` (go live and compare; what differs is raised by ``close()``), ``"live"`` (do nothing).
+            * ``inner``: the transport to record, by name, factory or instance; default ``"urllib"``.
+            * ``repeats``: may a read be replayed more often than it was recorded? Default ``True``.
+            * ``ignore_bindings``: values that change from run to run: names, patterns, positions, ``"<uuid>"``,
+              ``"<now>"``.
+            * ``redact``: names or patterns of bindings and columns that are secret.
+            * ``record_failures``: record throttled and failed attempts too. Default ``False``.
+            * ``inject``: faults to play, see `mesahub_recorder.faults`.
+            * ``max_age``: days after which a cassette is too old to be replayed.
+            * ``unused``: ``"fail"`` or ``"warn"`` when ``close()`` finds interactions that were never asked for.
+
+    Raises:
+        ConfigurationError: a wrong option.
+        CassetteError: the cassette cannot be read.
+    """
+
+    @staticmethod
+    def needs_url(options: TransportOptions) -> bool:
+        """A URL is needed only where something goes live."""
+        return (
+            options.options.get("mode", "replay") != "replay"
+            and isinstance(options.options.get("inner", "urllib"), str)
+            and options.options.get("inner", "urllib") != "embedded"
+        )
+
+    needs_key = needs_url
+
+    def __init__(self, options: TransportOptions) -> None:
+        given = dict(options.options)
+        path = given.get("cassette")
+        if not isinstance(path, (str, os.PathLike)) or not str(path):
+            raise ConfigurationError("The recorder needs cassette=, the path of its file.")
+        self.mode = given.get("mode", "replay")
+        if self.mode not in MODES:
+            raise ConfigurationError(f"mode must be one of {', '.join(MODES)}, not {self.mode!r}.")
+        self._repeats = bool(given.get("repeats", True))
+        self._failures = bool(given.get("record_failures", False))
+        self._unused = given.get("unused")
+        if self._unused not in (None, "fail", "warn"):
+            raise ConfigurationError(f"unused must be 'fail' or 'warn', not {self._unused!r}.")
+        self._missing = False
+        self._cassette = self._open(path)
+        self._filter = Filter(given.get("ignore_bindings", ()), given.get("redact", ()), self._cassette.salt)
+        self._player = Player(self._cassette, self._filter, repeats=self._repeats)
+        self._injection = Injection(given.get("inject"))
+        self._check_age(given.get("max_age"))
+        self._lock = threading.Lock()
+        self._active = 0
+        self._keys: set[str] = set()
+        self._closed = False
+        self._added = False
+        self._owns_inner = False
+        self.drift: list[str] = []
+        rest = {name: value for name, value in given.items() if name not in _OWN}
+        self._inner = self._open_inner(options, given.get("inner", "urllib"), rest)
+
+    def _open(self, path: Any) -> Cassette:
+        cassette = Cassette(path)
+        if self.mode in ("rewrite", "live"):
+            return cassette
+        exists = cassette.path.exists()
+        if self.mode == "record":
+            if exists:
+                raise ConfigurationError(
+                    f"The cassette {path} is there already. Use mode='rewrite' to record it anew, or 'extend' to add."
+                )
+            return cassette
+        if exists:
+            return Cassette.load(path)
+        if self.mode == "verify":
+            raise miss("no_cassette", f"There is no cassette {path} to verify. Record it first: mode='record'.")
+        self._missing = self.mode == "replay"
+        return cassette
+
+    def _open_inner(self, options: TransportOptions, inner: Any, rest: Mapping[str, Any]) -> Transport | None:
+        if self.mode == "replay":
+            if isinstance(inner, str) and inner == "recorder":
+                raise ConfigurationError("The recorder cannot record itself.")
+            return None
+        if not isinstance(inner, str) and not callable(inner):
+            return inner  # type: ignore[no-any-return]
+        if options.open is None:
+            raise ConfigurationError("The recorder was made without a client: give inner= as a transport.")
+        self._owns_inner = True
+        return options.open(inner, replace(options, options=rest))
+
+    def _check_age(self, days: Any) -> None:
+        if days is None or self.mode not in ("replay", "extend"):
+            return
+        age = (time.time() - self._cassette.recorded) / 86400
+        if age > float(days):
+            raise CassetteError(
+                f"The cassette {self._cassette.path} is {age:.0f} days old, and max_age is {days}. "
+                "Record it anew: mode='rewrite'."
+            )
+
+    def send(self, request: Request) -> Response:
+        """Answer a request: from the cassette, from the inner transport, or first from one and then the other."""
+        if self._closed:
+            raise ConfigurationError("The transport is closed; make a new client.")
+        if self.mode == "live":
+            return self._live(request)
+        call = self._filter.call(call_of(request))
+        refused = self._injection.before(call)
+        if refused is not None:
+            return refused
+        if self.mode in ("replay", "extend"):
+            if self._missing:
+                raise miss(
+                    "no_cassette",
+                    f"There is no cassette {self._cassette.path}. Record it once: mode='record'.",
+                )
+            try:
+                found = self._player.find(call)
+            except CassetteMissError:
+                if self.mode == "replay":
+                    raise
+            else:
+                response = response_of(found.answer, stream=request.streams)
+                return self._injection.after(call, response)
+        return self._injection.after(call, self._record(request, call))
+
+    def _record(self, request: Request, call: Any) -> Response:
+        self._note_key(request)
+        with self._lock:
+            self._active += 1
+            if self._active > 1:
+                self._cassette.concurrent = True
+        try:
+            response = self._live(request)
+            refused = response.status in _REFUSED or (response.status >= 400 and b"locked" in response.read())
+            if refused and not self._failures:
+                return response
+            return self._keep(call, response, request.streams)
+        finally:
+            with self._lock:
+                self._active -= 1
+
+    def _keep(self, call: Any, response: Response, stream: bool) -> Response:
+        answer = answer_of(call, response)
+        # The application gets what the server said; the cassette gets it without secrets.
+        given = response_of(answer, stream=stream) if "body" in answer else response
+        kept = self._filter.answer(dict(answer))
+        with self._lock:
+            if self.mode == "verify":
+                self._verify(call, kept)
+            else:
+                interaction = Interaction(call, kept)
+                interaction.used = 1
+                interaction.epoch = self._player.passed(call)
+                self._cassette.interactions.append(interaction)
+                self._added = True
+                if self.mode == "extend":
+                    self._player.add(interaction)
+        return given
+
+    def _verify(self, call: Any, answer: dict[str, Any]) -> None:
+        try:
+            found = self._player.find(call)
+        except CassetteMissError as error:
+            self._player.passed(call)
+            self.drift.append(str(error))
+            return
+        difference = drift_between(found, answer)
+        if difference:
+            self.drift.append(difference)
+
+    def _live(self, request: Request) -> Response:
+        if self._inner is None:
+            raise ConfigurationError("This recorder only replays.")
+        return self._inner.send(request)
+
+    def _note_key(self, request: Request) -> None:
+        header = request.headers.get("Authorization")
+        if header:
+            key = header.partition(" ")[2]
+            self._keys.update({key, quote(key, safe=""), base64.b64encode(key.encode()).decode()})
+
+    @property
+    def unused(self) -> list[str]:
+        """Interactions that were never asked for, described."""
+        return [one.call.describe() for one in self._player.unused()]
+
+    def close(self) -> None:
+        """Write what was recorded, and tell what was never asked for or has changed.
+
+        Raises:
+            CassetteError: the key is in it, or (``unused="fail"``) something was never asked for.
+            CassetteDriftError: (``mode="verify"``) the server answers otherwise.
+        """
+        if self._closed:
+            return
+        self._closed = True
+        try:
+            if self.mode in ("record", "rewrite") or (self.mode == "extend" and self._added):
+                self._cassette.save(forbidden=self._keys)
+        finally:
+            if self._inner is not None and self._owns_inner:
+                self._inner.close()
+        self._tell()
+
+    def _tell(self) -> None:
+        if self.drift:
+            error = CassetteDriftError.of(
+                f"{len(self.drift)} answers differ from the cassette {self._cassette.path}:\n\n"
+                + "\n\n".join(self.drift)
+            )
+            error.drift = tuple(self.drift)
+            raise error
+        if self._unused is None or self.mode not in ("replay", "verify") or self._missing:
+            return
+        if left := self.unused:
+            text = f"{self._cassette.path}: {len(left)} interactions were never asked for:\n\n" + "\n\n".join(left)
+            if self._unused == "fail":
+                raise CassetteError(text)
+            warnings.warn(text, stacklevel=3)
