@@ -10,13 +10,15 @@ import inspect
 import itertools
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
 import mesahub
 from mesahub import DatabaseHandle
-from tests.servers import Server
+
+if TYPE_CHECKING:
+    from tests.servers import Server
 
 HTTP = ["urllib", "requests", "urllib3"]
 WAYS = ["embedded", *HTTP, "replayed"]

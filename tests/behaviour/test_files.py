@@ -16,9 +16,7 @@ def test_a_file_goes_in_and_comes_out(db: DatabaseHandle) -> None:
     assert db.files.download(record["id"]) == data
     listing = db.files.list(limit=10, folder_prefix="a")
     assert listing["total"] == 1
-    assert [(f["id"], f["filename"], f["metadata"]) for f in listing["files"]] == [
-        (record["id"], "numbers.txt", "m")
-    ]
+    assert [(f["id"], f["filename"], f["metadata"]) for f in listing["files"]] == [(record["id"], "numbers.txt", "m")]
     db.files.delete(record["id"])
     with pytest.raises(NotFoundError):
         db.files.download(record["id"])

@@ -50,9 +50,7 @@ def test_comments_and_a_trailing_semicolon_do_no_harm(db: DatabaseHandle) -> Non
     assert db.query("SELECT ';' AS a; \n ").rows == [{"a": ";"}]
 
 
-@pytest.mark.parametrize(
-    "sql", ["", "  ", ";", "-- nothing", "/* nothing */", "SELECT 1;;", "SELECT 1; -- done"]
-)
+@pytest.mark.parametrize("sql", ["", "  ", ";", "-- nothing", "/* nothing */", "SELECT 1;;", "SELECT 1; -- done"])
 def test_an_empty_statement_never_leaves(db: DatabaseHandle, sql: str) -> None:
     before = db.query("SELECT 1 AS a").rows
     for call in (db.query, db.exec):

@@ -108,8 +108,6 @@ def test_any_name_is_one_name(db: DatabaseHandle, name: str) -> None:
     db.exec(f"CREATE TABLE {quoted} ({quoted} INTEGER)")
     table = db.table(name)
     assert table.insert({name: 1}) == {name: 1}
-    assert table.find(where={name: 1}, select=[name], order_by=[{"column": name, "direction": "desc"}]) == [
-        {name: 1}
-    ]
+    assert table.find(where={name: 1}, select=[name], order_by=[{"column": name, "direction": "desc"}]) == [{name: 1}]
     assert table.update(where={name: 1}, set={name: 2}).rows_affected == 1
     assert table.delete(where={name: 2}).rows_affected == 1

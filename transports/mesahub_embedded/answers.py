@@ -6,9 +6,9 @@ import time
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from mesahub_embedded.engine import Engine, Outcome
+from mesahub_embedded.engine import Engine, Outcome, Script
 
-__all__ = ["exec_answer", "query_answer"]
+__all__ = ["exec_answer", "query_answer", "rows_answer"]
 
 Answer = dict[str, Any]
 
@@ -52,7 +52,7 @@ def query_answer(
 
 
 def exec_answer(
-    engine: Engine,
+    engine: Engine | Script,
     sql: str,
     bindings: Sequence[Any],
     *,
@@ -64,6 +64,11 @@ def exec_answer(
     """Run a statement that may write. See `query_answer`."""
     started = time.perf_counter()
     outcome = engine.execute(sql, bindings, timeout=timeout, alive=alive)
+    return rows_answer(outcome, started, wire=wire, limit=limit)
+
+
+def rows_answer(outcome: Outcome, started: float, *, wire: bool = False, limit: int | None = None) -> Answer:
+    """What a statement that may write gave, in the server's shape."""
     if outcome.plan is None:
         return {
             "lastInsertRowid": outcome.rowid,

@@ -12,6 +12,7 @@ from pathlib import Path
 
 from mesahub_embedded.connections import Connection, open_connection
 from mesahub_embedded.parameters import nulled
+from mesahub_embedded.returning import as_select
 
 __all__ = ["DeclaredTypes"]
 
@@ -35,7 +36,7 @@ class DeclaredTypes:
                 self._connection = open_connection(self._path, 5.0)
             sqlite = self._connection.sqlite
             try:
-                sqlite.execute(f"CREATE TEMP VIEW mesahub_columns AS {nulled(sql)}")
+                sqlite.execute(f"CREATE TEMP VIEW mesahub_columns AS {nulled(as_select(sql) or sql)}")
             except (sqlite3.Error, sqlite3.Warning):
                 return none  # no SELECT: PRAGMA, EXPLAIN
             try:

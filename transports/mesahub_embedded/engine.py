@@ -11,7 +11,8 @@ import os
 import re
 import sqlite3
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -32,6 +33,13 @@ _CHANGES = frozenset({"INSERT", "REPLACE", "UPDATE", "DELETE", "WITH"})
 _DATA = _CHANGES | {"SELECT", "VALUES", "EXPLAIN"}
 _FIRST_WORD = re.compile(r"(?:\s|--[^\n]*(?:\n|\Z)|/\*.*?(?:\*/|\Z))*([A-Za-z]*)", re.DOTALL)
 
+Alive = Callable[[], bool] | None
+"""Asked now and then while a statement runs; ``False`` stops it."""
+
+_OPEN_TRANSACTION = (
+    "a transaction was left open and has been rolled back: each request is a transaction of its own. Send "
+    "several rows with one statement, or BEGIN and COMMIT in one script."
+)
 _abandoned: list[Any] = []
 """What a forked child inherited: connections that it may neither use nor close, nor let Python close."""
 
@@ -50,6 +58,20 @@ class Outcome(NamedTuple):
     rows: list[tuple[Any, ...]]
     affected: int
     rowid: int | None
+
+
+class Script:
+    """Runs statements on the writing connection, within `Engine.script`."""
+
+    def __init__(self, engine: Engine, connection: Connection) -> None:
+        self._engine = engine
+        self._connection = connection
+
+    def execute(
+        self, sql: str, bindings: Sequence[Any] = (), *, timeout: float | None = None, alive: Alive = None
+    ) -> Outcome:
+        """Run the next statement. See `Engine.execute`."""
+        return self._engine._write(self._connection, sql, bindings, timeout, alive)
 
 
 class Engine:
@@ -114,23 +136,85 @@ class Engine:
         self, sql: str, bindings: Sequence[Any] = (), *, timeout: float | None = None, alive: Alive = None
     ) -> Outcome:
         """Run one statement that may write, in a transaction of its own. See `query`."""
+        with self._writing(timeout) as connection:
+            outcome = self._write(connection, sql, bindings, timeout, alive)
+            if connection.sqlite.in_transaction:
+                raise RefusedError(400, _OPEN_TRANSACTION)
+            return outcome
+
+    def insert_rows(self, sql: str, rows: Sequence[Sequence[Any]], *, timeout: float | None = None) -> Outcome:
+        """Run an INSERT once for each row, all in one transaction. See `execute`."""
+        with self._writing(timeout) as connection:
+            connection.begin(timeout, None)
+            sqlite = connection.sqlite
+            try:
+                sqlite.execute("BEGIN IMMEDIATE")
+                before = sqlite.total_changes
+                if "RETURNING" not in sql.upper():
+                    cursor = sqlite.executemany(sql, rows)
+                    outcome = Outcome(None, [], max(cursor.rowcount, 0), None)
+                else:
+                    returned: list[tuple[Any, ...]] = []
+                    for row in rows:
+                        cursor = sqlite.execute(sql, row)
+                        returned += cursor.fetchall()
+                    outcome = Outcome(self._plan(connection, sql, cursor.description), returned, 0, None)
+                rowid = connection.last_rowid() if sqlite.total_changes != before else None
+                sqlite.execute("COMMIT")
+            except sqlite3.Error as error:
+                raise self._refusal(connection, sql, rows[0], error, write=True) from None
+            finally:
+                connection.end()
+            return outcome._replace(rowid=rowid)
+
+    @contextmanager
+    def script(self) -> Iterator[Script]:
+        """Several statements on one connection, with nobody else's between them; they may BEGIN and COMMIT.
+
+        Raises:
+            RefusedError: a transaction is still open at the end; it was rolled back.
+        """
+        with self._writing(None) as connection:
+            yield Script(self, connection)
+            if connection.sqlite.in_transaction:
+                raise RefusedError(400, _OPEN_TRANSACTION)
+
+    def clear(self) -> None:
+        """Empty the database: no table, no view, nothing is left. Others may have it open meanwhile."""
+        with self._writing(None) as connection, closing(sqlite3.connect(":memory:")) as empty:
+            empty.backup(connection.sqlite)
+            self._forget_schema()
+
+    @contextmanager
+    def _writing(self, timeout: float | None) -> Iterator[Connection]:
         if self._pid != os.getpid():
             self._forked()
         if not self._lock.acquire(timeout=-1 if timeout is None else timeout):
             raise TimedOutError("other statements were writing to this database all the time")
         try:
-            connection = self._writing()
-            connection.begin(timeout, alive)
+            if self._closed:
+                raise RefusedError(503, "the database was closed")
+            if self._writer is None:
+                self._writer = open_connection(self._path, self._busy)
+            connection = self._writer
             try:
-                return self._execute(connection, sql, bindings)
-            except sqlite3.Error as error:
-                raise self._refusal(connection, sql, bindings, error, write=True) from None
+                yield connection
             finally:
                 if connection.sqlite.in_transaction:
                     connection.sqlite.rollback()
-                connection.end()
         finally:
             self._lock.release()
+
+    def _write(
+        self, connection: Connection, sql: str, bindings: Sequence[Any], timeout: float | None, alive: Alive
+    ) -> Outcome:
+        connection.begin(timeout, alive)
+        try:
+            return self._execute(connection, sql, bindings)
+        except sqlite3.Error as error:
+            raise self._refusal(connection, sql, bindings, error, write=True) from None
+        finally:
+            connection.end()
 
     def _execute(self, connection: Connection, sql: str, bindings: Sequence[Any]) -> Outcome:
         match = _FIRST_WORD.match(sql)
@@ -141,12 +225,6 @@ class Engine:
             connection.mark_rowid()
         before = connection.sqlite.total_changes
         cursor, rows = self._run(connection, sql, bindings, tolerant=word in _CHANGES)
-        if connection.sqlite.in_transaction:
-            raise RefusedError(
-                400,
-                "cannot leave a transaction open: each request is a transaction of its own. Send the "
-                "statements one by one, or write several rows with one statement.",
-            )
         affected = 0
         rowid = None
         if word in _CHANGES:
@@ -242,13 +320,6 @@ class Engine:
         else:
             self._readers.append(connection)
 
-    def _writing(self) -> Connection:
-        if self._closed:
-            raise RefusedError(503, "the database was closed")
-        if self._writer is None:
-            self._writer = open_connection(self._path, self._busy)
-        return self._writer
-
     def _forked(self) -> None:
         _abandoned.append((self._readers, self._writer, self._types, self._lock))
         self._writer = None
@@ -270,9 +341,6 @@ class Engine:
         # The last one to close folds the write-ahead log into the file.
         if writer is not None:
             writer.close()
-
-
-Alive = Callable[[], bool] | None
 
 
 def _decode(text: bytes) -> str:

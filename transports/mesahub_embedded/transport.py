@@ -9,6 +9,7 @@ from typing import ClassVar
 from mesahub.errors import ConfigurationError, Outcome, RequestTimeoutError
 from mesahub.transport import Request, Response, TransportOptions
 from mesahub_embedded.answers import exec_answer, query_answer
+from mesahub_embedded.bulk import bulk_answer
 from mesahub_embedded.conversion import UnrepresentableError
 from mesahub_embedded.faults import RefusedError, TimedOutError
 from mesahub_embedded.store import DEFAULT_DATA, Store
@@ -63,6 +64,9 @@ class EmbeddedTransport:
                 return _other(store, request)
             payload = request.payload
             engine = store.engine(request.database or "")
+            rows = payload.get("rows")
+            if rows is not None:
+                return Response(200, payload=bulk_answer(engine, payload["sql"], rows, timeout=request.timeout))
             return Response(200, payload=answer(engine, payload["sql"], payload["bindings"], timeout=request.timeout))
         except RefusedError as refused:
             return Response(refused.status, payload={"error": refused.text})
