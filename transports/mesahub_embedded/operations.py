@@ -1,12 +1,98 @@
-"""Operations of the embedded transport beside query and exec, by name."""
+"""Operations of the embedded transport beside query and exec, by name: files, without HTTP."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any, BinaryIO
+from urllib.parse import unquote
 
-from mesahub.transport import Request, Response
+from mesahub.transport import FileBody, Headers, Request, Response
+from mesahub_embedded.faults import RefusedError
+from mesahub_embedded.file_routes import deletion, file_url, list_answer, shown
+from mesahub_embedded.files import Upload
+from mesahub_embedded.naming import check_name
 from mesahub_embedded.store import Store
 
 __all__ = ["OPERATIONS"]
 
-OPERATIONS: dict[str, Callable[[Store, Request], Response]] = {}
+
+def _place(request: Request) -> str:
+    return check_name(request.database or "")
+
+
+def _file_id(request: Request) -> str:
+    return unquote(request.path.removesuffix("/meta").rpartition("/")[2])
+
+
+def _upload(store: Store, request: Request) -> Response:
+    place = _place(request)
+    fields: dict[str, Any] = request.payload or {}
+    upload = Upload(
+        filename=fields.get("filename") or "file",
+        content_type=fields.get("content_type") or "",
+        folder_path=fields.get("folder_path") or "",
+        conflict_mode=fields.get("conflict_mode") or "replace",
+        metadata=fields.get("metadata"),
+        expires_in=fields.get("expires_in"),
+    )
+    with store.files.incoming() as incoming:
+        body = request.body if request.body is not None else b""
+        for piece in body if isinstance(body, FileBody) else (body,):
+            incoming.write(piece)
+        record = store.files.keep(place, upload, incoming)
+    return Response(201, payload=shown(record, file_url(place, record["id"])))
+
+
+def _list(store: Store, request: Request) -> Response:
+    return Response(200, payload=list_answer(store.files, _place(request), dict(request.params)))
+
+
+def _meta(store: Store, request: Request) -> Response:
+    place = _place(request)
+    record = store.files.get(place, _file_id(request))
+    return Response(200, payload=shown(record, file_url(place, record["id"])))
+
+
+def _download(store: Store, request: Request) -> Response:
+    record = store.files.get(_place(request), _file_id(request))
+    headers = Headers(
+        {
+            "Content-Length": str(record["size_bytes"]),
+            "Content-Type": record["content_type"] or "application/octet-stream",
+            "X-Content-Hash": record["hash"],
+        }
+    )
+    return Response(200, headers, stream=_OpenFile(store.files.open(record)))
+
+
+class _OpenFile:
+    """A stored file as the body of an answer."""
+
+    def __init__(self, file: BinaryIO) -> None:
+        self._file = file
+
+    def read(self, size: int = -1, /) -> bytes:
+        return self._file.read(size)
+
+    def close(self) -> None:
+        self._file.close()
+
+
+def _delete(store: Store, request: Request) -> Response:
+    if not store.files.delete(_place(request), _file_id(request)):
+        raise RefusedError(404, "files: not found or wrong db")
+    return Response(200, payload={"success": True})
+
+
+def _delete_many(store: Store, request: Request) -> Response:
+    return Response(200, payload=deletion(store.files, _place(request), (request.payload or {}).get("ids")))
+
+
+OPERATIONS: dict[str, Callable[[Store, Request], Response]] = {
+    "files.upload": _upload,
+    "files.list": _list,
+    "files.meta": _meta,
+    "files.download": _download,
+    "files.delete": _delete,
+    "files.delete_many": _delete_many,
+}
