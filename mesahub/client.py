@@ -135,24 +135,29 @@ class MesahubClient:
 
     def run_query(self, ref: str, statement: Statement, *, timeout: float | None = None) -> QueryResult:
         """Send a compiled statement (`mesahub.sql`) to the query route."""
-        request = statement_request(
-            self._routes, ref, "query", statement, timeout=self.timeout if timeout is None else timeout
-        )
-        return read_query(self._send(request))
+        return read_query(self.send_statement(ref, "query", statement, timeout=timeout))
 
     def run_exec(
         self, ref: str, statement: Statement, *, timeout: float | None = None, idempotent: bool = False
     ) -> ExecResult:
         """Send a compiled statement (`mesahub.sql`) to the exec route."""
-        request = statement_request(
-            self._routes,
-            ref,
-            "exec",
-            statement,
-            timeout=self.timeout if timeout is None else timeout,
-            idempotent=idempotent,
+        response = self.send_statement(ref, "exec", statement, timeout=timeout, idempotent=idempotent)
+        return read_exec(statement, response)
+
+    def send_statement(
+        self,
+        ref: str,
+        operation: str,
+        statement: Statement,
+        *,
+        timeout: float | None = None,
+        idempotent: bool = False,
+    ) -> Response:
+        """Send a compiled statement and give the answer as it came, whatever its status."""
+        seconds = self.timeout if timeout is None else timeout
+        return self._send(
+            statement_request(self._routes, ref, operation, statement, timeout=seconds, idempotent=idempotent)
         )
-        return read_exec(statement, self._send(request))
 
     def send(self, request: Request) -> Response:
         """Send any request through the middleware."""
