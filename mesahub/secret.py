@@ -15,3 +15,12 @@ class Secret(str):
 
     def __repr__(self) -> str:
         return "'***'"
+
+
+class SecretBytes(bytes):
+    """The same for ``bytes``, such as a request's headers."""
+
+    __slots__ = ()
+
+    def __repr__(self) -> str:
+        return "b'***'"

@@ -7,10 +7,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from mesahub_recorder import CassetteDriftError, CassetteError, CassetteMissError
 
 import mesahub
 from mesahub import ConfigurationError, DatabaseHandle, IntegrityError
+from mesahub_recorder import CassetteDriftError, CassetteError, CassetteMissError
 
 
 class Studio:

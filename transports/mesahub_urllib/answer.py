@@ -54,9 +54,7 @@ class Answer:
         minor = self._read_head()
         get = self.headers.get
         said = get("connection")
-        self.reusable = (
-            minor == b"1" and connection.broken is None and (said is None or "close" not in said.lower())
-        )
+        self.reusable = minor == b"1" and connection.broken is None and (said is None or "close" not in said.lower())
         length = get("content-length")
         coding = get("transfer-encoding")
         if method == "HEAD" or self.status in (204, 304):

@@ -8,6 +8,7 @@ from time import monotonic
 from typing import TYPE_CHECKING
 
 from mesahub.errors import ConnectionLostError, NotSentError, Outcome, RequestTimeoutError, TLSError
+from mesahub.secret import SecretBytes
 from mesahub.transport import BodyStream
 
 if TYPE_CHECKING:
@@ -91,7 +92,7 @@ class Connection:
             self._send(head)
         elif isinstance(content, bytes):
             if len(content) <= JOINED:
-                self._send(head + content)
+                self._send(SecretBytes(head + content))
             else:
                 self._send(head)
                 self._send(content)
@@ -123,6 +124,7 @@ class Connection:
         return type(self._sock) is socket.socket and self.is_readable()
 
     def _send(self, data: bytes) -> None:
+        # `data` may begin with the headers; it hides itself from tracebacks, and a memoryview shows nothing.
         view: bytes | memoryview = data
         while self.broken is None:
             try:
@@ -180,9 +182,7 @@ class Connection:
 
     def _timed_out(self, when: str) -> RequestTimeoutError:
         outcome = Outcome.MAYBE_RAN if self.sent else Outcome.NOT_SENT
-        return RequestTimeoutError(
-            f"The time for the request to {self.peer} ran out {when}.", outcome=outcome
-        )
+        return RequestTimeoutError(f"The time for the request to {self.peer} ran out {when}.", outcome=outcome)
 
 
 def open_socket(host: str, port: int, timeout: float, peer: str) -> socket.socket:

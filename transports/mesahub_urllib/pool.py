@@ -58,10 +58,7 @@ class Pool:
                     raise ConfigurationError("The transport is closed; make a new client.")
                 if self._idle:
                     connection = self._idle.pop()
-                    if (
-                        monotonic() - connection.idle_since < self._keep_alive
-                        and not connection.is_readable()
-                    ):
+                    if monotonic() - connection.idle_since < self._keep_alive and not connection.is_readable():
                         return connection
                     self._open -= 1
                     connection.close()

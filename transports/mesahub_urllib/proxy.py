@@ -41,9 +41,7 @@ def read_proxy(url: str) -> Proxy:
         parts = urlsplit(url)
         host, port = parts.hostname, parts.port
     except ValueError:
-        raise ConfigurationError(
-            "The proxy's URL cannot be read: expected http://[user:password@]host:port."
-        ) from None
+        raise ConfigurationError("The proxy's URL cannot be read: expected http://[user:password@]host:port.") from None
     if parts.scheme.startswith("socks"):
         raise ConfigurationError(
             f"The transport 'urllib' speaks to HTTP proxies, not {parts.scheme}://. For SOCKS: "
