@@ -82,7 +82,7 @@ def rows_answer(outcome: Outcome, started: float, *, wire: bool = False, limit: 
 
 def _rows(outcome: Outcome, wire: bool, limit: int | None) -> Answer:
     if outcome.plan is None:
-        return {"headers": [], "rows": [], "whole": True}
+        return {"headers": [], "rows": []}
     rows = outcome.rows
     if limit is not None and len(rows) > limit:
         return {

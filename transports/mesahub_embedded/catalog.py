@@ -31,7 +31,7 @@ _SCHEMA = """
 CREATE TABLE IF NOT EXISTS databases (
     id TEXT PRIMARY KEY, slug TEXT NOT NULL UNIQUE, name TEXT NOT NULL, owner TEXT NOT NULL, source TEXT,
     instance_id TEXT, description TEXT, status TEXT NOT NULL DEFAULT 'active', original_slug TEXT,
-    created_at TEXT NOT NULL, updated_at TEXT NOT NULL, deleted_at TEXT
+    created_at TEXT NOT NULL, updated_at TEXT, deleted_at TEXT
 );
 CREATE TABLE IF NOT EXISTS api_keys (
     id TEXT PRIMARY KEY, name TEXT NOT NULL, hash TEXT NOT NULL UNIQUE, scopes TEXT NOT NULL, owner TEXT NOT NULL,
@@ -123,13 +123,12 @@ class Catalog:
         instance_id: str | None = None,
         description: str | None = None,
     ) -> None:
-        moment = now()
-        row = (new_id(), slug, name, owner, source, instance_id, description, moment, moment)
+        row = (new_id(), slug, name, owner, source, instance_id, description, now())
         try:
             with self.transaction() as sqlite:
                 sqlite.execute(
                     "INSERT INTO databases (id, slug, name, owner, source, instance_id, description, "
-                    "created_at, updated_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
+                    "created_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
                     row,
                 )
         except sqlite3.IntegrityError:

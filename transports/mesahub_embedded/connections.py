@@ -110,6 +110,7 @@ def open_connection(path: Path, busy: float, *, read_only: bool = False) -> Conn
         sqlite.execute("PRAGMA synchronous = NORMAL")
         sqlite.execute("PRAGMA foreign_keys = ON")
         sqlite.execute("PRAGMA cache_size = -8000")
+        sqlite.set_authorizer(_authorize)
         if sqlite3.sqlite_version_info < (3, 41):
             sqlite.create_function("unhex", 1, _unhex, deterministic=True)
             sqlite.create_function("unhex", 2, _unhex, deterministic=True)
@@ -119,6 +120,13 @@ def open_connection(path: Path, busy: float, *, read_only: bool = False) -> Conn
         sqlite.close()
         raise ConfigurationError(f"The file {path} cannot be used as a database: {error}.") from error
     return Connection(sqlite)
+
+
+def _authorize(action: int, first: str | None, *_: str | None) -> int:
+    """No ATTACH: a database reaches no file beside its own. VACUUM attaches a nameless one."""
+    if action == sqlite3.SQLITE_ATTACH and first not in ("", None):
+        return sqlite3.SQLITE_DENY
+    return sqlite3.SQLITE_OK
 
 
 def _write_ahead(sqlite: sqlite3.Connection, busy: float) -> None:

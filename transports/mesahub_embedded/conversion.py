@@ -155,7 +155,7 @@ def _row_maker(names: tuple[str, ...]) -> RowMaker:
     """A function from tuples to dicts with these keys: of two equal names the last value stays."""
     maker = _makers.get(names)
     if maker is None:
-        if len(names) > _WIDEST:
+        if not 0 < len(names) <= _WIDEST:
 
             def maker(rows: Any) -> list[dict[str, Any]]:
                 return [dict(zip(names, row, strict=True)) for row in rows]

@@ -48,10 +48,14 @@ def from_integer(value: int) -> str | None:
     >>> from_integer(1700000000), from_integer(1700000000123)
     ('2023-11-14T22:13:20Z', '2023-11-14T22:13:20.123Z')
     """
-    seconds, milliseconds = divmod(value, 1000) if abs(value) > 10**12 else (value, 0)
+    nanoseconds = value * 10**9
+    if abs(value) > 10**12:
+        # Go keeps nanoseconds in 64 bits, and lets them run over.
+        nanoseconds = (value * 10**6 + 2**63) % 2**64 - 2**63
+    seconds, rest = divmod(nanoseconds, 10**9)
     try:
         moment = _EPOCH + timedelta(seconds=seconds)
     except OverflowError:
         return None
-    fraction = f".{milliseconds:03d}".rstrip("0") if milliseconds else ""
-    return f"{moment:%Y}".zfill(4) + f"{moment:-%m-%dT%H:%M:%S}{fraction}Z"
+    fraction = f".{rest:09d}".rstrip("0") if rest else ""
+    return f"{moment.year:04d}{moment:-%m-%dT%H:%M:%S}{fraction}Z"

@@ -40,6 +40,7 @@ _OPEN_TRANSACTION = (
     "a transaction was left open and has been rolled back: each request is a transaction of its own. Send "
     "several rows with one statement, or BEGIN and COMMIT in one script."
 )
+_NOTHING = Plan((), ())
 _abandoned: list[Any] = []
 """What a forked child inherited: connections that it may neither use nor close, nor let Python close."""
 
@@ -51,7 +52,7 @@ class Outcome(NamedTuple):
         plan: the columns; ``None`` for a statement that has none.
         rows: as SQLite gave them.
         affected: rows inserted, updated or deleted.
-        rowid: of the last inserted row, ``None`` when none was inserted.
+        rowid: of the last inserted row, ``None`` when an INSERT inserted none; 0 for other statements.
     """
 
     plan: Plan | None
@@ -123,6 +124,8 @@ class Engine:
         connection.begin(timeout, alive)
         try:
             cursor, rows = self._run(connection, sql, bindings)
+            if connection.sqlite.in_transaction:
+                raise RefusedError(400, _OPEN_TRANSACTION)
             plan = None
             if cursor.description is not None:
                 plan = self._plan(connection, sql, cursor.description)
@@ -226,7 +229,7 @@ class Engine:
         before = connection.sqlite.total_changes
         cursor, rows = self._run(connection, sql, bindings, tolerant=word in _CHANGES)
         affected = 0
-        rowid = None
+        rowid = None if inserts else 0
         if word in _CHANGES:
             affected = cursor.rowcount
             if affected < 0:
@@ -247,6 +250,8 @@ class Engine:
         plan = None
         if cursor.description is not None:
             plan = self._plan(connection, sql, cursor.description)
+        elif word == "PRAGMA" and "=" not in sql:
+            plan = _NOTHING  # the server takes PRAGMA name(value) for a read
         return Outcome(plan, rows, affected, rowid)
 
     def _run(

@@ -190,7 +190,7 @@ class FileStore:
             query: ``limit``, ``offset``, ``folder_prefix``, ``sort``, ``order``, as text. Nonsense is ignored.
         """
         limit = min(max(_number(query.get("limit"), 100), 1), 1000)
-        offset = max(_number(query.get("offset"), 0), 0)
+        offset = _number(query.get("offset"), 0)
         sort = query.get("sort", "")
         if sort not in ("uploaded_at", "filename", "size_bytes", "content_type"):
             sort = "uploaded_at"

@@ -16,7 +16,7 @@ from mesahub_embedded.store import DEFAULT_DATA
 
 __all__ = ["main"]
 
-DATABASE = "demo"
+DATABASE = "main"
 """The database that the printed URL names; made when the server has none."""
 
 
