@@ -24,6 +24,8 @@ RowMaker = Callable[[Any], list[dict[str, Any]]]
 _NUMBER = frozenset({"INTEGER", "INT", "REAL", "FLOAT", "DOUBLE", "NUMERIC"})
 _REALS = frozenset({"REAL", "FLOAT", "DOUBLE", "DOUBLE PRECISION"})
 _EASY = frozenset({int, str, type(None)})
+_ALL: set[type] = {*_EASY, float, bytes}
+_FEW = 8
 _EXACT = float(2**53)
 
 
@@ -73,9 +75,17 @@ class Plan:
         """
         if not rows:
             return []
-        types = set(map(type, chain.from_iterable(rows)))
-        if self._plain and types <= _EASY:
-            return self._maker(rows)
+        if self._plain:
+            if len(rows) <= _FEW:
+                if not wire and not self._changes_few(rows):
+                    return self._maker(rows)
+                types = _ALL
+            else:
+                types = set(map(type, chain.from_iterable(rows)))
+                if types <= _EASY:
+                    return self._maker(rows)
+        else:
+            types = _ALL
         columns = list(zip(*rows, strict=True))
         changed = False
         for index, column in enumerate(columns):
@@ -86,6 +96,15 @@ class Plan:
         if not changed:
             return self._maker(rows)
         return self._maker(zip(*columns, strict=True))
+
+    def _changes_few(self, rows: list[tuple[Any, ...]]) -> bool:
+        """Must any value be changed? For few rows a look at each is faster than one at the columns."""
+        for row in rows:
+            for index, value in enumerate(row):
+                kind = type(value)
+                if (kind is float and (self._types[index] not in _REALS or value - value != 0.0)) or kind is bytes:
+                    return True
+        return False
 
     def _column(self, index: int, column: Any, types: set[type], wire: bool) -> Any:
         convert = self._kinds[index]
@@ -103,9 +122,13 @@ class Plan:
 
 
 def _reals(column: Any, *, keep: bool) -> Any:
-    for value in column:
-        if type(value) is float and not math.isfinite(value):
-            raise UnrepresentableError
+    # One infinity makes the sum infinite or no number; a sum may also run over, so then each one is looked at.
+    try:
+        total = sum(column)
+    except TypeError:
+        total = sum(value for value in column if type(value) is float)
+    if total - total != 0.0 and not all(math.isfinite(value) for value in column if type(value) is float):
+        raise UnrepresentableError
     if keep:
         return column
     return [whole(value) if type(value) is float else value for value in column]

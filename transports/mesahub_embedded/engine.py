@@ -21,6 +21,7 @@ from mesahub_embedded.conversion import Plan
 from mesahub_embedded.declared import DeclaredTypes
 from mesahub_embedded.faults import RefusedError, TimedOutError, fewer_wanted, refusal
 from mesahub_embedded.parameters import bound
+from mesahub_embedded.walog import WriteAheadLog, settled
 
 __all__ = ["Engine", "Outcome"]
 
@@ -96,6 +97,8 @@ class Engine:
         self._lock = threading.Lock()
         self._readers: list[Connection] = []
         self._types = DeclaredTypes(self._path)
+        self._log = WriteAheadLog(self._path)
+        self._verified: tuple[int, int] | None = None
         self._plans: dict[str, Plan] = {}
         self._inserts: dict[str, bool] = {}
         self._schema = -1
@@ -139,11 +142,14 @@ class Engine:
         self, sql: str, bindings: Sequence[Any] = (), *, timeout: float | None = None, alive: Alive = None
     ) -> Outcome:
         """Run one statement that may write, in a transaction of its own. See `query`."""
-        with self._writing(timeout) as connection:
+        connection = self._take_writer(timeout)
+        try:
             outcome = self._write(connection, sql, bindings, timeout, alive)
             if connection.sqlite.in_transaction:
                 raise RefusedError(400, _OPEN_TRANSACTION)
             return outcome
+        finally:
+            self._release_writer(connection)
 
     def insert_rows(self, sql: str, rows: Sequence[Sequence[Any]], *, timeout: float | None = None) -> Outcome:
         """Run an INSERT once for each row, all in one transaction. See `execute`."""
@@ -190,6 +196,13 @@ class Engine:
 
     @contextmanager
     def _writing(self, timeout: float | None) -> Iterator[Connection]:
+        connection = self._take_writer(timeout)
+        try:
+            yield connection
+        finally:
+            self._release_writer(connection)
+
+    def _take_writer(self, timeout: float | None) -> Connection:
         if self._pid != os.getpid():
             self._forked()
         if not self._lock.acquire(timeout=-1 if timeout is None else timeout):
@@ -199,12 +212,15 @@ class Engine:
                 raise RefusedError(503, "the database was closed")
             if self._writer is None:
                 self._writer = open_connection(self._path, self._busy)
-            connection = self._writer
-            try:
-                yield connection
-            finally:
-                if connection.sqlite.in_transaction:
-                    connection.sqlite.rollback()
+            return self._writer
+        except BaseException:
+            self._lock.release()
+            raise
+
+    def _release_writer(self, connection: Connection) -> None:
+        try:
+            if connection.sqlite.in_transaction:
+                connection.sqlite.rollback()
         finally:
             self._lock.release()
 
@@ -281,11 +297,14 @@ class Engine:
                 connection.sqlite.text_factory = str
 
     def _plan(self, connection: Connection, sql: str, description: Any) -> Plan:
-        schema = connection.schema_version()
-        if schema != self._schema:
-            self._plans = {}
-            self._inserts = {}
-            self._schema = schema
+        state = self._log.state()
+        if state is None or state != self._verified:
+            schema = connection.schema_version()
+            if schema != self._schema:
+                self._plans = {}
+                self._inserts = {}
+                self._schema = schema
+            self._verified = state if state is not None and settled(state) else None
         plan = self._plans.get(sql)
         if plan is None or len(plan.names) != len(description):
             names = tuple([column[0] for column in description])
@@ -297,6 +316,7 @@ class Engine:
 
     def _forget_schema(self) -> None:
         self._schema = -1
+        self._verified = None
 
     def _refusal(
         self,
@@ -338,6 +358,7 @@ class Engine:
         with self._lock:
             writer, self._writer = self._writer, None
         self._types.close()
+        self._log.close()
         while self._readers:
             try:
                 self._readers.pop().close()
