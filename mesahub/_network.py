@@ -3,14 +3,41 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Mapping
-from typing import TYPE_CHECKING
-from urllib.parse import urlsplit
+from typing import TYPE_CHECKING, NamedTuple
 
 from mesahub.errors import ConfigurationError
 
 if TYPE_CHECKING:
     import ssl
+
+
+class Origin(NamedTuple):
+    """The parts of a base URL. (`urllib.parse` would take longer to import than the rest of a client to make.)"""
+
+    scheme: str
+    host: str
+    port: int | None
+    path: str
+
+
+_ORIGIN = re.compile(r"(https?)://(?:\[([0-9A-Fa-f:.]+(?:%[^\]\s]+)?)\]|([^/?#@:\[\]\s]+))(?::(\d{0,5}))?(/[^?#\s]*)?")
+
+
+def origin(base_url: str) -> Origin:
+    """Take a base URL apart.
+
+    Raises:
+        ConfigurationError: it is none.
+    """
+    match = _ORIGIN.fullmatch(base_url)
+    port = int(match[4]) if match and match[4] else None
+    if match is None or (port is not None and port > 65535):
+        raise ConfigurationError(
+            f"The server's URL must be http://host[:port] or https://host[:port], not {base_url!r}."
+        )
+    return Origin(match[1], (match[2] or match[3]).lower(), port, match[5] or "")
 
 
 def proxy_url(base_url: str, proxies: Mapping[str, str] | None) -> str | None:
@@ -22,13 +49,13 @@ def proxy_url(base_url: str, proxies: Mapping[str, str] | None) -> str | None:
             ``HTTP_PROXY``, ``HTTPS_PROXY`` and ``ALL_PROXY`` (lower case wins), unless ``NO_PROXY`` names
             the host.
     """
-    parts = urlsplit(base_url)
+    parts = origin(base_url)
     if proxies is not None:
         return proxies.get(parts.scheme) or proxies.get("all") or None
     # Under CGI, HTTP_PROXY is a header of the request ("httpoxy", CVE-2016-1000110).
     upper = parts.scheme != "http" or "REQUEST_METHOD" not in os.environ
     found = _environment(f"{parts.scheme}_proxy", upper=upper) or _environment("all_proxy")
-    if not found or _bypassed(parts.hostname or "", parts.port, _environment("no_proxy")):
+    if not found or _bypassed(parts.host, parts.port, _environment("no_proxy")):
         return None
     return found if "://" in found else f"http://{found}"
 

@@ -5,23 +5,19 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Self
 
 from mesahub.errors import ArgumentError
-from mesahub.files import Files
 from mesahub.results import ExecResult, QueryResult
 from mesahub.sql import Bindings, split_script
 from mesahub.table import TableHandle
 
 if TYPE_CHECKING:
     from mesahub.client import MesahubClient
+    from mesahub.files import Files
 
 __all__ = ["DatabaseHandle"]
 
 
 class DatabaseHandle:
-    """A database of a client's; `MesahubClient.db` and `mesahub.connect` make it.
-
-    Attributes:
-        files: the files stored beside the database.
-    """
+    """A database of a client's; `MesahubClient.db` and `mesahub.connect` make it."""
 
     def __init__(self, ref: str, client: MesahubClient, *, owns_client: bool = False) -> None:
         if not isinstance(ref, str) or not ref.strip():
@@ -29,7 +25,6 @@ class DatabaseHandle:
         self._ref = ref
         self._client = client
         self._owns_client = owns_client
-        self.files = Files(ref, client)
 
     @property
     def name(self) -> str:
@@ -40,6 +35,13 @@ class DatabaseHandle:
     def client(self) -> MesahubClient:
         """The client it belongs to."""
         return self._client
+
+    @property
+    def files(self) -> Files:
+        """The files stored beside the database."""
+        from mesahub.files import Files
+
+        return Files(self._ref, self._client)
 
     def query(self, sql: str, bindings: Bindings = None, *, timeout: float | None = None) -> QueryResult:
         """Run one statement that reads.

@@ -9,12 +9,11 @@ the ones that come along::
 
 from __future__ import annotations
 
-import difflib
 import re
 from collections import Counter
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
+from mesahub._near import near
 from mesahub._plugins import Plugin, find_plugins
 from mesahub.errors import ConfigurationError
 from mesahub.transport import Transport, TransportFactory, TransportOptions
@@ -24,8 +23,7 @@ __all__ = ["GROUP", "InstalledTransport", "find_factory", "installed_transports"
 GROUP = "mesahub.transports"
 
 
-@dataclass(frozen=True, slots=True)
-class InstalledTransport:
+class InstalledTransport(NamedTuple):
     """One name in the registry.
 
     Attributes:
@@ -76,10 +74,8 @@ def find_factory(name: str) -> TransportFactory:
         )
     if not chosen:
         names = sorted({plugin.name for plugin in plugins})
-        near = difflib.get_close_matches(name, names, 1)
-        hint = f"Did you mean {near[0]!r}? " if near else ""
         raise ConfigurationError(
-            f"There is no transport named {name!r}. {hint}Installed: {', '.join(names) or 'none'}."
+            f"There is no transport named {name!r}.{near(name, names)} Installed: {', '.join(names) or 'none'}."
         )
     return _load(chosen[0])
 

@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from mesahub._bulk import insert_batches
-from mesahub._paging import pages
 from mesahub.errors import ArgumentError, IntegrityError
 from mesahub.results import ExecResult, QueryResult, Row
 from mesahub.sql import (
@@ -193,6 +191,8 @@ class TableHandle:
         Raises:
             ArgumentError: it is a view, which has no key to go on by.
         """
+        from mesahub._paging import pages
+
         return pages(self, where, select, order_by, batch_size, timeout)
 
     def insert(
@@ -280,6 +280,8 @@ class TableHandle:
             MesahubError: of the request that failed. ``error.details["rows_inserted"]`` says how many rows the
                 requests before it have put in.
         """
+        from mesahub._bulk import insert_batches
+
         return insert_batches(
             rows,
             scope=self._scope,

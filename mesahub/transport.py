@@ -21,13 +21,13 @@ What a transport must do:
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, BinaryIO, Protocol, runtime_checkable
 
 from mesahub import _json, _network
+from mesahub._frozen import Frozen
+from mesahub._near import near
 from mesahub.errors import ConfigurationError
 
 if TYPE_CHECKING:
@@ -243,8 +243,7 @@ def _encode_json(request: Request) -> tuple[bytes | BodyStream | None, str | Non
     return _json.dumps(request.payload), "application/json"
 
 
-@dataclass(frozen=True, slots=True)
-class FileBody:
+class FileBody(Frozen):
     """A file to send, by length and by a function that opens it: from the start, once per attempt.
 
     Args:
@@ -253,10 +252,21 @@ class FileBody:
         progress: called with (bytes sent so far, bytes in all) as pieces are taken.
     """
 
+    __slots__ = ("chunk_size", "length", "open", "progress")
+
     length: int
     open: Callable[[], BinaryIO]
-    progress: Callable[[int, int], None] | None = None
-    chunk_size: int = 256 * 1024
+    progress: Callable[[int, int], None] | None
+    chunk_size: int
+
+    def __init__(
+        self,
+        length: int,
+        open: Callable[[], BinaryIO],
+        progress: Callable[[int, int], None] | None = None,
+        chunk_size: int = 256 * 1024,
+    ) -> None:
+        self._set(length=length, open=open, progress=progress, chunk_size=chunk_size)
 
     def __len__(self) -> int:
         return self.length
@@ -367,8 +377,7 @@ class Transport(Protocol):
         ...
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class TLSOptions:
+class TLSOptions(Frozen):
     """How to trust the server, and how to be trusted.
 
     Args:
@@ -378,14 +387,25 @@ class TLSOptions:
         verify: ``False`` trusts anybody. For experiments only.
     """
 
-    ca_file: str | None = None
-    client_cert: str | None = None
-    client_key: str | None = None
-    verify: bool = True
+    __slots__ = ("ca_file", "client_cert", "client_key", "verify")
+
+    ca_file: str | None
+    client_cert: str | None
+    client_key: str | None
+    verify: bool
+
+    def __init__(
+        self,
+        *,
+        ca_file: str | None = None,
+        client_cert: str | None = None,
+        client_key: str | None = None,
+        verify: bool = True,
+    ) -> None:
+        self._set(ca_file=ca_file, client_cert=client_cert, client_key=client_key, verify=verify)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class TransportOptions:
+class TransportOptions(Frozen):
     """What a transport's factory is given.
 
     Args:
@@ -402,14 +422,46 @@ class TransportOptions:
             around another one (the recorder). Set by the client.
     """
 
-    base_url: str = ""
-    timeout: float | None = 30.0
-    connect_timeout: float = 10.0
-    tls: TLSOptions | None = None
-    proxies: Mapping[str, str] | None = None
-    pool_size: int = 10
-    options: Mapping[str, Any] = field(default_factory=dict)
-    open: Callable[[Any, TransportOptions], Transport] | None = field(default=None, repr=False)
+    __slots__ = ("base_url", "connect_timeout", "open", "options", "pool_size", "proxies", "timeout", "tls")
+
+    base_url: str
+    timeout: float | None
+    connect_timeout: float
+    tls: TLSOptions | None
+    proxies: Mapping[str, str] | None
+    pool_size: int
+    options: Mapping[str, Any]
+    open: Callable[[Any, TransportOptions], Transport] | None
+
+    def __init__(
+        self,
+        *,
+        base_url: str = "",
+        timeout: float | None = 30.0,
+        connect_timeout: float = 10.0,
+        tls: TLSOptions | None = None,
+        proxies: Mapping[str, str] | None = None,
+        pool_size: int = 10,
+        options: Mapping[str, Any] = EMPTY,
+        open: Callable[[Any, TransportOptions], Transport] | None = None,
+    ) -> None:
+        self._set(
+            base_url=base_url,
+            timeout=timeout,
+            connect_timeout=connect_timeout,
+            tls=tls,
+            proxies=proxies,
+            pool_size=pool_size,
+            options=options,
+            open=open,
+        )
+
+    def origin(self) -> _network.Origin:
+        """Scheme, host, port (``None`` for the scheme's own) and path of ``base_url``.
+
+        Raises `ConfigurationError` for what is no ``http://`` or ``https://`` URL.
+        """
+        return _network.origin(self.base_url)
 
     def proxy_url(self) -> str | None:
         """The proxy that leads to ``base_url``, from ``proxies`` or the environment; ``None`` for none."""
@@ -426,11 +478,10 @@ class TransportOptions:
         """Raise `ConfigurationError` for an option that this transport does not take."""
         for name in self.options:
             if name not in known:
-                near = difflib.get_close_matches(name, known, 1)
-                hint = f" Did you mean {near[0]!r}?" if near else ""
                 takes = ", ".join(sorted(known)) or "none"
                 raise ConfigurationError(
-                    f"The transport {transport!r} takes no option {name!r}.{hint} Its own options: {takes}."
+                    f"The transport {transport!r} takes no option {name!r}.{near(name, known)} "
+                    f"Its own options: {takes}."
                 )
 
 

@@ -8,11 +8,10 @@ reserved characters is percent-encoded.
 
 from __future__ import annotations
 
-import ipaddress
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
-from urllib.parse import parse_qsl, quote, unquote, urlsplit
+from types import MappingProxyType
+from typing import NamedTuple
 
 from mesahub.errors import ConfigurationError
 from mesahub.secret import Secret
@@ -22,8 +21,7 @@ __all__ = ["ConnectionURL", "is_private_host", "parse_mesahub_url", "parse_url",
 _FORM = "mh://apikey@host[:port]/database, or mh://local/database for a database in this process"
 
 
-@dataclass(frozen=True, slots=True)
-class ConnectionURL:
+class ConnectionURL(NamedTuple):
     """A parsed ``mh://`` URL.
 
     Attributes:
@@ -40,7 +38,7 @@ class ConnectionURL:
     database: str
     route_prefix: str
     transport: str | None = None
-    options: Mapping[str, str] = field(default_factory=dict)
+    options: Mapping[str, str] = MappingProxyType({})
 
 
 def parse_url(url: str) -> ConnectionURL:
@@ -53,6 +51,11 @@ def parse_url(url: str) -> ConnectionURL:
         scheme = url.partition("://")[0] if isinstance(url, str) and "://" in url else None
         got = f"it starts with {scheme}://" if scheme else "it does not"
         raise ConfigurationError(f"A MesaHub URL must start with mh://, but {got}. The form: {_FORM}.")
+    simple = _SIMPLE(url)
+    if simple is not None:
+        return _connection(simple[2].lower(), int(simple[3]) if simple[3] else None, simple[1] or "", simple[4], {})
+    from urllib.parse import parse_qsl, unquote, urlsplit
+
     try:
         parts = urlsplit("http" + url[2:])
         port = parts.port
@@ -71,10 +74,18 @@ def parse_url(url: str) -> ConnectionURL:
             f"The MesaHub URL's path must be one database name, not {parts.path!r}. The form: {_FORM}."
         )
     options = dict(parse_qsl(parts.query, keep_blank_values=True, strict_parsing=False))
+    return _connection(host, port, unquote(parts.username or ""), name, options)
+
+
+# What needs no decoding, and so no module that takes longer to import than a client to make.
+_SIMPLE = re.compile(r"mh://(?:([A-Za-z0-9_-]+)@)?([A-Za-z0-9.-]+)(?::([1-5]?\d{1,4}))?/([A-Za-z0-9_.-]+)").fullmatch
+_PLAIN = re.compile(r"[A-Za-z0-9_.-]+").fullmatch
+
+
+def _connection(host: str, port: int | None, key: str, name: str, options: dict[str, str]) -> ConnectionURL:
     transport = options.pop("transport", None)
     if host == "local" and port is None:
         return ConnectionURL("", None, name, "api", transport or "embedded", options)
-    key = Secret(unquote(parts.username or ""))
     if not key:
         raise ConfigurationError(f"The MesaHub URL must include an API key. The form: {_FORM}.")
     private = _by_plain_http(host)
@@ -84,7 +95,7 @@ def parse_url(url: str) -> ConnectionURL:
     prefix = options.pop("route_prefix", "api" if private else "v1")
     shown = f"[{host}]" if ":" in host else host
     api_url = f"{scheme}://{shown}" + (f":{port}" if port else "")
-    return ConnectionURL(api_url, key, name, prefix, transport, options)
+    return ConnectionURL(api_url, Secret(key), name, prefix, transport, options)
 
 
 def parse_mesahub_url(raw: str) -> dict[str, str]:
@@ -117,13 +128,17 @@ def split_api_url(api_url: str) -> str:
             "api_url must be an http:// or https:// URL such as https://api.example.com"
             + (" (for mh:// URLs use mesahub.connect)." if str(api_url).startswith("mh:") else ".")
         )
-    if "@" in urlsplit(api_url).netloc:
+    if "@" in api_url.split("/", 3)[2]:
         raise ConfigurationError("api_url must not contain a user or key; give it as api_key.")
     return re.sub(r"/(v1|api)/?$", "", api_url.rstrip("/"))
 
 
 def encode_segment(name: str) -> str:
     """One path segment, percent-encoded."""
+    if _PLAIN(name):
+        return name
+    from urllib.parse import quote
+
     return quote(name, safe="")
 
 
@@ -135,8 +150,16 @@ def _by_plain_http(host: str) -> bool:
 
 def is_private_host(host: str) -> bool:
     """Is this a host of the machine's own or of a private network, by its name or address?"""
+    if ":" not in host:
+        # The usual names need no look at addresses, which would take longer than the rest of a client's making.
+        if host == "127.0.0.1" or "." not in host or host.endswith((".internal", ".localhost", ".local")):
+            return True
+        if not host[-1:].isdigit():
+            return False
+    import ipaddress
+
     try:
         address = ipaddress.ip_address(host.partition("%")[0])
     except ValueError:
-        return host == "localhost" or "." not in host or host.endswith((".internal", ".localhost", ".local"))
+        return False
     return address.is_loopback or address.is_private or address.is_link_local

@@ -5,8 +5,6 @@ What the server says and does is written down in ``docs/protocol.md``.
 
 from __future__ import annotations
 
-import base64
-import binascii
 from typing import Any
 
 from mesahub import _json
@@ -21,7 +19,6 @@ from mesahub.results import ExecResult, QueryResult, Row
 from mesahub.sql import Statement, lower, lower_rows, restore_name
 from mesahub.transport import BodyStream, Request, Response
 from mesahub.url import encode_segment
-from mesahub.wire_errors import raise_for_status
 
 __all__ = ["ROW_LIMIT", "Routes", "read_exec", "read_query", "statement_request"]
 
@@ -101,7 +98,7 @@ def _encode_statement(request: Request) -> tuple[bytes | BodyStream | None, str 
 def read_query(response: Response) -> QueryResult:
     """The rows of a ``query`` answer."""
     if response.status != 200:
-        raise_for_status(response, "query")
+        _raise(response, "query")
     answer = _answer(response, "query")
     rows, columns = _rows(answer)
     stat = answer.get("stat")
@@ -126,7 +123,7 @@ def read_exec(statement: Statement, response: Response) -> ExecResult:
     that sets none; they are handed on only where this statement sets them.
     """
     if response.status != 200:
-        raise_for_status(response, "exec")
+        _raise(response, "exec")
     answer = _answer(response, "exec")
     stat = answer.get("stat") or {}
     if "headers" in answer or "columns" in answer:
@@ -154,6 +151,13 @@ def read_exec(statement: Statement, response: Response) -> ExecResult:
         last_insert_rowid=answer.get("lastInsertRowid") if inserts and affected else None,
         query_duration_ms=stat.get("queryDurationMs"),
     )
+
+
+def _raise(response: Response, operation: str) -> None:
+    # Imported for the first error only.
+    from mesahub.wire_errors import raise_for_status
+
+    raise_for_status(response, operation)
 
 
 def _answer(response: Response, operation: str) -> dict[str, Any]:
@@ -213,6 +217,9 @@ def _to_floats(rows: list[Row], name: str) -> None:
 
 
 def _to_bytes(rows: list[Row], name: str) -> None:
+    import base64
+    import binascii
+
     # A blob came as base64. Text stored in a BLOB column comes as it is, and nothing tells the two apart.
     for row in rows:
         value = row.get(name)

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
-from urllib.parse import urlsplit
 
+from mesahub._network import origin
 from mesahub.errors import ConfigurationError
 from mesahub.middleware import Handler, Middleware
 from mesahub.secret import Secret
@@ -28,7 +28,7 @@ def auth(api_key: str | Callable[[], str], base_url: str, *, allow_insecure: boo
         ConfigurationError: plain HTTP to a public host, or a key that cannot stand in a header.
     """
     if base_url.startswith("http://") and not allow_insecure:
-        host = urlsplit(base_url).hostname or ""
+        host = origin(base_url).host
         if not is_private_host(host):
             raise ConfigurationError(
                 f"The API key would travel unencrypted to {host}, a host that is not of a private network. Use "

@@ -15,8 +15,9 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Sequence
 from time import monotonic, time
-from typing import Any, Self
+from typing import Self
 
+from mesahub._frozen import Frozen
 from mesahub.errors import (
     AmbiguousResultError,
     ConfigurationError,
@@ -59,7 +60,7 @@ class Attempt:
         return f"<Attempt {self.number}: {self.what} after {self.seconds:.3f} s{waited}>"
 
 
-class RetryPolicy:
+class RetryPolicy(Frozen):
     """When to try again, and how long to wait before: an immutable value.
 
     Args:
@@ -133,40 +134,12 @@ class RetryPolicy:
                 raise ConfigurationError(f"{name} must be a number from 0 on, not {value!r}.")
         if attempt_timeout is not None and not attempt_timeout > 0:
             raise ConfigurationError(f"attempt_timeout must be more than 0 seconds, not {attempt_timeout!r}.")
-        values = {
-            **numbers,
-            "attempts": attempts,
-            "attempt_timeout": attempt_timeout,
-            "statuses": frozenset(statuses),
-        }
-        for name, value_ in values.items():
-            object.__setattr__(self, name, value_)
+        self._set(attempts=attempts, attempt_timeout=attempt_timeout, statuses=frozenset(statuses), **numbers)
 
     @classmethod
     def none(cls) -> Self:
         """Never try again, and never hold a call back."""
         return cls(1, throttle_window=0)
-
-    def replace(self, **changes: Any) -> RetryPolicy:
-        """A copy with some values changed."""
-        return RetryPolicy(**{name: getattr(self, name) for name in self.__slots__} | changes)
-
-    def __setattr__(self, name: str, value: Any) -> None:
-        raise AttributeError("A RetryPolicy does not change; use replace().")
-
-    def __eq__(self, other: object) -> bool:
-        return isinstance(other, RetryPolicy) and all(
-            getattr(self, name) == getattr(other, name) for name in self.__slots__
-        )
-
-    def __hash__(self) -> int:
-        return hash(tuple(getattr(self, name) for name in self.__slots__))
-
-    def __repr__(self) -> str:
-        return f"RetryPolicy({', '.join(f'{name}={getattr(self, name)!r}' for name in self.__slots__)})"
-
-    def __reduce__(self) -> tuple[Any, ...]:
-        return _rebuild, ({name: getattr(self, name) for name in self.__slots__},)
 
     def outcome_of(self, result: Response | Exception) -> Outcome | None:
         """What became of a request, ``None`` where trying again makes no sense."""
@@ -204,10 +177,6 @@ class RetryPolicy:
             if status == 429:
                 return self.throttle_window + jitter
         return jitter
-
-
-def _rebuild(values: dict[str, Any]) -> RetryPolicy:
-    return RetryPolicy(**values)
 
 
 class _State:

@@ -9,11 +9,11 @@ operator but ``is_null``; ``{"role": None}`` is IS NULL, ``{"role": {"ne": None}
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Callable, Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from mesahub import _json
+from mesahub._near import near
 from mesahub.errors import ArgumentError
 from mesahub.sql.identifiers import Scope
 from mesahub.sql.values import adapt
@@ -76,7 +76,7 @@ def compile_where(where: Where, scope: Scope, bindings: list[Any]) -> str:
     """
     if where is None:
         return ""
-    if isinstance(where, Mapping):
+    if type(where) is dict or isinstance(where, Mapping):
         return " AND ".join(_conditions(where, scope, bindings))
     compiler = getattr(where, "alone", None)
     if compiler is None:
@@ -104,7 +104,11 @@ def _conditions(where: Mapping[str, Any], scope: Scope, bindings: list[Any]) -> 
             column = scope[name]
         except TypeError:  # not even hashable
             raise ArgumentError(f"A key of where must be a column's name, not {name!r}.") from None
-        if isinstance(condition, Mapping):
+        kind = type(condition)
+        if kind in _SIMPLE:
+            terms.append(column + " = ?")
+            bindings.append(adapt(condition))
+        elif kind is dict or isinstance(condition, Mapping):
             if not condition:
                 raise ArgumentError(
                     f"The condition on {name!r} is empty. For a plain comparison give the value itself; "
@@ -119,9 +123,6 @@ def _conditions(where: Mapping[str, Any], scope: Scope, bindings: list[Any]) -> 
                     terms.append(apply(word, name, column, value, bindings, scope))
         elif condition is None:
             terms.append(f"{column} IS NULL")
-        elif type(condition) in _SIMPLE:
-            terms.append(f"{column} = ?")
-            bindings.append(adapt(condition))
         else:
             if isinstance(condition, (list, tuple, set, frozenset)):
                 raise ArgumentError(f"The condition on {name!r} is a list: write {{{name!r}: {{'in': [...]}}}}.")
@@ -134,10 +135,9 @@ def apply(word: Any, name: str, column: str, value: Any, bindings: list[Any], sc
     """The SQL of one operator on one column."""
     operator = OPERATORS.get(word) if isinstance(word, str) else None
     if operator is None:
-        near = difflib.get_close_matches(str(word), OPERATORS, 1, 0.5)
-        hint = f" Did you mean {near[0]!r}?" if near else ""
         raise ArgumentError(
-            f"{word!r}, on the column {name!r}, is no operator.{hint} The operators are {', '.join(OPERATORS)}."
+            f"{word!r}, on the column {name!r}, is no operator.{near(word, OPERATORS, 0.5)} "
+            f"The operators are {', '.join(OPERATORS)}."
         )
     try:
         return operator(column, value, bindings, scope)
@@ -182,6 +182,8 @@ def _null(if_true: str, if_false: str) -> Operator:
 
 
 def _members(value: Any) -> list[Any]:
+    if type(value) is list:
+        return value
     if isinstance(value, (str, bytes, Mapping)) or not isinstance(value, Iterable):
         raise ArgumentError(f"the value must be a list of values, not {type(value).__name__}.")
     members = list(value)
@@ -191,7 +193,7 @@ def _members(value: Any) -> list[Any]:
 
 def _in(column: str, value: Any, bindings: list[Any], scope: Scope) -> str:
     members = _members(value)
-    known = [member for member in members if member is not None]
+    known = [member for member in members if member is not None] if None in members else members
     choices = _listed(column, known, "IN", " OR ", bindings, scope) if known else NEVER
     if len(known) == len(members):
         return choices
@@ -209,6 +211,10 @@ def _not_in(column: str, value: Any, bindings: list[Any], scope: Scope) -> str:
 
 def _listed(column: str, members: list[Any], sign: str, join: str, bindings: list[Any], scope: Scope) -> str:
     if len(members) <= LISTED:
+        # Plain values, as nearly always, without a call for each placeholder.
+        if _SIMPLE.issuperset(map(type, members)):
+            bindings.extend(map(adapt, members))
+            return f"{column} {sign} ({', '.join('?' * len(members))})"
         places = ", ".join([_place(member, bindings, scope) for member in members])
         return f"{column} {sign} ({places})"
     plain: list[Any] = []

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+from mesahub._near import near
 from mesahub.errors import ArgumentError
 from mesahub.sql.filters import Operand, compile_where
 from mesahub.sql.identifiers import Scope, quote_name
@@ -41,7 +41,8 @@ def select_statement(
 ) -> Statement:
     """``SELECT ... FROM table WHERE ... ORDER BY ... LIMIT ... OFFSET ...``."""
     bindings: list[Any] = []
-    sql = f"SELECT {'DISTINCT ' if distinct else ''}{columns_text(scope, select)} FROM {scope.table}"
+    columns = columns_text(scope, select) if select else "*"
+    sql = f"SELECT {'DISTINCT ' if distinct else ''}{columns} FROM {scope.table}"
     if where is not None and (condition := compile_where(where, scope, bindings)):
         sql += f" WHERE {condition}"
     if order_by:
@@ -118,10 +119,9 @@ class _Results(Scope):
         super().__init__(scope.name)
 
     def __missing__(self, name: str) -> str:
-        near = difflib.get_close_matches(str(name), self, 1)
-        hint = f" Did you mean {near[0]!r}?" if near else ""
         raise ArgumentError(
-            f"{name!r} is neither a group nor a function of this aggregate(); these are {', '.join(self)}.{hint}"
+            f"{name!r} is neither a group nor a function of this aggregate(); these are {', '.join(self)}."
+            f"{near(name, self)}"
         )
 
 
@@ -131,8 +131,7 @@ def _function(scope: Scope, name: str, function: Any) -> str:
     if isinstance(function, (tuple, list)) and len(function) == 2 and function[0] in AGGREGATES:
         return AGGREGATES[function[0]].format(scope[function[1]].replace("{", "{{").replace("}", "}}"))
     word = function[0] if isinstance(function, (tuple, list)) and function else function
-    near = difflib.get_close_matches(str(word), AGGREGATES, 1)
-    hint = f" Did you mean {near[0]!r}?" if near and word not in AGGREGATES else ""
+    hint = "" if word in AGGREGATES else near(word, AGGREGATES)
     raise ArgumentError(
         f"The function of {name!r} must be 'count' or a pair such as ('sum', 'amount'), not {function!r}.{hint} "
         f"The functions are {', '.join(AGGREGATES)}."
@@ -150,7 +149,7 @@ def columns_text(scope: Scope, select: Any) -> str:
 
 def order_text(scope: Scope, order_by: Any, bindings: list[Any]) -> str:
     """The terms of an ORDER BY."""
-    if isinstance(order_by, (str, Mapping, Operand)):
+    if type(order_by) is not list and isinstance(order_by, (str, Mapping, Operand)):
         order_by = [order_by]
     return ", ".join([_order_term(scope, term, bindings) for term in order_by])
 
@@ -182,6 +181,11 @@ def order_of(term: Any) -> tuple[str, str, str | None]:
 
 
 def _order_term(scope: Scope, term: Any, bindings: list[Any]) -> str:
+    if type(term) is dict and len(term) == 2:
+        # The usual form, in as few steps as it takes; whatever is odd in it is told below.
+        suffix = _DIRECTIONS.get(term.get("direction", ""))
+        if suffix is not None and "column" in term:
+            return scope[term["column"]] + suffix
     if isinstance(term, Operand):
         return term.operand(scope, bindings)
     name, direction, nulls = order_of(term)
@@ -190,13 +194,16 @@ def _order_term(scope: Scope, term: Any, bindings: list[Any]) -> str:
 
 def limit_text(limit: Any, offset: Any, bindings: list[Any]) -> str:
     """`` LIMIT ? OFFSET ?``."""
+    if type(limit) is int and limit >= 0:
+        if offset is None:
+            bindings.append(limit)
+            return " LIMIT ?"
+        if type(offset) is int and offset >= 0:
+            bindings += (limit, offset)
+            return " LIMIT ? OFFSET ?"
     for what, number in (("limit", limit), ("offset", offset)):
         if number is not None and (type(number) is not int or number < 0):
             raise ArgumentError(f"{what} must be an integer from 0 on, not {number!r}.")
-    if offset is None:
-        bindings.append(limit)
-        return " LIMIT ?"
     # SQLite has no OFFSET without LIMIT; -1 is none.
-    bindings.append(-1 if limit is None else limit)
-    bindings.append(offset)
+    bindings += (-1, offset)
     return " LIMIT ? OFFSET ?"

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
+from mesahub._near import near
 from mesahub.errors import ArgumentError
 from mesahub.sql.analysis import ATTACHING, TRANSACTION, Analysis, Part
 from mesahub.sql.values import adapt
@@ -180,14 +180,9 @@ def _by_name(known: _Prepared, bindings: Mapping[str, Any]) -> list[Any]:
         raise ArgumentError(
             "The names of the values do not fit the statement's parameters."
             + (f" Without a value: {', '.join(missing)}." if missing else "")
-            + (f" Not in the statement: {', '.join(unknown)}{_near(unknown, names)}." if unknown else "")
+            + (f" Not in the statement: {', '.join(unknown)}.{near(unknown[0], names)}" if unknown else "")
         )
     return [given[name] for name in names]
-
-
-def _near(unknown: list[str], names: list[str]) -> str:
-    near = difflib.get_close_matches(unknown[0], names, 1)
-    return f" (did you mean {near[0]!r}?)" if near else ""
 
 
 def _refuse_count(known: _Prepared, given: int) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import dataclasses
 from collections.abc import Iterator
 
 import pytest
@@ -40,7 +39,7 @@ class TestRequestsWithAnOwnSession(TransportContract):
         def with_session(options: TransportOptions) -> Transport:
             session = sessions.enter_context(requests.Session())
             own = {"session": session, **options.options}
-            return find_factory("requests")(dataclasses.replace(options, options=own))
+            return find_factory("requests")(options.replace(options=own))
 
         with contextlib.ExitStack() as sessions:
             yield with_session

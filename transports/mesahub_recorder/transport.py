@@ -8,7 +8,6 @@ import threading
 import time
 import warnings
 from collections.abc import Mapping
-from dataclasses import replace
 from typing import Any
 from urllib.parse import quote
 
@@ -125,7 +124,7 @@ class RecorderTransport:
         if options.open is None:
             raise ConfigurationError("The recorder was made without a client: give inner= as a transport.")
         self._owns_inner = True
-        return options.open(inner, replace(options, options=rest))
+        return options.open(inner, options.replace(options=rest))
 
     def _check_age(self, days: Any) -> None:
         if days is None or self.mode not in ("replay", "extend"):

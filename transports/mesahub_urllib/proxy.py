@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import base64
-from dataclasses import dataclass
+from typing import NamedTuple
 from urllib.parse import unquote, urlsplit
 
 from mesahub.errors import ConfigurationError, ConnectionLostError, NotSentError, RequestTimeoutError
@@ -11,8 +11,7 @@ from mesahub_urllib.answer import Answer
 from mesahub_urllib.connection import Connection
 
 
-@dataclass(frozen=True, slots=True)
-class Proxy:
+class Proxy(NamedTuple):
     """An HTTP proxy.
 
     Attributes:

@@ -5,8 +5,7 @@ from __future__ import annotations
 import math
 import re
 from time import monotonic
-from typing import Any
-from urllib.parse import urlencode, urlsplit
+from typing import TYPE_CHECKING, Any
 
 from mesahub.errors import ConfigurationError
 from mesahub.secret import SecretBytes
@@ -15,7 +14,9 @@ from mesahub_urllib.answer import Answer
 from mesahub_urllib.connection import Connection, open_socket, start_tls
 from mesahub_urllib.download import Download
 from mesahub_urllib.pool import Pool
-from mesahub_urllib.proxy import open_tunnel, read_proxy
+
+if TYPE_CHECKING:
+    from mesahub_urllib.proxy import Proxy
 
 KEEP_ALIVE = 4.0
 """Seconds a connection may lie idle and be used again: below the 5 seconds after which the least patient
@@ -41,14 +42,13 @@ class UrllibTransport:
 
     def __init__(self, options: TransportOptions) -> None:
         options.check_options("urllib", "keep_alive")
-        try:
-            parts = urlsplit(options.base_url)
-            port = parts.port
-            host = (parts.hostname or "").encode("idna").decode("ascii")
-        except (ValueError, UnicodeError):
-            raise ConfigurationError(f"The server's URL {options.base_url!r} cannot be read.") from None
-        if parts.scheme not in ("http", "https") or not host:
-            raise ConfigurationError(f"api_url must be http://host or https://host, not {options.base_url!r}.")
+        parts = options.origin()
+        host, port = parts.host, parts.port
+        if not host.isascii():
+            try:
+                host = host.encode("idna").decode("ascii")
+            except UnicodeError:
+                raise ConfigurationError(f"The server's URL {options.base_url!r} cannot be read.") from None
         tls = parts.scheme == "https"
         shown = f"[{host}]" if ":" in host else host
         self._timeout = options.timeout
@@ -59,7 +59,11 @@ class UrllibTransport:
         self._peer = f"{parts.scheme}://{shown}" + (f":{port}" if port else "")
         self._tls = options.ssl_context() if tls else None
         proxy = options.proxy_url()
-        self._proxy = read_proxy(proxy) if proxy else None
+        self._proxy: Proxy | None = None
+        if proxy:
+            from mesahub_urllib.proxy import read_proxy
+
+            self._proxy = read_proxy(proxy)
         # Through a proxy, a plain request names the whole URL.
         self._target = ("" if tls or self._proxy is None else self._peer) + parts.path.rstrip("/")
         # Identity: a file must arrive as it is stored, and MesaHub's servers compress nothing anyway.
@@ -102,6 +106,8 @@ class UrllibTransport:
     def _head(self, request: Request, content: bytes | BodyStream | None) -> SecretBytes:
         path = f"{self._target}{request.path}"
         if request.params:
+            from urllib.parse import urlencode
+
             path += "?" + urlencode(request.params)
         if not _PATH(path) or not _NAME(request.method):
             raise ConfigurationError(f"The request's path is not percent-encoded: {request.method} {path!r}.")
@@ -133,6 +139,8 @@ class UrllibTransport:
         try:
             if self._tls is not None:
                 if proxy is not None:
+                    from mesahub_urllib.proxy import open_tunnel
+
                     tunnel = Connection(sock, peer, generation)
                     tunnel.limit(end, None)
                     open_tunnel(tunnel, proxy, self._authority)
