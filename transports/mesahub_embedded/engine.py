@@ -82,11 +82,13 @@ class Engine:
     Args:
         path: the file; made when it is not there.
         busy: seconds to wait for a lock that another process holds.
+        opened: told whenever a connection was opened, so that an owner of many databases can let others `rest`.
     """
 
-    def __init__(self, path: Path, *, busy: float = 5.0) -> None:
+    def __init__(self, path: Path, *, busy: float = 5.0, opened: Callable[[Engine], None] | None = None) -> None:
         self._path = path
         self._busy = busy
+        self._opened = opened
         self._closed = False
         self._writer: Connection | None = None
         self._start()
@@ -156,25 +158,26 @@ class Engine:
         with self._writing(timeout) as connection:
             connection.begin(timeout, None)
             sqlite = connection.sqlite
+            current: Sequence[Any] = rows[0] if rows else ()
             try:
                 sqlite.execute("BEGIN IMMEDIATE")
-                before = sqlite.total_changes
+                connection.mark_rowid()
+                plan, returned, affected = None, [], 0
                 if "RETURNING" not in sql.upper():
-                    cursor = sqlite.executemany(sql, rows)
-                    outcome = Outcome(None, [], max(cursor.rowcount, 0), None)
+                    affected = max(sqlite.executemany(sql, rows).rowcount, 0)
                 else:
-                    returned: list[tuple[Any, ...]] = []
-                    for row in rows:
-                        cursor = sqlite.execute(sql, row)
-                        returned += cursor.fetchall()
-                    outcome = Outcome(self._plan(connection, sql, cursor.description), returned, 0, None)
-                rowid = connection.last_rowid() if sqlite.total_changes != before else None
+                    for current in rows:
+                        cursor, more = self._run(connection, sql, current, tolerant=True)
+                        returned += more
+                        if plan is None:
+                            plan = self._plan(connection, sql, cursor.description)
+                rowid = connection.last_rowid()
                 sqlite.execute("COMMIT")
             except sqlite3.Error as error:
-                raise self._refusal(connection, sql, rows[0], error, write=True) from None
+                raise self._refusal(connection, sql, current, error, write=True) from None
             finally:
                 connection.end()
-            return outcome._replace(rowid=rowid)
+            return Outcome(plan, returned, affected, None if connection.is_mark(rowid) else rowid)
 
     @contextmanager
     def script(self) -> Iterator[Script]:
@@ -212,6 +215,8 @@ class Engine:
                 raise RefusedError(503, "the database was closed")
             if self._writer is None:
                 self._writer = open_connection(self._path, self._busy)
+                if self._opened is not None:
+                    self._opened(self)
             return self._writer
         except BaseException:
             self._lock.release()
@@ -334,7 +339,10 @@ class Engine:
     def _open_reader(self) -> Connection:
         if self._closed:
             raise RefusedError(503, "the database was closed")
-        return open_connection(self._path, self._busy, read_only=True)
+        connection = open_connection(self._path, self._busy, read_only=True)
+        if self._opened is not None:
+            self._opened(self)
+        return connection
 
     def _give_back(self, connection: Connection) -> None:
         connection.end()
@@ -349,6 +357,23 @@ class Engine:
         _abandoned.append((self._readers, self._writer, self._types, self._lock))
         self._writer = None
         self._start()
+
+    def rest(self) -> None:
+        """Close what lies idle. The next statement opens it again: a folder may hold more databases than a process
+        may have files open."""
+        while self._readers:
+            try:
+                self._readers.pop().close()
+            except IndexError:
+                break
+        self._types.close()
+        if self._lock.acquire(blocking=False):
+            try:
+                writer, self._writer = self._writer, None
+                if writer is not None:
+                    writer.close()
+            finally:
+                self._lock.release()
 
     def close(self) -> None:
         """Close all connections. Statements that run are waited for. May be called twice."""

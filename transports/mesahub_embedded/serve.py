@@ -86,6 +86,8 @@ def _serve(arguments: argparse.Namespace) -> int:
             # Lets a statement ask whether its caller is still there.
             channel_request_lookahead=1,
             clear_untrusted_proxy_headers=True,
+            # select() ends at descriptor 1,024, and every open database has several.
+            asyncore_use_poll=True,
             ident=None,
         )
     except BaseException:

@@ -23,6 +23,9 @@ if TYPE_CHECKING:
 
 __all__ = ["DEFAULT_DATA", "Store"]
 
+AWAKE = 24
+"""Databases with open connections, of which each needs about ten files; a process may often have no more than 1,024."""
+
 DEFAULT_DATA = "mesahub-data"
 """The data folder where none is given: in the working directory."""
 
@@ -44,6 +47,7 @@ class Store:
         self.data = Path(data)
         self._databases = self.data / "databases"
         self._engines: dict[str, Engine] = {}
+        self._awake: dict[Engine, None] = {}
         self._lock = threading.RLock()
         self._catalog: Catalog | None = None
         self._files: FileStore | None = None
@@ -75,14 +79,25 @@ class Store:
                 raise ConfigurationError("The embedded database was closed; connect again.")
             engine = self._engines.get(slug)
             if engine is None:
-                engine = self._engines[slug] = Engine(path)
+                engine = self._engines[slug] = Engine(path, opened=self._keep_few_awake)
+                self._keep_few_awake(engine)
         return engine
+
+    def _keep_few_awake(self, opened: Engine) -> None:
+        with self._lock:
+            self._awake.pop(opened, None)
+            self._awake[opened] = None
+            while len(self._awake) > AWAKE:
+                eldest = next(iter(self._awake))
+                del self._awake[eldest]
+                eldest.rest()
 
     def release(self, slug: str) -> None:
         """Close a database's connections, before its file is moved or removed."""
         with self._lock:
             engine = self._engines.pop(slug, None)
             if engine is not None:
+                self._awake.pop(engine, None)
                 engine.close()
 
     @property
