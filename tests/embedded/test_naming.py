@@ -83,10 +83,13 @@ def test_databases_are_apart(data: Path) -> None:
 
 def test_the_folder_by_argument_url_and_environment(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("MESAHUB_DATA", str(tmp_path / "three"))
-    with mesahub.connect(f"mh://local/x?data={tmp_path}/one") as one, mesahub.connect("mh://local/x") as three:
-        with mesahub.connect("mh://local/x", data=tmp_path / "two") as two:
-            for db in (one, two, three):
-                db.exec("CREATE TABLE t (n)")
+    with (
+        mesahub.connect(f"mh://local/x?data={tmp_path}/one") as one,
+        mesahub.connect("mh://local/x", data=tmp_path / "two") as two,
+        mesahub.connect("mh://local/x") as three,
+    ):
+        for db in (one, two, three):
+            db.exec("CREATE TABLE t (n)")
     assert sorted(path.name for path in tmp_path.iterdir()) == ["one", "three", "two"]
     monkeypatch.delenv("MESAHUB_DATA")
     monkeypatch.chdir(tmp_path)

@@ -81,7 +81,7 @@ def test_many_rows_have_the_numbers_of_them_all(engine: Engine) -> None:
 
 
 def test_many_rows_go_in_together_or_not_at_all(engine: Engine) -> None:
-    with pytest.raises(RefusedError, match="UNIQUE constraint failed: t.k") as caught:
+    with pytest.raises(RefusedError, match="UNIQUE constraint failed") as caught:
         engine.insert_rows("INSERT INTO t (k) VALUES (?)", [("x",), ("y",), ("a",)])
     assert caught.value.status == 400
     assert engine.query("SELECT count(*) FROM t").rows == [(1,)]

@@ -288,10 +288,12 @@ def _long_body(name: str, recorded: dict[str, Any]) -> bytes:
     if name == "sql-length-counts-bytes":
         unit = "\\u00e9"
         start, end = head[: head.index(unit)], tail[tail.rindex(unit) + len(unit) :]
-        return (start + unit * ((length - len(start) - len(end)) // len(unit)) + end).encode()
+        text: str = start + unit * ((length - len(start) - len(end)) // len(unit)) + end
+        return text.encode()
     start = head.rstrip(head[-1])
     end = tail.lstrip(tail[0])
-    return (start + head[-1] * (length - len(start.encode()) - len(end.encode())) + end).encode()
+    whole: str = start + head[-1] * (length - len(start.encode()) - len(end.encode())) + end
+    return whole.encode()
 
 
 def _import_form(name: str) -> bytes:
