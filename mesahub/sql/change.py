@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from mesahub.errors import ArgumentError
-from mesahub.sql.filters import Operand, compile_where
+from mesahub.sql.filters import Operand, is_always_true, where_terms
 from mesahub.sql.identifiers import Scope, quote_name
 from mesahub.sql.select import columns_text
 from mesahub.sql.statement import Statement
@@ -116,15 +116,13 @@ def delete_statement(scope: Scope, where: Where, *, all_rows: bool = False, retu
 
 
 def _guarded(verb: str, where: Where, scope: Scope, bindings: list[Any], all_rows: bool) -> str:
-    condition = compile_where(where, scope, bindings)
-    if condition:
-        return f" WHERE {condition}"
-    if all_rows is not True:
+    terms = where_terms(where, scope, bindings)
+    if all_rows is not True and is_always_true(terms):
         raise ArgumentError(
             f"{verb}() would touch every row of {scope.name!r}: its filter is empty or always true. "
             "If that is meant, say all_rows=True."
         )
-    return ""
+    return f" WHERE {' AND '.join(terms)}" if terms else ""
 
 
 def returning_text(scope: Scope, returning: Any) -> str:

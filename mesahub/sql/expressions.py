@@ -5,11 +5,11 @@ They say what the dict form says, and compile to the same text.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, NoReturn
 
 from mesahub.errors import ArgumentError
-from mesahub.sql.filters import ALWAYS, NEVER, Operand, Text, apply, compile_part
+from mesahub.sql.filters import Known, Operand, Text, apply, join_terms, where_terms
 from mesahub.sql.identifiers import Scope
 
 
@@ -19,12 +19,12 @@ class Expression:
     __slots__ = ()
 
     def condition(self, scope: Scope, bindings: list[Any]) -> str:
-        """Its SQL text, after its values were added to ``bindings``."""
+        """Its SQL text, after its values were added to ``bindings``; it can stand beside others."""
         raise NotImplementedError
 
-    def alone(self, scope: Scope, bindings: list[Any]) -> str:
-        """The same, where nothing stands beside it."""
-        return self.condition(scope, bindings)
+    def terms(self, scope: Scope, bindings: list[Any]) -> list[str]:
+        """The same, as what is to be joined by AND."""
+        return [self.condition(scope, bindings)]
 
     def __and__(self, other: Expression | Mapping[str, Any]) -> Expression:
         return all_of(self, other)
@@ -65,54 +65,61 @@ class Condition(Expression):
 
 class _Joined(Expression):
     __slots__ = ("_all", "_parts")
+    _parts: list[Expression | Mapping[str, Any]]
 
-    def __init__(self, all_: bool, parts: tuple[Expression | Mapping[str, Any], ...]) -> None:
+    def __init__(self, all_: bool, parts: tuple[Any, ...]) -> None:
         self._all = all_
-        self._parts = parts
+        # What is joined in the same way needs no parentheses: (a & b) & c is a AND b AND c.
+        self._parts = []
+        for part in _checked(parts):
+            if isinstance(part, _Joined) and part._all == all_:
+                self._parts += part._parts
+            else:
+                self._parts.append(part)
 
     def condition(self, scope: Scope, bindings: list[Any]) -> str:
-        terms, sign = self._terms(scope, bindings)
-        return f"({sign.join(terms)})" if len(terms) > 1 else terms[0]
+        if self._all:
+            terms = self.terms(scope, bindings)
+        else:
+            terms = self._choices(scope, bindings)
+        return _enclosed(join_terms(terms, self._all), len(terms) > 1)
 
-    def alone(self, scope: Scope, bindings: list[Any]) -> str:
-        terms, sign = self._terms(scope, bindings)
-        return sign.join(terms)
+    def terms(self, scope: Scope, bindings: list[Any]) -> list[str]:
+        if not self._all:
+            return [join_terms(self._choices(scope, bindings), False)]
+        return [term for part in self._parts for term in _terms_of(part, scope, bindings)]
 
-    def _terms(self, scope: Scope, bindings: list[Any]) -> tuple[list[str], str]:
-        neutral, decided = (ALWAYS, NEVER) if self._all else (NEVER, ALWAYS)
-        sign = " AND " if self._all else " OR "
-        start = len(bindings)
-        terms: list[str] = []
+    def _choices(self, scope: Scope, bindings: list[Any]) -> list[str]:
+        choices = []
         for part in self._parts:
-            # What is joined in the same way needs no parentheses: (a & b) & c is a AND b AND c.
-            if isinstance(part, _Joined) and part._all == self._all:
-                inner = part._terms(scope, bindings)[0]
-            else:
-                inner = [_compile(part, scope, bindings)]
-            if decided in inner:
-                del bindings[start:]
-                return [decided], sign
-            terms += [term for term in inner if term != neutral]
-        return terms or [neutral], sign
+            terms = _terms_of(part, scope, bindings)
+            choices.append(_enclosed(join_terms(terms, True), len(terms) > 1))
+        return choices
 
 
 class _Not(Expression):
     __slots__ = ("_part",)
 
-    def __init__(self, part: Expression | Mapping[str, Any]) -> None:
-        self._part = part
+    def __init__(self, part: Any) -> None:
+        self._part = _checked((part,))[0]
 
     def condition(self, scope: Scope, bindings: list[Any]) -> str:
-        term = _compile(self._part, scope, bindings)
-        if term in (ALWAYS, NEVER):
-            return NEVER if term == ALWAYS else ALWAYS
-        return f"NOT ({term})"
+        term = join_terms(where_terms(self._part, scope, bindings), True)
+        text = f"NOT ({term})"
+        return Known(text, not term.truth) if isinstance(term, Known) else text
 
 
-def _compile(part: Any, scope: Scope, bindings: list[Any]) -> str:
-    if isinstance(part, Column):
-        raise ArgumentError(f"The column {part.name!r} alone is no condition; compare it with something.")
-    return compile_part(part, scope, bindings)
+def _terms_of(part: Expression | Mapping[str, Any], scope: Scope, bindings: list[Any]) -> list[str]:
+    """What of a part is joined by AND; an OR comes in parentheses."""
+    if isinstance(part, _Joined) and not part._all:
+        return [part.condition(scope, bindings)]
+    return where_terms(part, scope, bindings)
+
+
+def _enclosed(text: str, needed: bool) -> str:
+    if not needed:
+        return text
+    return Known(f"({text})", text.truth) if isinstance(text, Known) else f"({text})"
 
 
 class Column(Operand):
@@ -193,21 +200,41 @@ class Column(Operand):
         """LIKE without regard to the case of ASCII letters, whatever the database's settings say."""
         return Condition(self, "ilike", pattern)
 
+    def not_ilike(self, pattern: str) -> Condition:
+        """Not `ilike`."""
+        return Condition(self, "not_ilike", pattern)
+
     def glob(self, pattern: str) -> Condition:
         """SQLite's GLOB: ``*``, ``?`` and ``[a-z]``; case matters."""
         return Condition(self, "glob", pattern)
 
+    def not_glob(self, pattern: str) -> Condition:
+        """Not `glob`."""
+        return Condition(self, "not_glob", pattern)
+
     def contains(self, text: str) -> Condition:
-        """The text stands somewhere in it; ``%`` and ``_`` are themselves."""
+        """The text stands somewhere in it; ``%`` and ``_`` are themselves. Case as with `like`."""
         return Condition(self, "contains", text)
 
+    def not_contains(self, text: str) -> Condition:
+        """Not `contains`."""
+        return Condition(self, "not_contains", text)
+
     def startswith(self, text: str) -> Condition:
-        """It begins with this text."""
+        """It begins with this text. Case as with `like`."""
         return Condition(self, "startswith", text)
 
+    def not_startswith(self, text: str) -> Condition:
+        """Not `startswith`."""
+        return Condition(self, "not_startswith", text)
+
     def endswith(self, text: str) -> Condition:
-        """It ends with this text."""
+        """It ends with this text. Case as with `like`."""
         return Condition(self, "endswith", text)
+
+    def not_endswith(self, text: str) -> Condition:
+        """Not `endswith`."""
+        return Condition(self, "not_endswith", text)
 
     def is_null(self) -> Condition:
         """It is NULL."""
@@ -226,11 +253,7 @@ class Column(Operand):
 
 def _kept(values: Any) -> Any:
     # A generator would be empty when the filter is compiled a second time.
-    return values if isinstance(values, (str, bytes, Mapping, set, frozenset)) else _listed(values)
-
-
-def _listed(values: Any) -> Any:
-    return list(values) if isinstance(values, Iterable) else values
+    return list(values) if isinstance(values, Iterator) else values
 
 
 def col(name: str) -> Column:
@@ -247,21 +270,29 @@ def any_of(*conditions: Expression | Mapping[str, Any]) -> Expression:
 
     >>> where = any_of({"role": "admin"}, col("age") >= 65)
     """
-    return _Joined(False, _checked(conditions))
+    return _Joined(False, conditions)
 
 
 def all_of(*conditions: Expression | Mapping[str, Any]) -> Expression:
-    """All of these hold."""
-    return _Joined(True, _checked(conditions))
+    """All of these hold. Without any, that is so of every row.
+
+    >>> where = all_of({"role": "editor"}, col("age") < 30)
+    """
+    return _Joined(True, conditions)
 
 
 def not_(condition: Expression | Mapping[str, Any]) -> Expression:
-    """It does not hold. As in SQL, what is NULL holds neither way."""
-    return _Not(_checked((condition,))[0])
+    """It does not hold. As in SQL, what is NULL holds neither way.
+
+    >>> where = not_({"role": "admin", "age": {"gte": 18}})
+    """
+    return _Not(condition)
 
 
 def _checked(conditions: tuple[Any, ...]) -> tuple[Any, ...]:
     for condition in conditions:
+        if isinstance(condition, Column):
+            raise ArgumentError(f"The column {condition.name!r} alone is no condition; compare it with something.")
         if not isinstance(condition, (Expression, Mapping)):
             raise ArgumentError(
                 f"any_of, all_of and not_ take dicts and expressions such as col('age') >= 18, "

@@ -1,10 +1,11 @@
 """What a ``where`` says, as SQL: every key lands in the text or raises.
 
 Both forms end here: the dict form calls an operator's function for each condition, an expression of
-`mesahub.sql.expressions` does so when it is compiled.
+`mesahub.sql.expressions` does so when it is compiled. So both give the same text.
 
 NULL is treated as SQL does: a row whose column is NULL meets neither ``ne`` nor ``not_in`` nor any other
-operator but ``is_null``; ``{"role": None}`` is IS NULL, ``{"role": {"ne": None}}`` is IS NOT NULL.
+operator but ``is_null``; ``{"role": None}`` is IS NULL, ``{"role": {"ne": None}}`` is IS NOT NULL. One exception:
+with an empty list ``not_in`` is true and ``in`` is false, also of NULL, as in SQLite.
 """
 
 from __future__ import annotations
@@ -12,10 +13,10 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
-from mesahub import _json
 from mesahub._near import near
 from mesahub.errors import ArgumentError
 from mesahub.sql.identifiers import Scope
+from mesahub.sql.lowering import lower_list
 from mesahub.sql.values import adapt
 
 if TYPE_CHECKING:
@@ -25,9 +26,26 @@ if TYPE_CHECKING:
 
     Where: TypeAlias = Mapping[str, Any] | Expression | None
 
-ALWAYS = "1 = 1"
-NEVER = "1 = 0"
-"""What an empty list of choices comes to. (TRUE and FALSE could be names of columns.)"""
+
+class Known(str):
+    """SQL of a condition that holds for every row, or for none, whatever the rows are: that of an empty list.
+
+    Attributes:
+        truth: does it hold?
+    """
+
+    __slots__ = ("truth",)
+    truth: bool
+
+    def __new__(cls, text: str, truth: bool) -> Known:
+        self = super().__new__(cls, text)
+        self.truth = truth
+        return self
+
+
+# (TRUE and FALSE could be names of columns.)
+ALWAYS = Known("1 = 1", True)
+NEVER = Known("1 = 0", False)
 
 LISTED = 100
 """Values up to which a list is written with a placeholder for each; longer ones go as one JSON text."""
@@ -74,27 +92,41 @@ def compile_where(where: Where, scope: Scope, bindings: list[Any]) -> str:
     Raises:
         ArgumentError: names the column, the operator and the nearest right one.
     """
+    return " AND ".join(where_terms(where, scope, bindings))
+
+
+def where_terms(where: Any, scope: Scope, bindings: list[Any]) -> list[str]:
+    """What of a filter is to be joined by AND."""
     if where is None:
-        return ""
+        return []
     if type(where) is dict or isinstance(where, Mapping):
-        return " AND ".join(_conditions(where, scope, bindings))
-    compiler = getattr(where, "alone", None)
-    if compiler is None:
+        return _conditions(where, scope, bindings)
+    terms = getattr(where, "terms", None)
+    if terms is None:
         raise ArgumentError(
             f"where must be a dict such as {{'age': {{'gte': 18}}}}, or an expression such as col('age') >= 18, "
             f"not {type(where).__name__}."
         )
-    text: str = compiler(scope, bindings)
-    return "" if text == ALWAYS else text
+    found: list[str] = terms(scope, bindings)
+    return found
 
 
-def compile_part(part: Any, scope: Scope, bindings: list[Any]) -> str:
-    """The SQL text of a filter that stands beside others, in parentheses where it needs them."""
-    if isinstance(part, Mapping):
-        terms = _conditions(part, scope, bindings)
-        return f"({' AND '.join(terms)})" if len(terms) > 1 else terms[0] if terms else ALWAYS
-    text: str = part.condition(scope, bindings)
-    return text
+def is_always_true(terms: list[str]) -> bool:
+    """Do they hold for every row, whatever the rows are? So does no term at all."""
+    return all(type(term) is Known and term.truth for term in terms)
+
+
+def join_terms(terms: list[str], all_: bool) -> str:
+    """The terms joined by AND or OR, without parentheses around them. Nothing is left out of the text."""
+    if not terms:
+        return ALWAYS if all_ else NEVER
+    if len(terms) == 1:
+        return terms[0]
+    text = (" AND " if all_ else " OR ").join(terms)
+    truths = [term.truth if type(term) is Known else None for term in terms]
+    if (not all_) in truths:
+        return Known(text, not all_)
+    return text if None in truths else Known(text, all_)
 
 
 def _conditions(where: Mapping[str, Any], scope: Scope, bindings: list[Any]) -> list[str]:
@@ -107,7 +139,7 @@ def _conditions(where: Mapping[str, Any], scope: Scope, bindings: list[Any]) -> 
         kind = type(condition)
         if kind in _SIMPLE:
             terms.append(column + " = ?")
-            bindings.append(adapt(condition))
+            bindings.append(_adapted("eq", name, condition))
         elif kind is dict or isinstance(condition, Mapping):
             if not condition:
                 raise ArgumentError(
@@ -115,34 +147,44 @@ def _conditions(where: Mapping[str, Any], scope: Scope, bindings: list[Any]) -> 
                     f"operators are {', '.join(OPERATORS)}."
                 )
             for word, value in condition.items():
-                simple = _COMPARISONS.get(word)
-                if simple is not None and type(value) in _SIMPLE:
-                    terms.append(column + simple)
-                    bindings.append(adapt(value))
+                if type(value) in _SIMPLE and word in _COMPARISONS:
+                    terms.append(column + _COMPARISONS[word])
+                    bindings.append(_adapted(word, name, value))
                 else:
                     terms.append(apply(word, name, column, value, bindings, scope))
         elif condition is None:
-            terms.append(f"{column} IS NULL")
+            terms.append(column + " IS NULL")
         else:
             if isinstance(condition, (list, tuple, set, frozenset)):
                 raise ArgumentError(f"The condition on {name!r} is a list: write {{{name!r}: {{'in': [...]}}}}.")
             terms.append(apply("eq", name, column, condition, bindings, scope))
-    # A condition that is always true adds nothing, unless it is all there is.
-    return [term for term in terms if term != ALWAYS]
+    return terms
+
+
+def _adapted(word: str, name: str, value: Any) -> Any:
+    try:
+        return adapt(value)
+    except ArgumentError as error:
+        raise _refused(word, name, error) from None
+
+
+def _refused(word: str, name: str, error: ArgumentError) -> ArgumentError:
+    return ArgumentError(f"The condition {word!r} on the column {name!r}: {error}")
 
 
 def apply(word: Any, name: str, column: str, value: Any, bindings: list[Any], scope: Scope) -> str:
     """The SQL of one operator on one column."""
     operator = OPERATORS.get(word) if isinstance(word, str) else None
     if operator is None:
+        said = str(word).lower().lstrip("$_")
+        hint = f" Did you mean {_ELSEWHERE[said]!r}?" if said in _ELSEWHERE else near(said, OPERATORS, 0.5)
         raise ArgumentError(
-            f"{word!r}, on the column {name!r}, is no operator.{near(word, OPERATORS, 0.5)} "
-            f"The operators are {', '.join(OPERATORS)}."
+            f"{word!r}, on the column {name!r}, is no operator.{hint} The operators are {', '.join(OPERATORS)}."
         )
     try:
         return operator(column, value, bindings, scope)
     except ArgumentError as error:
-        raise ArgumentError(f"The condition {word!r} on the column {name!r}: {error}") from None
+        raise _refused(word, name, error) from None
 
 
 def _place(value: Any, bindings: list[Any], scope: Scope) -> str:
@@ -182,67 +224,66 @@ def _null(if_true: str, if_false: str) -> Operator:
 
 
 def _members(value: Any) -> list[Any]:
-    if type(value) is list:
-        return value
-    if isinstance(value, (str, bytes, Mapping)) or not isinstance(value, Iterable):
+    if isinstance(value, (str, bytes, bytearray, Mapping)) or not isinstance(value, (list, tuple, Iterable)):
         raise ArgumentError(f"the value must be a list of values, not {type(value).__name__}.")
-    members = list(value)
+    members = [member if isinstance(member, Operand) else adapt(member) for member in value]
     # The same call must give the same text and values, and a set has no order of its own.
     return sorted(members, key=repr) if isinstance(value, (set, frozenset)) else members
 
 
 def _in(column: str, value: Any, bindings: list[Any], scope: Scope) -> str:
     members = _members(value)
-    known = [member for member in members if member is not None] if None in members else members
-    choices = _listed(column, known, "IN", " OR ", bindings, scope) if known else NEVER
-    if len(known) == len(members):
-        return choices
-    return f"({choices} OR {_again(column, bindings)} IS NULL)" if known else f"{column} IS NULL"
+    if not members:
+        # Not 1 = 0 alone: a misspelt column must be an error here too.
+        return Known(f"({column} IS NULL AND 1 = 0)", False)
+    known = [member for member in members if member is not None]
+    if not known:
+        return f"{column} IS NULL"
+    choices = _listed(column, known, "IN", " OR ", bindings, scope)
+    return choices if len(known) == len(members) else f"({choices} OR {_again(column, bindings)} IS NULL)"
 
 
 def _not_in(column: str, value: Any, bindings: list[Any], scope: Scope) -> str:
     members = _members(value)
+    if not members:
+        return Known(f"({column} IS NULL OR 1 = 1)", True)
     known = [member for member in members if member is not None]
     if not known:
-        return f"{column} IS NOT NULL" if members else ALWAYS
+        return f"{column} IS NOT NULL"
     # NOT IN leaves NULL out by itself; a None in the list says no more than that.
     return _listed(column, known, "NOT IN", " AND ", bindings, scope)
 
 
 def _listed(column: str, members: list[Any], sign: str, join: str, bindings: list[Any], scope: Scope) -> str:
     if len(members) <= LISTED:
-        # Plain values, as nearly always, without a call for each placeholder.
-        if _SIMPLE.issuperset(map(type, members)):
-            bindings.extend(map(adapt, members))
-            return f"{column} {sign} ({', '.join('?' * len(members))})"
-        places = ", ".join([_place(member, bindings, scope) for member in members])
-        return f"{column} {sign} ({places})"
-    plain: list[Any] = []
-    single: list[Any] = []
-    for member in members:
-        value = member if isinstance(member, Operand) else adapt(member)
-        (plain if _fits_json(value) else single).append(value)
+        return f"{column} {sign} ({_places(members, bindings, scope)})"
+    values = [member for member in members if not isinstance(member, Operand)]
+    others = [member for member in members if isinstance(member, Operand)]
     terms = []
-    if plain:
-        bindings.append(_json.dumps(plain).decode())
-        terms.append(f"{column} {sign} (SELECT value FROM json_each(?))")
-    if single:
-        again = _again(column, bindings) if plain else column
-        places = ", ".join([_place(value, bindings, scope) for value in single])
-        terms.append(f"{again} {sign} ({places})")
+    if values:
+        inner, text = lower_list(values)
+        bindings.append(text)
+        terms.append(f"{column} {sign} ({inner})")
+    if others:
+        again = _again(column, bindings) if values else column
+        terms.append(f"{again} {sign} ({_places(others, bindings, scope)})")
     return terms[0] if len(terms) == 1 else f"({join.join(terms)})"
 
 
-def _fits_json(value: Any) -> bool:
-    # JSON has no bytes, SQLite's JSON ends a text at NUL, and its reader of fractions may be off by one bit.
-    if type(value) is float:
-        return value.is_integer() and abs(value) < 2**53
-    return type(value) in (int, bool) or (type(value) is str and "\0" not in value)
+def _places(members: list[Any], bindings: list[Any], scope: Scope) -> str:
+    places = []
+    for member in members:
+        if isinstance(member, Operand):
+            places.append(member.operand(scope, bindings))
+        else:
+            bindings.append(member)
+            places.append("?")
+    return ", ".join(places)
 
 
 def _between(sign: str) -> Operator:
     def test(column: str, value: Any, bindings: list[Any], scope: Scope) -> str:
-        if not isinstance(value, (list, tuple)) or len(value) != 2 or None in value:
+        if not isinstance(value, (list, tuple)) or len(value) != 2 or value[0] is None or value[1] is None:
             raise ArgumentError(f"the value must be two values, [low, high], not {value!r}.")
         low = _place(value[0], bindings, scope)
         return f"{column} {sign} {low} AND {_place(value[1], bindings, scope)}"
@@ -250,28 +291,41 @@ def _between(sign: str) -> Operator:
     return test
 
 
+def _text(value: Any, what: str) -> str:
+    if not isinstance(value, str):
+        raise ArgumentError(f"the {what} must be a string, not {type(value).__name__}.")
+    text: str = adapt(value)
+    if "\0" in text:
+        raise ArgumentError(f"the {what} has a NUL character, where SQLite would stop reading it.")
+    return text
+
+
 def _pattern(sign: str) -> Operator:
     def test(column: str, value: Any, bindings: list[Any], scope: Scope) -> str:
-        if not isinstance(value, (str, Operand)):
-            raise ArgumentError(f"the pattern must be a string, not {type(value).__name__}.")
-        return f"{column} {sign} {_place(value, bindings, scope)}"
+        return f"{column} {sign} {_pattern_place(value, bindings, scope)}"
 
     return test
 
 
-def _ilike(column: str, value: Any, bindings: list[Any], scope: Scope) -> str:
-    if not isinstance(value, (str, Operand)):
-        raise ArgumentError(f"the pattern must be a string, not {type(value).__name__}.")
-    # LIKE ignores the case of ASCII letters unless a PRAGMA says otherwise; lower() on both sides always does.
-    return f"lower({column}) LIKE lower({_place(value, bindings, scope)})"
+def _pattern_lowered(sign: str) -> Operator:
+    def test(column: str, value: Any, bindings: list[Any], scope: Scope) -> str:
+        # LIKE ignores the case of ASCII letters unless a PRAGMA says otherwise; lower() on both sides always does.
+        return f"lower({column}) {sign} lower({_pattern_place(value, bindings, scope)})"
+
+    return test
+
+
+def _pattern_place(value: Any, bindings: list[Any], scope: Scope) -> str:
+    if isinstance(value, Operand):
+        return value.operand(scope, bindings)
+    bindings.append(_text(value, "pattern"))
+    return "?"
 
 
 def _part(before: str, after: str, sign: str = "LIKE") -> Operator:
     def test(column: str, value: Any, bindings: list[Any], _scope: Scope) -> str:
-        if not isinstance(value, str):
-            raise ArgumentError(f"the value must be a string, not {type(value).__name__}.")
-        escaped = value.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")
-        bindings.append(adapt(before + escaped + after))
+        escaped = _text(value, "value").replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")
+        bindings.append(before + escaped + after)
         return f"{column} {sign} ? ESCAPE '\\'"
 
     return test
@@ -284,21 +338,35 @@ OPERATORS: dict[str, Operator] = {
     "gte": _comparison(">="),
     "lt": _comparison("<"),
     "lte": _comparison("<="),
-    "like": _pattern("LIKE"),
-    "not_like": _pattern("NOT LIKE"),
-    "ilike": _ilike,
-    "glob": _pattern("GLOB"),
-    "contains": _part("%", "%"),
-    "startswith": _part("", "%"),
-    "endswith": _part("%", ""),
     "in": _in,
     "not_in": _not_in,
     "between": _between("BETWEEN"),
     "not_between": _between("NOT BETWEEN"),
     "is_null": _null("IS NULL", "IS NOT NULL"),
     "is_not_null": _null("IS NOT NULL", "IS NULL"),
+    "like": _pattern("LIKE"),
+    "not_like": _pattern("NOT LIKE"),
+    "ilike": _pattern_lowered("LIKE"),
+    "not_ilike": _pattern_lowered("NOT LIKE"),
+    "glob": _pattern("GLOB"),
+    "not_glob": _pattern("NOT GLOB"),
+    "contains": _part("%", "%"),
+    "not_contains": _part("%", "%", "NOT LIKE"),
+    "startswith": _part("", "%"),
+    "not_startswith": _part("", "%", "NOT LIKE"),
+    "endswith": _part("%", ""),
+    "not_endswith": _part("%", "", "NOT LIKE"),
 }
 """Each operator of the dict form. One column may have several; all of them must hold."""
+
+_ELSEWHERE = {
+    "=": "eq", "==": "eq", "is": "eq", "equals": "eq", "!=": "ne", "<>": "ne", "neq": "ne", "not": "ne", "is_not": "ne",
+    ">": "gt", ">=": "gte", "ge": "gte", "<": "lt", "<=": "lte", "le": "lte", "nin": "not_in", "notin": "not_in",
+    "one_of": "in", "any": "in", "null": "is_null", "isnull": "is_null", "exists": "is_not_null",
+    "notnull": "is_not_null", "has": "contains", "icontains": "contains", "prefix": "startswith",
+    "suffix": "endswith", "range": "between",
+}  # fmt: skip
+"""What the same is called in other languages, for the error message."""
 
 _COMPARISONS = {
     "eq": " = ?",

@@ -149,6 +149,19 @@ def lower_rows(sql: str, rows: Sequence[Sequence[Any]]) -> tuple[str, list[Any]]
     return f"{head} SELECT {terms} FROM json_each(?) WHERE true{tail}", [text]
 
 
+def lower_list(values: Sequence[Any]) -> tuple[str, str]:
+    """A list of any length as one JSON text, and the SELECT that makes a column of it again, every value exact.
+
+    >>> lower_list([1, "a"])
+    ('SELECT value FROM json_each(?)', '[1,"a"]')
+    """
+    kind = _kind(tuple(values))
+    if not kind:
+        return "SELECT value FROM json_each(?)", _json.dumps(values).decode()
+    rows = [(value,) for value in _tag(tuple(values))]
+    return f"SELECT {_term(0, kind)} FROM json_each(?)", _json.dumps(rows).decode()
+
+
 def _parts_of_insert(sql: str) -> tuple[str, int, str]:
     known = _inserts.get(sql)
     if known is None:
