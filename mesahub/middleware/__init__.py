@@ -26,8 +26,8 @@ from mesahub.errors import ConfigurationError, MesahubError
 from mesahub.transport import Request, Response
 
 if TYPE_CHECKING:
-    from mesahub.middleware.hooks import Details, hooks
-    from mesahub.middleware.logging import logging
+    from mesahub.middleware.callbacks import Details, hooks
+    from mesahub.middleware.logs import logging
     from mesahub.middleware.pacing import rate_limit
     from mesahub.middleware.retry import Attempt, RetryPolicy
 
@@ -50,10 +50,10 @@ Middleware = Callable[[Request, Handler], Response]
 # Imported when they are asked for: most clients use none of them.
 _LAZY = {
     "Attempt": "retry",
-    "Details": "hooks",
+    "Details": "callbacks",
     "RetryPolicy": "retry",
-    "hooks": "hooks",
-    "logging": "logging",
+    "hooks": "callbacks",
+    "logging": "logs",
     "rate_limit": "pacing",
 }
 
@@ -64,7 +64,6 @@ def __getattr__(name: str) -> Any:
     import importlib
 
     value = getattr(importlib.import_module(f"{__name__}.{_LAZY[name]}"), name)
-    # A submodule of the same name has just been bound here, in place of the function.
     globals()[name] = value
     return value
 

@@ -182,11 +182,11 @@ class RetryPolicy(Frozen):
 class _State:
     """What the calls of one client share."""
 
-    __slots__ = ("lock", "quiet_until", "tokens")
+    __slots__ = ("lock", "quiet_until", "tenths")
 
-    def __init__(self, tokens: float) -> None:
+    def __init__(self, tenths: int) -> None:
         self.lock = threading.Lock()
-        self.tokens = tokens
+        self.tenths = tenths
         self.quiet_until = 0.0
 
 
@@ -209,7 +209,8 @@ def retrying(
         sleep: waits; default: until ``closing`` is set at the latest.
         random: gives a number from 0 to 1.
     """
-    state = _State(policy.budget)
+    full = int(policy.budget * 10)
+    state = _State(full)
     pause = sleep or closing.wait
 
     def retry(request: Request, forward: Handler) -> Response:
@@ -224,8 +225,8 @@ def retrying(
         except TransportError as error:
             return _again(request, forward, error, started)
         if response.status < 400:
-            if state.tokens < policy.budget:
-                state.tokens = min(state.tokens + 0.1, policy.budget)
+            if state.tenths < full:
+                state.tenths += 1
             return response
         return _again(request, forward, response, started)
 
@@ -305,9 +306,9 @@ def _what(result: Response | Exception) -> str:
 
 def _take(state: _State) -> bool:
     with state.lock:
-        if state.tokens < 1:
+        if state.tenths < 10:
             return False
-        state.tokens -= 1
+        state.tenths -= 10
         return True
 
 

@@ -1,0 +1,285 @@
+"""What is tried again, when, and what is never."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from email.utils import format_datetime
+from typing import Any
+
+import pytest
+
+from mesahub import (
+    AmbiguousResultError,
+    ConfigurationError,
+    ConnectionLostError,
+    NotSentError,
+    Outcome,
+    RateLimitError,
+    RequestTimeoutError,
+    RetryPolicy,
+    TLSError,
+)
+from mesahub.middleware.retry import Attempt, retrying
+from mesahub.transport import Headers, Request, Response
+
+
+class Line:
+    """A handler that goes through its outcomes one by one, on a clock that only waiting moves."""
+
+    def __init__(self, *outcomes: Any, policy: RetryPolicy | None = None, cost: float = 0.0) -> None:
+        self.outcomes = list(outcomes)
+        self.policy = policy or RetryPolicy(throttle_window=0)
+        self.now = 100.0
+        self.cost = cost
+        self.waits: list[float] = []
+        self.sent: list[Request] = []
+        self.told: list[Attempt] = []
+        self.closing = threading.Event()
+        self.retry = retrying(
+            self.policy,
+            self.closing,
+            [lambda request, attempt: self.told.append(attempt)],
+            clock=lambda: self.now,
+            sleep=self._sleep,
+            random=lambda: 1.0,
+        )
+
+    def _sleep(self, seconds: float) -> None:
+        self.waits.append(seconds)
+        self.now += seconds
+
+    def handle(self, request: Request) -> Response:
+        self.sent.append(request)
+        self.now += self.cost
+        outcome = self.outcomes.pop(0) if self.outcomes else Response(200)
+        if isinstance(outcome, Exception):
+            raise outcome
+        return outcome if isinstance(outcome, Response) else Response(outcome)
+
+    def call(self, *, safe: bool = True, timeout: float | None = 30.0) -> Response:
+        return self.retry(Request("query" if safe else "exec", "POST", "/", safe=safe, timeout=timeout), self.handle)
+
+
+def refused(status: int, text: str = "", **headers: str) -> Response:
+    return Response(status, Headers(headers), payload={"error": text} if text else None)
+
+
+NOT_SENT = [NotSentError("refused"), RequestTimeoutError("slow", outcome=Outcome.NOT_SENT)]
+REFUSED = [429, 503, (400, "database is locked"), (500, "database is locked"), (503, "queue full")]
+MAYBE_RAN = [ConnectionLostError("reset"), RequestTimeoutError("slow"), 502, 504]
+NEVER = [
+    TLSError("unknown authority"),
+    (400, "no such table: t"),
+    (500, "integer overflow"),
+    (503, "This database is inactive"),
+    401,
+    403,
+    404,
+    500,
+]
+
+
+def outcome(value: Any) -> Any:
+    return refused(*value) if isinstance(value, tuple) else refused(value) if isinstance(value, int) else value
+
+
+@pytest.mark.parametrize("safe", [True, False])
+@pytest.mark.parametrize("value", [*NOT_SENT, *REFUSED], ids=repr)
+def test_what_was_not_carried_out_is_tried_again(value: Any, safe: bool) -> None:
+    line = Line(outcome(value))
+    assert line.call(safe=safe).status == 200
+    assert len(line.sent) == 2
+
+
+@pytest.mark.parametrize("value", MAYBE_RAN, ids=repr)
+def test_what_may_have_run_is_tried_again_only_where_that_is_safe(value: Any) -> None:
+    assert Line(outcome(value)).call(safe=True).status == 200
+    line = Line(outcome(value))
+    with pytest.raises(AmbiguousResultError, match="idempotent=True") as caught:
+        line.call(safe=False)
+    assert len(line.sent) == 1
+    assert len(caught.value.attempts) == 1
+    if isinstance(value, Exception):
+        assert caught.value.__cause__ is value
+    else:
+        assert caught.value.status_code == value
+
+
+@pytest.mark.parametrize("safe", [True, False])
+@pytest.mark.parametrize("value", NEVER, ids=repr)
+def test_what_would_come_to_the_same_is_not_tried_again(value: Any, safe: bool) -> None:
+    line = Line(outcome(value))
+    if isinstance(value, Exception):
+        with pytest.raises(type(value)):
+            line.call(safe=safe)
+    else:
+        assert line.call(safe=safe).status >= 400
+    assert len(line.sent) == 1
+    assert line.waits == []
+
+
+def test_the_waits_grow_and_are_capped() -> None:
+    policy = RetryPolicy(8, backoff=1.0, max_backoff=5.0)
+    line = Line(*[NotSentError("x")] * 7, policy=policy)
+    line.call(timeout=None)
+    assert line.waits == [1.0, 2.0, 4.0, 5.0, 5.0, 5.0, 5.0]
+
+
+def test_the_last_real_error_is_raised_with_what_was_tried() -> None:
+    errors = [NotSentError("one"), ConnectionLostError("two"), NotSentError("three")]
+    line = Line(*errors)
+    with pytest.raises(NotSentError, match="three") as caught:
+        line.call()
+    assert [(a.number, a.what) for a in caught.value.attempts] == [
+        (1, "NotSentError"),
+        (2, "ConnectionLostError"),
+        (3, "NotSentError"),
+    ]
+    assert caught.value.attempts[0].waited == pytest.approx(0.05)
+    assert caught.value.attempts[2].waited == 0.0
+    assert [attempt.number for attempt in line.told] == [1, 2]
+
+
+def test_an_answer_keeps_what_was_tried() -> None:
+    line = Line(refused(503), refused(503), refused(503))
+    response = line.call()
+    assert [attempt.what for attempt in response.attempts] == ["HTTP 503"] * 3
+
+
+def test_the_whole_call_keeps_its_deadline() -> None:
+    line = Line(*[NotSentError("x")] * 5, policy=RetryPolicy(5, backoff=4.0), cost=1.0)
+    with pytest.raises(NotSentError):
+        line.call(timeout=10.0)
+    # 1 s, a wait of 4, 1 s, and a wait of 8 would end behind the tenth second.
+    assert line.waits == [4.0]
+    assert [request.timeout for request in line.sent] == [10.0, 5.0]
+
+
+def test_an_attempt_has_a_timeout_of_its_own() -> None:
+    line = Line(RequestTimeoutError("x"), policy=RetryPolicy(attempt_timeout=2.0))
+    line.call(timeout=30.0)
+    assert [request.timeout for request in line.sent] == [2.0, 2.0]
+    line = Line(policy=RetryPolicy(attempt_timeout=50.0))
+    line.call(timeout=30.0)
+    assert [request.timeout for request in line.sent] == [30.0]
+
+
+@pytest.mark.parametrize("safe", [True, False])
+def test_retry_after_is_honoured(safe: bool) -> None:
+    line = Line(refused(429, **{"Retry-After": "7"}))
+    assert line.call(safe=safe).status == 200
+    assert line.waits[0] == pytest.approx(8.0)  # and a jitter of up to throttled_backoff
+
+
+def test_retry_after_may_be_a_date() -> None:
+    date = format_datetime(datetime.now(UTC) + timedelta(seconds=9), usegmt=True)
+    line = Line(refused(503, **{"Retry-After": date}))
+    assert line.call().status == 200
+    assert 7.5 < line.waits[0] < 9.5
+
+
+def test_a_longer_retry_after_raises_at_once() -> None:
+    for line in (
+        Line(refused(429, **{"Retry-After": "3600"}), policy=RetryPolicy(throttle_window=0)),
+        Line(refused(503, **{"Retry-After": ["29", "5"][0]}), policy=RetryPolicy(max_retry_after=10)),
+    ):
+        assert line.call().status in (429, 503)
+        assert line.waits == []
+
+
+def test_a_nonsense_retry_after_is_ignored() -> None:
+    line = Line(refused(503, **{"Retry-After": "soon"}))
+    assert line.call().status == 200
+    assert line.waits == [pytest.approx(0.05)]
+
+
+def test_the_trap_of_the_rate_limit_is_left() -> None:
+    # The server starts its window of 60 s anew at each request that it refuses.
+    line = Line(refused(429), policy=RetryPolicy())
+    assert line.call(timeout=30.0).status == 429
+    assert len(line.sent) == 1
+    with pytest.raises(RateLimitError, match="nothing was sent") as caught:
+        line.call(timeout=30.0)
+    assert caught.value.retry_after == pytest.approx(60.0)
+    assert len(line.sent) == 1
+    line.now += 50
+    assert line.call(timeout=30.0).status == 200  # waits for the ten seconds that are left
+    assert line.waits == [pytest.approx(10.0)]
+
+
+def test_a_patient_call_waits_for_the_window() -> None:
+    line = Line(refused(429), policy=RetryPolicy())
+    assert line.call(timeout=None).status == 200
+    assert line.waits == [pytest.approx(61.0)]
+
+
+def test_an_outage_is_not_multiplied() -> None:
+    line = Line(*[NotSentError("x")] * 100, policy=RetryPolicy(budget=5))
+    for _ in range(20):
+        with pytest.raises(NotSentError):
+            line.call()
+    assert len(line.sent) == 20 + 5
+    line.outcomes.clear()
+    for _ in range(10):
+        line.call()
+    line.outcomes = [NotSentError("x")]
+    assert line.call().status == 200, "ten successes give one retry back"
+
+
+def test_no_retry_when_the_client_closes() -> None:
+    line = Line(NotSentError("x"), NotSentError("y"))
+    line.closing.set()
+    with pytest.raises(NotSentError, match="x"):
+        line.call()
+    assert len(line.sent) == 1
+
+
+def test_closing_ends_a_wait() -> None:
+    closing = threading.Event()
+    retry = retrying(RetryPolicy(backoff=60.0, max_backoff=60.0), closing, random=lambda: 1.0)
+
+    def fail(request: Request) -> Response:
+        threading.Timer(0.05, closing.set).start()
+        raise NotSentError("x")
+
+    with pytest.raises(NotSentError):
+        retry(Request("query", "POST", "/", safe=True), fail)
+
+
+def test_none_never_tries_again() -> None:
+    line = Line(NotSentError("x"), policy=RetryPolicy.none())
+    with pytest.raises(NotSentError):
+        line.call()
+    assert len(line.sent) == 1
+
+
+def test_statuses_can_be_chosen() -> None:
+    line = Line(refused(503), policy=RetryPolicy(statuses={502}))
+    assert line.call().status == 503
+    assert len(line.sent) == 1
+
+
+def test_a_policy_is_a_value() -> None:
+    policy = RetryPolicy(5, backoff=0.1)
+    assert policy == RetryPolicy(5, backoff=0.1)
+    assert hash(policy) == hash(RetryPolicy(5, backoff=0.1))
+    assert policy.replace(attempts=2).attempts == 2
+    assert policy != RetryPolicy(5)
+    with pytest.raises(AttributeError):
+        policy.attempts = 7
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda: RetryPolicy(0),
+        lambda: RetryPolicy(backoff=-1),
+        lambda: RetryPolicy(attempt_timeout=0),
+        lambda: RetryPolicy(budget="many"),  # type: ignore[arg-type]
+    ],
+)
+def test_a_wrong_policy_is_refused(make: Callable[[], RetryPolicy]) -> None:
+    with pytest.raises(ConfigurationError):
+        make()
