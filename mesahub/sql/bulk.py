@@ -13,9 +13,10 @@ from mesahub.sql.values import MAX_INT, MIN_INT, adapt
 
 _SLAB = 5_000
 """Rows looked at together. What is done for a whole column at once is done by C code."""
-BATCH_ROWS = 50_000
-BATCH_BYTES = 6 * 1024 * 1024
-"""An estimate of what one request carries; the server takes 10 MiB, with all that quoting adds."""
+BATCH_BYTES = 9_800_000
+"""What one request carries: the server takes 10 MiB, of which up to 100,000 bytes are the statement's text."""
+BATCH_ROWS = 200_000
+"""So many rows at most, however small they are: this bounds the memory, and the time for which others wait."""
 
 _EXACT = frozenset({str, int, float, bool, bytes, type(None)})
 
@@ -39,13 +40,17 @@ class Batch:
         self.size = size
 
 
-def batches(rows: Iterable[Mapping[str, Any]], *, in_order: bool) -> Iterator[Batch]:
+def batches(
+    rows: Iterable[Mapping[str, Any]], *, in_order: bool, most_rows: int = BATCH_ROWS, most_bytes: int = BATCH_BYTES
+) -> Iterator[Batch]:
     """Cut rows into batches, each for one statement.
 
     Args:
         rows: any iterable of dicts. It is read as the batches are taken.
         in_order: keep the order of all rows, also of those with other columns. Without it, rows with the same
             columns come together, in their own order.
+        most_rows: rows of a batch.
+        most_bytes: bytes of a batch on the wire, nearly; and of all that is held back while its batch fills.
 
     Raises:
         ArgumentError: names the row, counted from 0, and the column.
@@ -54,28 +59,47 @@ def batches(rows: Iterable[Mapping[str, Any]], *, in_order: bool) -> Iterator[Ba
         raise ArgumentError(f"rows must be a list (or any iterable) of dicts, not a {type(rows).__name__}.")
     source = iter(rows)
     open_: dict[tuple[str, ...], Batch] = {}
-    seen = 0
-    while slab := list(islice(source, _SLAB)):
-        for columns, members, numbers in _groups(slab, in_order):
+    seen = held = 0
+    while slab := list(islice(source, min(_SLAB, most_rows))):
+        for columns, members, numbers in _groups(slab, in_order, seen):
             if in_order and open_ and columns not in open_:
                 yield from open_.values()
                 open_.clear()
-            values, size = _values(columns, members, seen, numbers)
-            batch = open_.get(columns)
-            if batch is not None and (batch.size + size > BATCH_BYTES or len(batch.rows) + len(values) > BATCH_ROWS):
-                yield open_.pop(columns)
-                batch = None
-            if batch is None:
-                open_[columns] = Batch(columns, values, size)
-            else:
-                batch.rows += values
-                batch.size += size
+                held = 0
+            for piece in _pieces(columns, *_values(columns, members, seen, numbers), most_bytes):
+                batch = open_.get(columns)
+                if batch is not None and (
+                    batch.size + piece.size > most_bytes or len(batch.rows) + len(piece.rows) > most_rows
+                ):
+                    held -= batch.size
+                    yield open_.pop(columns)
+                    batch = None
+                if batch is None:
+                    open_[columns] = piece
+                else:
+                    batch.rows += piece.rows
+                    batch.size += piece.size
+                held += piece.size
+            while held > 2 * most_bytes:  # many kinds of rows, of which none fills a batch
+                largest = max(open_.values(), key=lambda batch: batch.size)
+                held -= largest.size
+                yield open_.pop(largest.columns)
         seen += len(slab)
     yield from open_.values()
 
 
+def _pieces(columns: tuple[str, ...], rows: list[Row], size: int, most_bytes: int) -> Iterator[Batch]:
+    """The rows in as many batches as they need if they are large; nearly always that is one."""
+    if size <= most_bytes or len(rows) == 1:
+        yield Batch(columns, rows, size)
+        return
+    half = len(rows) // 2
+    for part in (rows[:half], rows[half:]):
+        yield from _pieces(columns, part, sum([_row_size(row) for row in part]), most_bytes)
+
+
 def _groups(
-    slab: list[Any], in_order: bool
+    slab: list[Any], in_order: bool, seen: int
 ) -> Iterator[tuple[tuple[str, ...], list[Mapping[str, Any]], list[int] | None]]:
     """(columns, rows, their numbers in the slab; ``None`` for all of it)."""
     first = slab[0]
@@ -87,8 +111,8 @@ def _groups(
             return
     groups: dict[frozenset[str], tuple[tuple[str, ...], list[Mapping[str, Any]], list[int]]] = {}
     for number, row in enumerate(slab):
-        if not isinstance(row, Mapping) or not row:
-            raise ArgumentError(f"A row is a dict from column to value that is not empty; one of them is {row!r:.60}.")
+        if not isinstance(row, Mapping):
+            raise ArgumentError(f"Row {seen + number} is no dict from column to value: {row!r:.60}.")
         keys = frozenset(row)
         if in_order and groups and keys not in groups:
             yield from groups.values()
@@ -102,45 +126,80 @@ def _groups(
 def _values(
     columns: tuple[str, ...], members: list[Mapping[str, Any]], seen: int, numbers: list[int] | None
 ) -> tuple[list[Row], int]:
-    size = 12 * len(columns) * len(members)
+    if not columns:
+        # All defaults. VALUES () is no SQL; a rowid of NULL is one that SQLite chooses.
+        return [(None,)] * len(members), 8 * len(members)
+    rows: list[Row] = []
     if len(columns) == 1:
         only = columns[0]
         by_column: list[Any] = [[row[only] for row in members]]
-        rows: list[Row] = []
     else:
         rows = list(map(itemgetter(*columns), members))
         by_column = list(zip(*rows, strict=True))
     changed = len(columns) == 1
+    size = 4 * len(members)
     for index, column in enumerate(by_column):
         types = set(map(type, column))
         if not types <= _EXACT:
             by_column[index] = column = _adapted(columns[index], column, seen, numbers)
             types = set(map(type, column))
             changed = True
-        elif not _is_exact(column, types):
+        bytes_ = _column_size(column, types)
+        if bytes_ < 0:
             _adapted(columns[index], column, seen, numbers)  # raises, and says where
-        if str in types or bytes in types:
-            size += sum([len(value) for value in column if type(value) is str or type(value) is bytes])
+        size += bytes_
     return (list(zip(*by_column, strict=True)) if changed else rows), size
 
 
-def _is_exact(column: Any, types: set[type]) -> bool:
+def _column_size(column: Any, types: set[type]) -> int:
+    """About how many bytes a column of values has on the wire; -1 if one of them cannot be stored as it is."""
+    size = 0
     if int in types:
         whole = column if types == {int} else [value for value in column if type(value) is int]
-        if min(whole) < MIN_INT or max(whole) > MAX_INT:
-            return False
-    if float in types and not all(
-        map(isfinite, column if types == {float} else [value for value in column if type(value) is float])
-    ):
-        return False
+        low, high = min(whole), max(whole)
+        if low < MIN_INT or high > MAX_INT:
+            return -1
+        size += len(whole) * (1 + max(len(str(low)), len(str(high))))
+    if float in types:
+        reals = column if types == {float} else [value for value in column if type(value) is float]
+        if not all(map(isfinite, reals)):
+            return -1
+        size += len(reals) * _REAL_BYTES
     if str in types:
-        text = "".join(column if types == {str} else [value for value in column if type(value) is str])
-        if not text.isascii():
-            try:
-                text.encode()
-            except UnicodeEncodeError:
-                return False
-    return True
+        texts = column if types == {str} else [value for value in column if type(value) is str]
+        text = "".join(texts)
+        bytes_ = _text_size(text)
+        if bytes_ < 0:
+            return -1
+        size += bytes_ + 5 * len(texts)
+        if "\0" in text:
+            size += len(text) + 6 * len(column)
+    if bytes in types:
+        size += sum([2 * len(value) for value in column if type(value) is bytes]) + 10 * len(column)
+    if bool in types or type(None) in types:
+        size += 6 * len(column)
+    return size
+
+
+_REAL_BYTES = 45
+"""``[3,7205759403792794,72057594037927936,1],``: a fraction as its integer and its powers of two."""
+
+
+def _text_size(text: str) -> int:
+    """Its bytes as JSON within JSON, without the quotes around it; -1 for a lone surrogate."""
+    if text.isascii():
+        size = len(text)
+    else:
+        try:
+            size = len(text.encode())
+        except UnicodeEncodeError:
+            return -1
+    # \" is quoted twice, and so is a backslash; a newline becomes \\n. Others are rare.
+    return size + 3 * (text.count('"') + text.count("\\")) + 2 * text.count("\n")
+
+
+def _row_size(row: Row) -> int:
+    return 4 + sum([_column_size((value,), {type(value)}) for value in row])
 
 
 def _adapted(name: str, column: Any, seen: int, numbers: list[int] | None) -> list[Any]:

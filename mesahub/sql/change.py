@@ -33,7 +33,7 @@ def insert_text(
 
     Args:
         scope: the table.
-        columns: the columns that are given.
+        columns: the columns that are given; without any, one row of defaults.
         on_conflict: ``None`` raises, ``"ignore"`` leaves the row that is there, ``"replace"`` deletes it first,
             ``"update"`` changes it.
         key: for ``"update"``, the columns of the unique key; with ``None`` as ``on_conflict`` and a key, a
@@ -41,11 +41,14 @@ def insert_text(
         update: for ``"update"``, the columns to change; default: all given ones but the key.
         returning: ``True`` for all columns, or their names.
     """
-    if on_conflict not in _ON_CONFLICT:
+    if not (on_conflict is None or (isinstance(on_conflict, str) and on_conflict in _ON_CONFLICT)):
         raise ArgumentError(f"on_conflict must be None, 'ignore', 'replace' or 'update', not {on_conflict!r}.")
-    names = ", ".join([quote_name(column) for column in columns])
-    places = ", ".join("?" * len(columns))
-    text = f"INSERT{_ON_CONFLICT[on_conflict]} INTO {scope.table} ({names}) VALUES ({places})"
+    text = f"INSERT{_ON_CONFLICT[on_conflict]} INTO {scope.table} "
+    if columns:
+        names = ", ".join([quote_name(column) for column in columns])
+        text += f"({names}) VALUES ({', '.join('?' * len(columns))})"
+    else:
+        text += "DEFAULT VALUES"
     if key:
         text += f" ON CONFLICT ({', '.join([quote_name(column) for column in key])}) DO "
         changed = _changed(columns, key, update) if on_conflict == "update" else []
@@ -57,10 +60,11 @@ def _changed(columns: Sequence[str], key: Sequence[str], update: Sequence[str] |
     missing = [name for name in key if name not in columns]
     if missing:
         raise ArgumentError(f"The key column {missing[0]!r} is not among the given values ({', '.join(columns)}).")
-    if isinstance(update, str):
-        raise ArgumentError(f"update must be a list of columns, such as [{update!r}].")
     if update is None:
         update = [column for column in columns if column not in key]
+    elif isinstance(update, (str, bytes, Mapping)) or not isinstance(update, Iterable):
+        raise ArgumentError(f"update must be a list of columns, such as ['name'], not {update!r}.")
+    update = list(update)
     strange = [name for name in update if name not in columns]
     if strange:
         raise ArgumentError(f"{strange[0]!r} is to be updated, and is not among the given values.")
@@ -69,12 +73,8 @@ def _changed(columns: Sequence[str], key: Sequence[str], update: Sequence[str] |
 
 def insert_statement(scope: Scope, data: Any, **options: Any) -> Statement:
     """An INSERT of one row. ``options`` as for `insert_text`."""
-    if not isinstance(data, Mapping) or not data:
-        raise ArgumentError(
-            f"A row is a dict from column to value that is not empty, not {data!r}."
-            if isinstance(data, Mapping) or data is None
-            else f"A row is a dict from column to value, not a {type(data).__name__}."
-        )
+    if not isinstance(data, Mapping):
+        raise ArgumentError(f"A row is a dict from column to value, not {data!r:.60}.")
     sql = insert_text(scope, list(data), **options)
     return Statement(sql, [_adapted(name, value) for name, value in data.items()], "insert", True)
 
@@ -131,6 +131,6 @@ def returning_text(scope: Scope, returning: Any) -> str:
         return ""
     if returning is True or returning == "*":
         return " RETURNING *"
-    if isinstance(returning, str) or not isinstance(returning, Iterable):
-        raise ArgumentError(f"returning must be True or a list of columns, such as [{returning!r}].")
-    return f" RETURNING {columns_text(scope, list(returning))}"
+    if not returning or isinstance(returning, (str, bytes, Mapping)) or not isinstance(returning, Iterable):
+        raise ArgumentError(f"returning must be True or a list of columns, such as ['id'], not {returning!r}.")
+    return f" RETURNING {columns_text(scope, returning)}"

@@ -18,7 +18,7 @@ def quote_name(name: Any, what: str = "column") -> str:
     """
     if not isinstance(name, str):
         raise ArgumentError(f"A {what} is named by a string, not by {name!r}.")
-    if not name or name.isspace():
+    if not name:
         raise ArgumentError(f"The name of a {what} must not be empty.")
     if "\0" in name:
         raise ArgumentError(f"The name of a {what} must not hold a NUL character: {name!r}.")
@@ -51,3 +51,11 @@ class Scope(dict[str, str]):
         if len(self) < 1024:
             self[name] = column
         return column
+
+
+def column_text(scope: Scope, name: Any) -> str:
+    """A column's qualified SQL text; of a name that may be anything."""
+    try:
+        return scope[name]
+    except TypeError:  # not hashable
+        raise ArgumentError(f"A column is named by a string, not by {name!r}.") from None

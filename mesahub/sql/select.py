@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from mesahub._near import near
 from mesahub.errors import ArgumentError
 from mesahub.sql.filters import Operand, compile_where
-from mesahub.sql.identifiers import Scope, quote_name
+from mesahub.sql.identifiers import Scope, column_text, quote_name
 from mesahub.sql.statement import Statement
 
 if TYPE_CHECKING:
@@ -87,8 +87,9 @@ def aggregate_statement(
     results = _Results(scope)
     terms = []
     for group in groups:
-        dict.__setitem__(results, group, scope[group])
-        terms.append(scope[group])
+        text = column_text(scope, group)
+        dict.__setitem__(results, group, text)
+        terms.append(text)
     for name, function in functions.items():
         if name in results:
             raise ArgumentError(f"The name {name!r} is given twice in aggregate().")
@@ -126,12 +127,13 @@ class _Results(Scope):
 
 
 def _function(scope: Scope, name: str, function: Any) -> str:
-    if function == "count":
+    if isinstance(function, str) and function == "count":
         return "count(*)"
-    if isinstance(function, (tuple, list)) and len(function) == 2 and function[0] in AGGREGATES:
-        return AGGREGATES[function[0]].format(scope[function[1]].replace("{", "{{").replace("}", "}}"))
-    word = function[0] if isinstance(function, (tuple, list)) and function else function
-    hint = "" if word in AGGREGATES else near(word, AGGREGATES)
+    pair = isinstance(function, (tuple, list)) and len(function) == 2
+    word = function[0] if pair else function
+    if pair and isinstance(word, str) and word in AGGREGATES:
+        return AGGREGATES[word].format(column_text(scope, function[1]))
+    hint = "" if isinstance(word, str) and word in AGGREGATES else near(word, AGGREGATES)
     raise ArgumentError(
         f"The function of {name!r} must be 'count' or a pair such as ('sum', 'amount'), not {function!r}.{hint} "
         f"The functions are {', '.join(AGGREGATES)}."
@@ -142,15 +144,22 @@ def columns_text(scope: Scope, select: Any) -> str:
     """The columns of a SELECT or RETURNING; all of them for ``None``."""
     if not select:
         return "*"
-    if isinstance(select, (str, bytes)) or not isinstance(select, Iterable):
-        raise ArgumentError(f"select must be a list of columns, such as [{select!r}], not {select!r}.")
-    return ", ".join([scope[name] for name in select])
+    if type(select) is not list and (
+        isinstance(select, (str, bytes, Mapping, set, frozenset)) or not isinstance(select, Iterable)
+    ):
+        raise ArgumentError(f"select must be a list of columns, such as ['id', 'name'], not {select!r}.")
+    try:
+        return ", ".join([scope[name] for name in select])
+    except TypeError:  # one is not hashable
+        raise ArgumentError(f"select must be a list of columns' names, not {select!r}.") from None
 
 
 def order_text(scope: Scope, order_by: Any, bindings: list[Any]) -> str:
     """The terms of an ORDER BY."""
     if type(order_by) is not list and isinstance(order_by, (str, Mapping, Operand)):
         order_by = [order_by]
+    elif not isinstance(order_by, (list, tuple)):
+        raise ArgumentError(f"order_by must be a list, such as ['name', '-created_at'], not {order_by!r}.")
     return ", ".join([_order_term(scope, term, bindings) for term in order_by])
 
 
@@ -158,7 +167,7 @@ _DIRECTIONS = {"asc": "", "desc": " DESC"}
 _NULLS = {"first": " NULLS FIRST", "last": " NULLS LAST"}
 
 
-def order_of(term: Any) -> tuple[str, str, str | None]:
+def order_of(term: Any) -> tuple[Any, str, str | None]:
     """(column, direction, nulls) of one term of ``order_by``."""
     if isinstance(term, str):
         return (term[1:], "desc", None) if term[:1] == "-" else (term, "asc", None)
@@ -169,13 +178,13 @@ def order_of(term: Any) -> tuple[str, str, str | None]:
         )
     direction = term.get("direction", "asc")
     nulls = term.get("nulls")
-    unknown = set(term) - {"column", "direction", "nulls"}
+    unknown = [key for key in term if key not in ("column", "direction", "nulls")]
     if unknown:
-        raise ArgumentError(f"A term of order_by has no {sorted(unknown)[0]!r}; it has column, direction, nulls.")
+        raise ArgumentError(f"A term of order_by has no {unknown[0]!r}; it has column, direction, nulls.")
     lowered = direction.lower() if isinstance(direction, str) else direction
-    if lowered not in _DIRECTIONS:
+    if not isinstance(lowered, str) or lowered not in _DIRECTIONS:
         raise ArgumentError(f"The direction of {term['column']!r} must be 'asc' or 'desc', not {direction!r}.")
-    if nulls is not None and nulls not in _NULLS:
+    if nulls is not None and not (isinstance(nulls, str) and nulls in _NULLS):
         raise ArgumentError(f"The nulls of {term['column']!r} must come 'first' or 'last', not {nulls!r}.")
     return term["column"], lowered, nulls
 
@@ -183,13 +192,15 @@ def order_of(term: Any) -> tuple[str, str, str | None]:
 def _order_term(scope: Scope, term: Any, bindings: list[Any]) -> str:
     if type(term) is dict and len(term) == 2:
         # The usual form, in as few steps as it takes; whatever is odd in it is told below.
-        suffix = _DIRECTIONS.get(term.get("direction", ""))
-        if suffix is not None and "column" in term:
-            return scope[term["column"]] + suffix
+        direction = term.get("direction")
+        column = term.get("column")
+        if type(direction) is str and direction in _DIRECTIONS and type(column) is str:
+            return scope[column] + _DIRECTIONS[direction]
     if isinstance(term, Operand):
         return term.operand(scope, bindings)
     name, direction, nulls = order_of(term)
-    return scope[name] + _DIRECTIONS[direction] + (_NULLS[nulls] if nulls else "")
+    text = name.operand(scope, bindings) if isinstance(name, Operand) else column_text(scope, name)
+    return text + _DIRECTIONS[direction] + (_NULLS[nulls] if nulls else "")
 
 
 def limit_text(limit: Any, offset: Any, bindings: list[Any]) -> str:
