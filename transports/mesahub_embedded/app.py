@@ -6,6 +6,7 @@ import hmac
 import json
 import logging
 import secrets
+import threading
 import time
 from collections.abc import Callable, Iterable
 from pathlib import Path
@@ -62,12 +63,14 @@ class Application:
         self.admin_token = admin_token
         self._started = time.monotonic()
         self._table = Table(_all_routes())
+        self._stopping = threading.Event()
         self._touched: dict[str, float] = {}
 
     def __call__(self, environ: dict[str, Any], start_response: StartResponse) -> Iterable[bytes]:
         path = environ.get("REQUEST_URI") or quote(environ.get("PATH_INFO", ""), encoding="latin-1")
         call = Call(environ, self.store, path.partition("?")[0])
         call.uptime = time.monotonic() - self._started
+        call.stopping = self._stopping
         try:
             reply = self._reply(call)
         except RefusedError as refused:
@@ -82,8 +85,13 @@ class Application:
             reply = Reply(500, {"error": "internal server error"})
         return _send(reply, call, start_response)
 
+    def stop(self) -> None:
+        """Interrupt the statements that run: the server is about to end."""
+        self._stopping.set()
+
     def close(self) -> None:
-        """Close all databases."""
+        """Interrupt what runs, and close all databases."""
+        self.stop()
         self.store.close()
 
     def _reply(self, call: Call) -> Reply:

@@ -77,7 +77,7 @@ class Plan:
             return []
         if self._plain:
             if len(rows) <= _FEW:
-                if not wire and not self._changes_few(rows):
+                if not self._changes_few(rows, wire):
                     return self._maker(rows)
                 types = _ALL
             else:
@@ -97,12 +97,14 @@ class Plan:
             return self._maker(rows)
         return self._maker(zip(*columns, strict=True))
 
-    def _changes_few(self, rows: list[tuple[Any, ...]]) -> bool:
+    def _changes_few(self, rows: list[tuple[Any, ...]], wire: bool) -> bool:
         """Must any value be changed? For few rows a look at each is faster than one at the columns."""
         for row in rows:
             for index, value in enumerate(row):
                 kind = type(value)
-                if (kind is float and (self._types[index] not in _REALS or value - value != 0.0)) or kind is bytes:
+                if kind is bytes or (kind is float and value - value != 0.0):
+                    return True
+                if kind is float and value.is_integer() and (wire or self._types[index] not in _REALS):
                     return True
         return False
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import platform
 import re
 from collections.abc import Callable
+from functools import lru_cache
 from typing import Any
 
 from mesahub.sql import analyze
@@ -61,36 +62,43 @@ def list_databases(call: Call) -> Reply:
 
 def query(call: Call) -> Reply:
     """Run a statement that reads."""
-    sql, bindings = _statement(call)
-    parts = analyze(sql).parts
-    if not parts:
-        raise RefusedError(400, "sql is required")
-    first = parts[0]
-    verb = first.tokens[0][1].lower()
-    if verb in _FORBIDDEN or (verb == "pragma" and any(text == "=" for _, text, _ in first.tokens)):
+    text, bindings = _statement(call)
+    statements, forbidden = _statements(text)
+    if forbidden:
         raise RefusedError(403, "This SQL statement is not allowed on the /query endpoint. Use /exec instead.")
-    if len(parts) > 1:
+    if len(statements) > 1:
         raise RefusedError(400, "only one statement can be sent to /query")
-    sql = sql[first.start : first.end]
     bindings = _bound(bindings)
     engine = call.store.engine(call.arguments["slug"])
-    return Reply(200, query_answer(engine, sql, bindings, alive=_alive(call), wire=True, limit=ROW_LIMIT))
+    return Reply(200, query_answer(engine, statements[0], bindings, alive=_alive(call), wire=True, limit=ROW_LIMIT))
 
 
 def execute(call: Call) -> Reply:
     """Run statements that write."""
-    sql, bindings = _statement(call)
-    parts = analyze(sql).parts
-    if not parts:
-        raise RefusedError(400, "sql is required")
+    text, bindings = _statement(call)
+    statements, _ = _statements(text)
     bindings = _bound(bindings)
     engine = call.store.engine(call.arguments["slug"])
-    if len(parts) > 1:
-        texts = [sql[part.start : part.end] for part in parts]
-        return Reply(200, run_script(engine, texts, bindings, alive=_alive(call), limit=ROW_LIMIT))
-    sql = sql[parts[0].start : parts[0].end]
-    answer = exec_answer(engine, sql, bindings, alive=_alive(call), wire=True, limit=ROW_LIMIT)
+    if len(statements) > 1:
+        return Reply(200, run_script(engine, statements, bindings, alive=_alive(call), limit=ROW_LIMIT))
+    answer = exec_answer(engine, statements[0], bindings, alive=_alive(call), wire=True, limit=ROW_LIMIT)
     return Reply(200, answer)
+
+
+def _statements(text: str) -> tuple[tuple[str, ...], bool]:
+    """The statements of a text, and whether /query refuses the first."""
+    # An application has few texts, and sends them often.
+    return _analyzed(text) if len(text) < 5000 else _analyzed.__wrapped__(text)
+
+
+@lru_cache(maxsize=1000)
+def _analyzed(text: str) -> tuple[tuple[str, ...], bool]:
+    parts = analyze(text).parts
+    if not parts:
+        raise RefusedError(400, "sql is required")
+    verb = parts[0].tokens[0][1].lower()
+    forbidden = verb in _FORBIDDEN or (verb == "pragma" and any(text == "=" for _, text, _ in parts[0].tokens))
+    return tuple(text[part.start : part.end] for part in parts), forbidden
 
 
 def _statement(call: Call) -> tuple[str, list[Any]]:
@@ -131,10 +139,11 @@ def _text(value: str) -> str:
     return value
 
 
-def _alive(call: Call) -> Callable[[], bool] | None:
-    """Waitress tells whether the caller is still there; a statement nobody waits for is stopped."""
-    gone = call.environ.get("waitress.client_disconnected")
-    return None if gone is None else lambda: not gone()
+def _alive(call: Call) -> Callable[[], bool]:
+    """Is anybody waiting for the answer? Waitress tells whether the caller is still there."""
+    gone = call.environ.get("waitress.client_disconnected") or bool
+    stopping = call.stopping
+    return lambda: not (gone() or (stopping is not None and stopping.is_set()))
 
 
 ROUTES = [

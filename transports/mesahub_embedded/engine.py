@@ -367,6 +367,8 @@ class Engine:
             except IndexError:
                 break
         self._types.close()
+        log, self._log = self._log, WriteAheadLog(self._path)
+        log.close()
         if self._lock.acquire(blocking=False):
             try:
                 writer, self._writer = self._writer, None

@@ -101,7 +101,7 @@ def _syntax(data: bytes, text: str, start: int, error: json.JSONDecodeError) -> 
     rest = text[position:]
     for word in _WORDS:
         # Go names the letter that breaks a literal which began well.
-        if rest[:1] == word[0]:
+        if rest[:1] == word[0] and error.msg.startswith("Expecting value"):
             for index, letter in enumerate(word):
                 if position + index >= len(text):
                     return "unexpected EOF"
@@ -131,7 +131,9 @@ def _in_object(text: str) -> bool:
 
 
 def _quoted(character: str) -> str:
-    return {"'": r"'\''", '"': "'\"'"}.get(character) or f"'{character}'"
+    if character in "'\\":
+        return f"'\\{character}'"
+    return f"'{character}'" if character.isprintable() else repr(character)
 
 
 def _struct(kinds: dict[str, str]) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import os
 import signal
+import socket
 import sys
 from collections.abc import Sequence
 from types import FrameType
@@ -74,28 +75,30 @@ def _serve(arguments: argparse.Namespace) -> int:
 
     from mesahub_embedded.app import application
 
-    app = application(arguments.data, arguments.admin_token)
+    # Waitress would leave its sockets open where the port is taken.
+    family = socket.AF_INET6 if ":" in arguments.host else socket.AF_INET
+    listening = socket.create_server((arguments.host, arguments.port), family=family, backlog=1024)
     try:
-        server = create_server(
-            app,
-            host=arguments.host,
-            port=arguments.port,
-            threads=arguments.threads,
-            # Uploads may have 100 MiB; what is beyond is refused by its size, not by a broken connection.
-            max_request_body_size=256 * 1024 * 1024,
-            # Lets a statement ask whether its caller is still there.
-            channel_request_lookahead=1,
-            clear_untrusted_proxy_headers=True,
-            # select() ends at descriptor 1,024, and every open database has several.
-            asyncore_use_poll=True,
-            ident=None,
-        )
+        app = application(arguments.data, arguments.admin_token)
     except BaseException:
-        app.close()
+        listening.close()
         raise
-    _stop_on_signals()
+    server = create_server(
+        app,
+        sockets=[listening],
+        threads=arguments.threads,
+        # Uploads may have 100 MiB; what is beyond is refused by its size, not by a broken connection.
+        max_request_body_size=256 * 1024 * 1024,
+        # Lets a statement ask whether its caller is still there.
+        channel_request_lookahead=1,
+        clear_untrusted_proxy_headers=True,
+        # select() ends at descriptor 1,024, and every open database has several.
+        asyncore_use_poll=True,
+        ident=None,
+    )
+    _stop_on_signals(app)
     try:
-        _announce(app, arguments, _port(server))
+        _announce(app, arguments, listening.getsockname()[1])
         server.run()
     except (KeyboardInterrupt, SystemExit):
         pass
@@ -103,13 +106,6 @@ def _serve(arguments: argparse.Namespace) -> int:
         server.close()
         app.close()
     return 0
-
-
-def _port(server: Any) -> int:
-    # One server per address: "localhost" may have two.
-    listening = getattr(server, "effective_listen", None)
-    port: int = listening[0][1] if listening else server.effective_port
-    return port
 
 
 def _announce(app: Any, arguments: argparse.Namespace, port: int) -> None:
@@ -128,8 +124,9 @@ def _announce(app: Any, arguments: argparse.Namespace, port: int) -> None:
     print("For development and tests. Stop it with Ctrl+C.", flush=True)
 
 
-def _stop_on_signals() -> None:
+def _stop_on_signals(app: Any) -> None:
     def stop(_: int, __: FrameType | None) -> None:
+        app.stop()
         raise SystemExit(0)
 
     signal.signal(signal.SIGTERM, stop)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import threading
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Any, BinaryIO
@@ -49,11 +50,23 @@ class Call:
         key: the API key's record, where one was needed and given.
         database: the database's row, on routes of one.
         uptime: seconds since the server started.
+        stopping: set when it is about to end.
     """
 
     __slots__ = (
-        "_query", "admin", "arguments", "database", "environ", "key", "method", "path", "store", "token", "uptime",
-    )  # fmt: skip
+        "_query",
+        "admin",
+        "arguments",
+        "database",
+        "environ",
+        "key",
+        "method",
+        "path",
+        "stopping",
+        "store",
+        "token",
+        "uptime",
+    )
 
     def __init__(self, environ: dict[str, Any], store: Store, path: str) -> None:
         self.environ = environ
@@ -66,6 +79,7 @@ class Call:
         self.database: dict[str, Any] | None = None
         self._query: dict[str, str] | None = None
         self.uptime = 0.0
+        self.stopping: threading.Event | None = None
         header: str = environ.get("HTTP_AUTHORIZATION", "")
         self.token = header[7:] if header.startswith("Bearer ") else ""
 

@@ -1,0 +1,145 @@
+"""The command ``serve``: how it starts, what it says, how it ends."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import mesahub
+from mesahub import NotSentError
+from mesahub_embedded import application
+from mesahub_embedded.serve import main
+from tests.servers import start_server
+
+
+def test_it_prints_a_url_that_is_ready_to_use(tmp_path: Path) -> None:
+    with start_server(tmp_path / "data") as server:
+        with mesahub.connect(server.lines[0].strip()) as db:
+            assert db.query("SELECT 1 AS one").rows == [{"one": 1}]
+        assert server.base_url in server.lines[1]
+        assert str(tmp_path) in server.lines[1]
+        assert "development and tests" in server.lines[2]
+    assert server.process.returncode == 0
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_it_ends_cleanly(tmp_path: Path, number: signal.Signals) -> None:
+    with start_server(tmp_path) as server:
+        with mesahub.connect(server.url("main")) as db:
+            db.exec("CREATE TABLE t (n)")
+        server.process.send_signal(number)
+        assert server.process.wait(20) == 0
+        assert server.process.stdout is not None
+        assert server.process.stdout.read() == ""
+    assert sorted(path.name for path in (tmp_path / "databases").iterdir()) == ["main.db"]
+
+
+def test_it_does_not_wait_for_a_statement_without_end(tmp_path: Path) -> None:
+    endless = "WITH RECURSIVE c (x) AS (SELECT 1 UNION ALL SELECT x + 1 FROM c) SELECT count(*) FROM c"
+    with start_server(tmp_path) as server, socket.create_connection((server.host, server.port)) as connection:
+        body = json.dumps({"sql": endless}).encode()
+        head = f"POST /v1/exec/main HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {server.admin_token}\r\n"
+        connection.sendall(head.encode() + b"Content-Length: %d\r\n\r\n%s" % (len(body), body))
+        assert server.call("POST", "/v1/query/main", {"sql": "SELECT 1"})[0] == 200
+        server.process.terminate()
+        assert server.process.wait(20) == 0
+
+
+def test_killed_amid_writes_and_started_again(tmp_path: Path) -> None:
+    told = 0
+    with start_server(tmp_path) as server, mesahub.connect(server.url("main")) as db:
+        db.exec("CREATE TABLE pairs (a INTEGER, b INTEGER)")
+        for number in range(40):
+            db.exec("INSERT INTO pairs VALUES (?, 1), (?, 2)", [number, number])
+            told += 1
+        endless = "WITH RECURSIVE c (x) AS (SELECT 1 UNION ALL SELECT x + 1 FROM c) SELECT x, x FROM c"
+        body = json.dumps({"sql": f"INSERT INTO pairs {endless}"}).encode()
+        head = f"POST /v1/exec/main HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {server.admin_token}\r\n"
+        with socket.create_connection((server.host, server.port)) as connection:
+            connection.sendall(head.encode() + b"Content-Length: %d\r\n\r\n%s" % (len(body), body))
+            # The write is under way once its log grows, or at the latest when the lock is held.
+            db.query("SELECT count(*) FROM pairs")
+            os.kill(server.process.pid, signal.SIGKILL)
+            server.process.wait(20)
+    with start_server(tmp_path) as server, mesahub.connect(server.url("main")) as db:
+        assert db.query("PRAGMA integrity_check").rows == [{"integrity_check": "ok"}]
+        assert db.query("SELECT count(*) AS n FROM pairs").rows == [{"n": 2 * told}]
+        assert db.exec("INSERT INTO pairs VALUES (1, 1)").rows_affected == 1
+
+
+def test_a_token_is_made_where_none_is_given(tmp_path: Path) -> None:
+    one, two = application(tmp_path / "one"), application(tmp_path / "two")
+    assert len(one.admin_token) > 20
+    assert one.admin_token != two.admin_token
+    one.close()
+    two.close()
+
+
+def test_the_environment_gives_folder_and_token(tmp_path: Path) -> None:
+    environment = {"MESAHUB_DATA": str(tmp_path / "data"), "MESAHUB_ADMIN_TOKEN": "from-the-environment"}
+    process = subprocess.Popen(
+        [sys.executable, "-m", "mesahub_embedded.serve", "--port", "0"],
+        stdout=subprocess.PIPE,
+        text=True,
+        env={**os.environ, **environment},
+    )
+    assert process.stdout is not None
+    url = process.stdout.readline().strip()
+    assert url.startswith("mh://from-the-environment@127.0.0.1:")
+    with mesahub.connect(url) as db:
+        db.exec("CREATE TABLE t (n)")
+    process.terminate()
+    assert process.wait(20) == 0
+    process.stdout.close()
+    assert (tmp_path / "data" / "databases" / "main.db").is_file()
+
+
+def test_a_database_that_is_there_is_the_one_it_names(tmp_path: Path) -> None:
+    with mesahub.connect("mh://local/shop", data=str(tmp_path)) as db:
+        db.exec("CREATE TABLE t (n)")
+    with start_server(tmp_path) as server:
+        assert server.lines[0].strip().endswith("/shop")
+        with mesahub.connect(server.lines[0].strip()) as db:
+            assert db.table("t").count() == 0
+
+
+def test_a_port_that_is_taken(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        assert main(["--data", str(tmp_path), "--port", str(port), "--admin-token", "t"]) == 1
+    assert f"cannot listen on 127.0.0.1:{port}" in capsys.readouterr().err
+
+
+def test_a_folder_that_cannot_be(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    file = tmp_path / "file"
+    file.write_text("here")
+    assert main(["--data", str(file), "--port", "0"]) == 1
+    assert "cannot be made" in capsys.readouterr().err
+
+
+def test_without_waitress_it_says_what_to_install(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "waitress", None)
+    assert main(["--data", str(tmp_path / "data"), "--port", "0"]) == 1
+    assert "pip install 'mesahub[serve]'" in capsys.readouterr().err
+    assert not (tmp_path / "data").exists()
+
+
+def test_it_listens_on_loopback_alone(tmp_path: Path) -> None:
+    with start_server(tmp_path) as server:
+        addresses = {info[4][0] for info in socket.getaddrinfo(socket.gethostname(), None, socket.AF_INET)}
+        for address in addresses - {"127.0.0.1"}:
+            with pytest.raises(OSError), socket.create_connection((str(address), server.port), timeout=1):
+                pass
+        server.process.kill()
+        server.process.wait()
+        with mesahub.connect(server.url("main"), retry=mesahub.RetryPolicy.none()) as db, pytest.raises(NotSentError):
+            db.query("SELECT 1")
