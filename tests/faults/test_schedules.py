@@ -15,11 +15,12 @@ import pytest
 
 import mesahub
 from mesahub import DatabaseHandle, RetryPolicy
+from mesahub.middleware import hooks
 from tests.faults.proxy import FAULTS, FaultProxy
 from tests.faults.workload import THREADS, Report, check, prepare, run
 from tests.servers import ADMIN_TOKEN, Server, start_server
 
-TIMEOUT = 2.0
+TIMEOUT = 1.0
 RETRY = RetryPolicy(4, backoff=0.002, throttled_backoff=0.005, throttle_window=0.01, budget=10_000)
 
 
@@ -89,6 +90,7 @@ def test_each_fault_alone(proxy: FaultProxy, server: Server, fault: str) -> None
             report = Report()
             run(db, 1, 2, 6.0, report)
             stop.join()
+            proxy.play(1, {"none": 1})
             assert db.query("SELECT 1 AS a").rows == [{"a": 1}]
         check(straight, report)
     assert proxy.played[fault] > 0
@@ -119,12 +121,14 @@ def free_port() -> int:
 def test_a_server_that_is_killed_in_mid_write(tmp_path: Path) -> None:
     port = free_port()
     report = Report()
+    retries: list[Any] = []
+    policy = RetryPolicy(60, backoff=0.05, max_backoff=0.2, budget=10_000)
     with start_server(tmp_path, port) as first:
         first.new_database("killed")
         with mesahub.connect(first.url("killed")) as straight:
             prepare(straight)
-        with mesahub.connect(first.url("killed"), retry=RetryPolicy(60, backoff=0.05, max_backoff=0.2)) as db:
-            working = threading.Thread(target=run, args=(db, 7, 40, 20.0, report))
+        with mesahub.connect(first.url("killed"), retry=policy, middleware=[hooks(retry=retries.append)]) as db:
+            working = threading.Thread(target=run, args=(db, 7, 150, 20.0, report))
             working.start()
             time.sleep(0.3)
             first.process.send_signal(signal.SIGKILL)
@@ -134,6 +138,7 @@ def test_a_server_that_is_killed_in_mid_write(tmp_path: Path) -> None:
                 with mesahub.connect(second.url("killed")) as straight:
                     check(straight, report)
     assert report.done
+    assert retries, "the server was killed when all was over"
 
 
 @pytest.mark.soak
