@@ -6,7 +6,7 @@ Each result is a ``dict``, as in mesahub 1.x, so ``result["rows"]``, ``json.dump
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Literal, TypedDict, overload
+from typing import TYPE_CHECKING, Any, Literal, NotRequired, TypedDict, overload
 
 Row = dict[str, Any]
 """One row: column name to value. Where two columns have one name, the last one is kept."""
@@ -107,7 +107,7 @@ class ExecResult(dict[str, Any]):
         return columns
 
 
-class FileRecord(TypedDict, total=False):
+class FileRecord(TypedDict):
     """One stored file. Times are RFC 3339 text; ``metadata`` is the text it was uploaded with."""
 
     id: str
@@ -119,7 +119,7 @@ class FileRecord(TypedDict, total=False):
     uploaded_at: str
     expires_at: str | None
     metadata: str | None
-    content_hash: str
+    content_hash: NotRequired[str]
 
 
 class FileList(TypedDict):

@@ -168,5 +168,5 @@ def test_a_caller_that_goes_away_amid_a_download(server: Server, db: DatabaseHan
     assert len(db.files.download(record["id"])) == 8 * MEGABYTE
     folder = Path(f"/proc/{server.process.pid}/fd")
     if folder.exists():
-        digest = db.files.list()["files"][0]["content_hash"]
+        digest = db.files.list()["files"][0].get("content_hash", "")
         assert sum(digest in os.readlink(link) for link in folder.iterdir() if link.is_symlink()) <= 1

@@ -182,14 +182,17 @@ def _row_maker(names: tuple[str, ...]) -> RowMaker:
     if maker is None:
         if not 0 < len(names) <= _WIDEST:
 
-            def maker(rows: Any) -> list[dict[str, Any]]:
+            def zipped(rows: Any) -> list[dict[str, Any]]:
                 return [dict(zip(names, row, strict=True)) for row in rows]
+
+            maker = zipped
         else:
             # A dict display is three times as fast as dict(zip(...)). The names enter it as literals, by repr.
             variables = [f"v{index}" for index in range(len(names))]
             items = ", ".join(f"{name!r}: {value}" for name, value in zip(names, variables, strict=True))
             source = f"lambda rows: [{{{items}}} for {', '.join(variables)}, in rows]"
-            maker = eval(source, {"__builtins__": {}})  # noqa: S307
+            compiled: RowMaker = eval(source, {"__builtins__": {}})  # noqa: S307
+            maker = compiled
         if len(_makers) >= 1000:
             _makers.clear()
         _makers[names] = maker

@@ -85,20 +85,20 @@ def execute(call: Call) -> Reply:
     return Reply(200, answer)
 
 
-def _statements(text: str) -> tuple[tuple[str, ...], bool]:
+def _statements(text: str) -> tuple[list[str], bool]:
     """The statements of a text, and whether /query refuses the first."""
     # An application has few texts, and sends them often.
     return _analyzed(text) if len(text) < 5000 else _analyzed.__wrapped__(text)
 
 
 @lru_cache(maxsize=1000)
-def _analyzed(text: str) -> tuple[tuple[str, ...], bool]:
+def _analyzed(text: str) -> tuple[list[str], bool]:
     parts = analyze(text).parts
     if not parts:
         raise RefusedError(400, "sql is required")
     verb = parts[0].tokens[0][1].lower()
     forbidden = verb in _FORBIDDEN or (verb == "pragma" and any(text == "=" for _, text, _ in parts[0].tokens))
-    return tuple(text[part.start : part.end] for part in parts), forbidden
+    return [text[part.start : part.end] for part in parts], forbidden
 
 
 def _statement(call: Call) -> tuple[str, list[Any]]:
