@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from mesahub.errors import ArgumentError
 from mesahub.results import Row
 from mesahub.sql import Scope, Statement, compile_where, quote_name
+from mesahub.sql.identifiers import column_text
 from mesahub.sql.select import columns_text, order_of
 
 if TYPE_CHECKING:
@@ -26,11 +27,30 @@ class _Term(NamedTuple):
     text: str
 
 
+class _Pages(NamedTuple):
+    """What all pages have in common.
+
+    Attributes:
+        head: ``SELECT ... FROM ...``.
+        condition: of the filter, in parentheses, or ``""``.
+        values: the filter's.
+        terms: the order.
+        plain: the column of the result that is the key, where its values come back as they are stored.
+    """
+
+    head: str
+    condition: str
+    values: list[Any]
+    terms: list[_Term]
+    plain: str | None
+
+
 def pages(
     table: TableHandle,
     where: Where,
     select: Sequence[str] | None,
     order_by: Any,
+    key: str | Sequence[str] | None,
     batch_size: int,
     timeout: float | None,
 ) -> Iterator[Row]:
@@ -38,67 +58,61 @@ def pages(
     if type(batch_size) is not int or not 1 <= batch_size <= MOST:
         raise ArgumentError(f"batch_size must be an integer from 1 to {MOST}, not {batch_size!r}.")
     scope = table._scope
-    compile_where(where, scope, [])
-    columns_text(scope, select)
-    key = table.primary_key(timeout=timeout)
-    if not key:
-        raise ArgumentError(
-            f"{table.name!r} is a view, which has no key by which to go on. Use find(limit=, offset=) with an order_by "
-            "that tells all rows apart, or iterate over its tables."
-        )
-    terms = _terms(scope, order_by, [name for name, _ in key])
-    # An INTEGER key comes back exactly; other values may have been converted, and are asked for as they are stored.
-    plain = (
-        len(terms) == 1
-        and len(key) == 1
-        and key[0][1].upper() == "INTEGER"
-        and (not select or key[0][0] in select)
-        and (key[0][0] != "rowid")
-    )
-    return _generate(table, where, select, terms, key[0][0] if plain else None, batch_size, timeout)
-
-
-def _generate(
-    table: TableHandle,
-    where: Where,
-    select: Sequence[str] | None,
-    terms: list[_Term],
-    plain: str | None,
-    batch_size: int,
-    timeout: float | None,
-) -> Iterator[Row]:
-    scope = table._scope
-    head = columns_text(scope, select) if select else f"{scope.table}.*"
-    names = [f"{_KEY}{i}" for i in range(len(terms))]
-    if plain is None:
-        for name, term in zip(names, terms, strict=True):
-            # An expression has no declared type, so nothing converts it; a blob would come as base64.
-            head += (
-                f", CASE typeof({term.text}) WHEN 'blob' THEN hex({term.text}) ELSE {term.text} END "
-                f"AS {quote_name(name)}, typeof({term.text}) AS {quote_name(f'{name}_type')}"
+    # Compiled once: a filter may hold an iterator, or a list that changes while the rows are read.
+    values: list[Any] = []
+    condition = compile_where(where, scope, values)
+    chosen = columns_text(scope, select) if select else f"{scope.table}.*"
+    plain = None
+    if key is None:
+        found = table._key_columns(timeout)
+        if not found.distinct:
+            raise ArgumentError(
+                f"{table.name!r} is a view, which has no key by which to go on. Say which columns tell its rows "
+                "apart: iterate(key=['id'])."
             )
-    order = ", ".join(_order(term) for term in terms)
+        terms = _terms(scope, order_by, found.distinct)
+        # An INTEGER key comes back exactly; other values may have been converted, and are asked for as they are stored.
+        if found.is_rowid and len(terms) == 1 and (not select or found.distinct[0] in select):
+            plain = found.distinct[0]
+    else:
+        terms = _terms(scope, order_by, [key] if isinstance(key, str) else list(key))
+        if not terms:
+            raise ArgumentError("key must name at least one column.")
+    if plain is None:
+        for index, term in enumerate(terms):
+            # An expression has no declared type, so nothing converts it; a blob would come as base64.
+            chosen += (
+                f", CASE typeof({term.text}) WHEN 'blob' THEN hex({term.text}) ELSE {term.text} END "
+                f"AS {quote_name(f'{_KEY}{index}')}, typeof({term.text}) AS {quote_name(f'{_KEY}{index}_type')}"
+            )
+    head = f"SELECT {chosen} FROM {scope.table}"
+    return _generate(
+        table, _Pages(head, f"({condition})" if condition else "", values, terms, plain), batch_size, timeout
+    )
+
+
+def _generate(table: TableHandle, of: _Pages, batch_size: int, timeout: float | None) -> Iterator[Row]:
+    names = [f"{_KEY}{index}" for index in range(len(of.terms))]
+    order = ", ".join([_order(term) for term in of.terms])
     behind: list[Any] | None = None
     while True:
-        bindings: list[Any] = []
-        conditions = []
-        if condition := compile_where(where, scope, bindings):
-            conditions.append(f"({condition})")
+        bindings = list(of.values)
+        conditions = [of.condition] if of.condition else []
         if behind is not None:
-            conditions.append(_behind(terms, behind, bindings))
-        sql = f"SELECT {head} FROM {scope.table}"
-        if conditions:
-            sql += f" WHERE {' AND '.join(conditions)}"
+            conditions.append(_behind(of.terms, behind, bindings))
+        where = f" WHERE {' AND '.join(conditions)}" if conditions else ""
         bindings.append(batch_size)
-        statement = Statement(f"{sql} ORDER BY {order} LIMIT ?", bindings, "select", False)
+        statement = Statement(f"{of.head}{where} ORDER BY {order} LIMIT ?", bindings, "select", False)
         rows = table._query(statement, timeout)["rows"]
         if rows:
             last = rows[-1]
-            behind = [last[plain]] if plain is not None else [_stored(last[n], last[f"{n}_type"]) for n in names]
-        if plain is None:
-            for row in rows:
-                for name in names:
-                    del row[name], row[f"{name}_type"]
+            if of.plain is not None:
+                behind = [last[of.plain]]
+            else:
+                behind = [_stored(last[name], last[f"{name}_type"]) for name in names]
+                for row in rows:
+                    for name in names:
+                        del row[name], row[f"{name}_type"]
         yield from rows
         if len(rows) < batch_size:
             return
@@ -107,7 +121,7 @@ def _generate(
 def _terms(scope: Scope, order_by: Any, key: list[str]) -> list[_Term]:
     if order_by is None:
         order_by = []
-    elif isinstance(order_by, str) or not isinstance(order_by, Sequence):
+    elif isinstance(order_by, str) or not isinstance(order_by, (list, tuple)):
         order_by = [order_by]
     terms = []
     for one in order_by:
@@ -115,9 +129,9 @@ def _terms(scope: Scope, order_by: Any, key: list[str]) -> list[_Term]:
         descending = direction == "desc"
         # NULL is the smallest value to SQLite, unless it is told otherwise.
         first = nulls == "first" if nulls else not descending
-        terms.append(_Term(column, descending, first, scope[column]))
+        terms.append(_Term(column, descending, first, column_text(scope, column)))
     named = {term.column for term in terms}
-    terms += [_Term(name, False, True, scope[name]) for name in key if name not in named]
+    terms += [_Term(name, False, True, column_text(scope, name)) for name in key if name not in named]
     return terms
 
 

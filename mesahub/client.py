@@ -133,9 +133,11 @@ class MesahubClient:
         statement = prepare(sql, bindings, operation="exec")
         return self.run_exec(ref, statement, timeout=timeout, idempotent=idempotent)
 
-    def run_query(self, ref: str, statement: Statement, *, timeout: float | None = None) -> QueryResult:
-        """Send a compiled statement (`mesahub.sql`) to the query route."""
-        return read_query(self.send_statement(ref, "query", statement, timeout=timeout))
+    def run_query(
+        self, ref: str, statement: Statement, *, timeout: float | None = None, limit: int | None = None
+    ) -> QueryResult:
+        """Send a compiled statement (`mesahub.sql`) to the query route. ``limit``: most rows that it can give."""
+        return read_query(self.send_statement(ref, "query", statement, timeout=timeout), limit)
 
     def run_exec(
         self, ref: str, statement: Statement, *, timeout: float | None = None, idempotent: bool = False

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
-from mesahub.errors import ArgumentError, IntegrityError
+from mesahub.errors import ArgumentError, IntegrityError, SQLError
 from mesahub.results import ExecResult, QueryResult, Row
 from mesahub.sql import (
     Scope,
@@ -20,12 +20,15 @@ from mesahub.sql import (
 )
 
 if TYPE_CHECKING:
+    from mesahub._keys import KeyColumns
     from mesahub.database import DatabaseHandle
     from mesahub.sql.change import Returning
     from mesahub.sql.filters import Where
     from mesahub.sql.select import OrderBy
 
 __all__ = ["TableHandle"]
+
+T = TypeVar("T")
 
 
 class TableHandle:
@@ -39,7 +42,7 @@ class TableHandle:
         self._scope = Scope(table_name)
         self._ref = db.name
         self._client = db.client
-        self._key: list[tuple[str, str]] | None = None
+        self._keys: KeyColumns | None = None
 
     @property
     def name(self) -> str:
@@ -82,7 +85,7 @@ class TableHandle:
             >>> users.find(where={"age": {"gte": 18}}, order_by=["name"], limit=20)  # doctest: +SKIP
         """
         statement = select_statement(self._scope, where, select, order_by, limit, offset, distinct)
-        rows: list[Row] = self._client.run_query(self._ref, statement, timeout=timeout)["rows"]
+        rows: list[Row] = self._client.run_query(self._ref, statement, timeout=timeout, limit=limit)["rows"]
         return rows
 
     def find_one(
@@ -93,7 +96,11 @@ class TableHandle:
         *,
         timeout: float | None = None,
     ) -> Row | None:
-        """The first row that matches, or ``None``."""
+        """The first row that matches, or ``None``. Arguments as for `find`.
+
+        Example:
+            >>> users.find_one(where={"email": "alice@example.com"})  # doctest: +SKIP
+        """
         rows = self.find(where, select, order_by, 1, timeout=timeout)
         return rows[0] if rows else None
 
@@ -104,32 +111,57 @@ class TableHandle:
             key: the value; for a key of several columns a tuple in their order, or a dict.
             select: the columns; default: all.
             timeout: seconds.
+
+        Raises:
+            ArgumentError: the table is a view, or its key has other columns.
+
+        Example:
+            >>> users.get(5)  # doctest: +SKIP
+            >>> lines.get({"order_id": 7, "line": 2})  # doctest: +SKIP
         """
-        columns = [name for name, _ in self.primary_key(timeout=timeout)]
+
+        def find(keys: KeyColumns) -> Row | None:
+            where = self._where_key([name for name, _ in keys.primary], key)
+            # NULL is nobody's key: there could be many of them.
+            return (
+                None
+                if any(value is None for value in where.values())
+                else self.find_one(where, select, timeout=timeout)
+            )
+
+        return self._with_keys(find, timeout)
+
+    def _where_key(self, columns: list[str], key: Any) -> dict[str, Any]:
+        if not columns:
+            raise ArgumentError(f"{self.name!r} is a view, which has no primary key. Use find_one(where=...).")
         if isinstance(key, Mapping):
             if set(key) != set(columns):
                 raise ArgumentError(
                     f"The primary key of {self.name!r} is ({', '.join(columns)}), not ({', '.join(map(str, key))})."
                 )
-            where = dict(key)
-        else:
-            values = list(key) if isinstance(key, (tuple, list)) else [key]
-            if len(values) != len(columns):
-                raise ArgumentError(
-                    f"The primary key of {self.name!r} has {len(columns)} columns ({', '.join(columns)}), and "
-                    f"{len(values)} values were given."
-                )
-            where = dict(zip(columns, values, strict=True))
-        if None in where.values():
-            return None
-        return self.find_one(where, select, timeout=timeout)
+            return {name: key[name] for name in columns}
+        values = list(key) if isinstance(key, (tuple, list)) else [key]
+        if len(values) != len(columns):
+            raise ArgumentError(
+                f"The primary key of {self.name!r} has {len(columns)} columns ({', '.join(columns)}), and "
+                f"{len(values)} values were given."
+            )
+        return dict(zip(columns, values, strict=True))
 
     def exists(self, where: Where = None, *, timeout: float | None = None) -> bool:
-        """Is there any row that matches?"""
+        """Is there any row that matches?
+
+        Example:
+            >>> users.exists(where={"email": "alice@example.com"})  # doctest: +SKIP
+        """
         return bool(self._one_value(exists_statement(self._scope, where), timeout))
 
     def count(self, where: Where = None, *, timeout: float | None = None) -> int:
-        """How many rows match."""
+        """How many rows match.
+
+        Example:
+            >>> users.count(where={"active": 1})  # doctest: +SKIP
+        """
         return int(self._one_value(count_statement(self._scope, where), timeout))
 
     def aggregate(
@@ -173,6 +205,7 @@ class TableHandle:
         select: Sequence[str] | None = None,
         order_by: OrderBy = None,
         *,
+        key: str | Sequence[str] | None = None,
         batch_size: int = 1000,
         timeout: float | None = None,
     ) -> Iterator[Row]:
@@ -185,15 +218,21 @@ class TableHandle:
             where: a filter.
             select: the columns; default: all.
             order_by: the order; rows that are equal in it come by primary key. Default: by primary key.
+            key: columns that together are different in every row, in place of the primary key. A view needs it,
+                having none.
             batch_size: rows per request, up to 99,999.
             timeout: seconds for each request.
 
         Raises:
-            ArgumentError: it is a view, which has no key to go on by.
+            ArgumentError: it is a view, and no ``key`` was given.
+
+        Example:
+            >>> for user in users.iterate(where={"active": 1}, order_by=["name"]):  # doctest: +SKIP
+            ...     print(user["name"])
         """
         from mesahub._paging import pages
 
-        return pages(self, where, select, order_by, batch_size, timeout)
+        return pages(self, where, select, order_by, key, batch_size, timeout)
 
     def insert(
         self,
@@ -207,7 +246,8 @@ class TableHandle:
         Args:
             data: from column to value; the others get their defaults.
             idempotent: the row carries its own primary key (made by the client, such as a UUID), so the call may
-                be sent again when its answer was lost: a row with that key which says the same is this one.
+                be sent again when its answer was lost: it is an INSERT ... ON CONFLICT DO NOTHING, and a row with
+                that key whose columns hold what ``data`` says is this one.
             timeout: seconds.
 
         Returns:
@@ -216,25 +256,36 @@ class TableHandle:
         Raises:
             IntegrityError: a constraint failed; with ``idempotent`` also when another row has the key.
             AmbiguousResultError: the answer was lost. See ``idempotent``.
+
+        Example:
+            >>> users.insert({"name": "Bob", "email": "bob@example.com"})["id"]  # doctest: +SKIP
+            >>> payments.insert({"id": str(uuid.uuid4()), "cents": 500}, idempotent=True)  # doctest: +SKIP
         """
         if idempotent:
             return self._insert_idempotently(data, timeout)
-        statement = insert_statement(self._scope, data, returning=True)
-        return self._run(statement, timeout, False).rows[0]
+        rows = self._run(insert_statement(self._scope, data, returning=True), timeout, False).rows
+        if not rows:
+            raise SQLError.of(f"The row was not inserted: a trigger of {self.name!r} ignored it.", status_code=400)
+        return rows[0]
 
     def _insert_idempotently(self, data: Mapping[str, Any], timeout: float | None) -> Row:
-        key = [name for name, _ in self.primary_key(timeout=timeout)]
-        missing = [name for name in key if not isinstance(data, Mapping) or data.get(name) is None]
-        if missing:
-            raise ArgumentError(
-                f"An idempotent insert needs the row's primary key ({', '.join(key)}), made by the client, such as "
-                f"str(uuid.uuid4()); {missing[0]!r} is missing."
-            )
-        rows = self._run(insert_statement(self._scope, data, key=key, returning=True), timeout, True).rows
+        def insert(keys: KeyColumns) -> tuple[list[str], list[Row]]:
+            key = [name for name, _ in keys.primary]
+            if not keys.declared:
+                raise ArgumentError(f"An idempotent insert needs a primary key, and {self.name!r} declares none.")
+            missing = [name for name in key if not isinstance(data, Mapping) or data.get(name) is None]
+            if missing:
+                raise ArgumentError(
+                    f"An idempotent insert needs the row's primary key ({', '.join(key)}), made by the client, such "
+                    f"as str(uuid.uuid4()); {missing[0]!r} is missing."
+                )
+            return key, self._run(insert_statement(self._scope, data, key=key, returning=True), timeout, True).rows
+
+        key, rows = self._with_keys(insert, timeout)
         if rows:
             return rows[0]
         # The row is there: from an earlier try of this very call, or somebody else's.
-        same = self.find_one(dict(data), timeout=timeout)
+        same = self.find_one({name: {"eq": value} for name, value in data.items()}, timeout=timeout)
         if same is not None:
             return same
         error = IntegrityError.of(
@@ -274,11 +325,16 @@ class TableHandle:
             timeout: seconds for each request.
 
         Returns:
-            ``rows_affected`` of all requests together.
+            ``rows_affected`` of all requests together; with ``returning`` also ``rows``.
 
         Raises:
-            MesahubError: of the request that failed. ``error.details["rows_inserted"]`` says how many rows the
-                requests before it have put in.
+            ArgumentError: names the row (from 0) and the column. Rows are looked at as they are read, so requests
+                before it may have been sent.
+            MesahubError: of the request that failed. ``error.details["rows_inserted"]`` says how many rows are in
+                for certain, and for an `AmbiguousResultError` ``details["rows_in_doubt"]`` how many may be.
+
+        Example:
+            >>> logs.insert_many([{"msg": "started"}, {"msg": "done"}], on_conflict="ignore")  # doctest: +SKIP
         """
         from mesahub._bulk import insert_batches
 
@@ -313,16 +369,24 @@ class TableHandle:
 
         Returns:
             The row as it is stored; ``None`` when it was there and nothing was to be changed.
+
+        Raises:
+            ArgumentError: the table has no primary key, or the row does not name the whole key.
+
+        Example:
+            >>> users.upsert({"email": "bob@example.com", "name": "Bob"}, key="email")  # doctest: +SKIP
         """
-        statement = insert_statement(
-            self._scope,
-            data,
-            on_conflict="update",
-            key=self._conflict_key("update", key, timeout),
-            update=update,
-            returning=True,
-        )
-        rows = self._run(statement, timeout, idempotent).rows
+
+        def insert(columns: Sequence[str]) -> list[Row]:
+            statement = insert_statement(
+                self._scope, data, on_conflict="update", key=columns, update=update, returning=True
+            )
+            return self._run(statement, timeout, idempotent).rows
+
+        if key is None:
+            rows = self._with_keys(lambda keys: insert(self._primary(keys)), timeout)
+        else:
+            rows = insert(_listed(key))
         return rows[0] if rows else None
 
     def upsert_many(
@@ -336,7 +400,11 @@ class TableHandle:
         idempotent: bool = False,
         timeout: float | None = None,
     ) -> ExecResult:
-        """`upsert` of any number of rows: `insert_many` with ``on_conflict="update"``."""
+        """`upsert` of any number of rows: `insert_many` with ``on_conflict="update"``.
+
+        Example:
+            >>> stock.upsert_many(({"sku": sku, "left": n} for sku, n in counted), key="sku")  # doctest: +SKIP
+        """
         return self.insert_many(
             rows,
             "update",
@@ -370,6 +438,12 @@ class TableHandle:
 
         Returns:
             ``rows_affected``.
+
+        Raises:
+            ArgumentError: the filter is empty or always true, and ``all_rows=True`` was not said.
+
+        Example:
+            >>> users.update(where={"id": 5}, set={"name": "Robert"})  # doctest: +SKIP
         """
         statement = update_statement(self._scope, where, set, all_rows=all_rows, returning=returning)
         return self._run(statement, timeout, idempotent)
@@ -383,52 +457,62 @@ class TableHandle:
         idempotent: bool = False,
         timeout: float | None = None,
     ) -> ExecResult:
-        """Delete the rows that match. Arguments as for `update`."""
+        """Delete the rows that match. Arguments as for `update`.
+
+        Example:
+            >>> sessions.delete(where={"expires_at": {"lt": "2026-01-01"}}).rows_affected  # doctest: +SKIP
+        """
         statement = delete_statement(self._scope, where, all_rows=all_rows, returning=returning)
         return self._run(statement, timeout, idempotent)
 
     def primary_key(self, *, timeout: float | None = None) -> list[tuple[str, str]]:
         """(name, declared type) of the columns of the primary key; ``[("rowid", "INTEGER")]`` where none is declared.
 
-        Asked once per handle. ``[]`` for a view.
+        ``[]`` for a view. Asked once per handle; a table that was made anew with another key wants a new handle.
 
         Raises:
             NoSuchTableError: there is no such table.
         """
-        if self._key is None:
-            sql = (
-                "SELECT m.type AS kind, c.name AS name, c.type AS type, c.pk AS pk FROM sqlite_schema AS m "
-                "LEFT JOIN pragma_table_info(m.name) AS c ON c.pk > 0 "
-                "WHERE m.name = ? COLLATE NOCASE AND m.type IN ('table', 'view') ORDER BY c.pk"
-            )
-            result = self._query(Statement(sql, [self.name], "select", False), timeout)
-            if not result["rows"]:
-                from mesahub.errors import NoSuchTableError
+        return self._key_columns(timeout).primary
 
-                raise NoSuchTableError.of(f"no such table: {self.name}", status_code=400)
-            if result["rows"][0]["kind"] == "view":
-                self._key = []
-            elif result["rows"][0]["name"] is None:
-                self._key = [("rowid", "INTEGER")]
-            else:
-                self._key = [(row["name"], row["type"]) for row in result["rows"]]
-        return self._key
+    def _key_columns(self, timeout: float | None) -> KeyColumns:
+        if self._keys is None:
+            from mesahub._keys import keys_statement, read_keys
+
+            self._keys = read_keys(self.name, self._query(keys_statement(self.name), timeout)["rows"])
+        return self._keys
+
+    def _with_keys(self, run: Callable[[KeyColumns], T], timeout: float | None) -> T:
+        """Run what needs the key; once more where the key that was remembered is no longer that of the table."""
+        remembered = self._keys
+        try:
+            return run(self._key_columns(timeout))
+        except IntegrityError:
+            raise
+        except SQLError:
+            # Such an error comes before anything is done, so nothing is done twice.
+            if remembered is None:
+                raise
+            self._keys = None
+            if self._key_columns(timeout) == remembered:
+                raise
+            return run(self._key_columns(timeout))
 
     def _conflict_key(
         self, on_conflict: str | None, key: str | Sequence[str] | None, timeout: float | None
     ) -> Sequence[str]:
-        if on_conflict != "update":
-            if key is not None:
-                raise ArgumentError("key belongs to on_conflict='update'.")
-            return ()
-        if key is None:
-            key = [name for name, _ in self.primary_key(timeout=timeout)]
-        columns = [key] if isinstance(key, str) else list(key)
-        if not columns or columns == ["rowid"]:
+        if on_conflict == "update":
+            return self._primary(self._key_columns(timeout)) if key is None else _listed(key)
+        if key is not None:
+            raise ArgumentError("key belongs to on_conflict='update'.")
+        return ()
+
+    def _primary(self, keys: KeyColumns) -> list[str]:
+        if not keys.declared:
             raise ArgumentError(
                 f"{self.name!r} has no primary key: say by which unique columns rows are told apart, key=[...]."
             )
-        return columns
+        return [name for name, _ in keys.primary]
 
     def _query(self, statement: Statement, timeout: float | None) -> QueryResult:
         return self._client.run_query(self._ref, statement, timeout=timeout)
@@ -442,3 +526,10 @@ class TableHandle:
 
     def __repr__(self) -> str:
         return f"<TableHandle {self.name!r} of {self._ref!r}>"
+
+
+def _listed(key: Any) -> list[str]:
+    columns = [key] if isinstance(key, str) else list(key) if isinstance(key, (list, tuple)) else []
+    if not columns:
+        raise ArgumentError(f"key must be a column or a list of columns, not {key!r}.")
+    return columns

@@ -95,8 +95,8 @@ def _encode_statement(request: Request) -> tuple[bytes | BodyStream | None, str 
     return content, "application/json"
 
 
-def read_query(response: Response) -> QueryResult:
-    """The rows of a ``query`` answer."""
+def read_query(response: Response, limit: int | None = None) -> QueryResult:
+    """The rows of a ``query`` answer. ``limit``: how many were asked for at most."""
     if response.status != 200:
         _raise(response, "query")
     answer = _answer(response, "query")
@@ -108,7 +108,7 @@ def read_query(response: Response) -> QueryResult:
         row_count=len(rows),
         query_duration_ms=stat.get("queryDurationMs") if stat else None,
     )
-    if len(rows) == ROW_LIMIT and not answer.get("whole"):
+    if len(rows) == ROW_LIMIT and limit != ROW_LIMIT and not answer.get("whole"):
         raise TruncatedResultError(
             f"The server cuts a result at {ROW_LIMIT} rows, and this one has just as many: there may be "
             "more. Ask for less (limit=), or go through the table in pages: table.iterate()."
