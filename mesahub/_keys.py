@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
-from mesahub.errors import NoSuchTableError
-from mesahub.sql import Statement
+from mesahub.errors import ArgumentError, IntegrityError, NoSuchTableError, SQLError
+from mesahub.sql.statement import Statement
+
+if TYPE_CHECKING:
+    from mesahub.client import MesahubClient
+
+T = TypeVar("T")
 
 
 class KeyColumns(NamedTuple):
@@ -58,3 +64,104 @@ def read_keys(table: str, rows: list[dict[str, Any]]) -> KeyColumns:
     taken = {str(row["name"]).lower() for row in rows}
     rowid = [alias for alias in ("rowid", "_rowid_", "oid") if alias not in taken][:1]
     return KeyColumns(primary or [(rowid[0], "INTEGER")] if rowid else primary, bool(key), names + rowid, False)
+
+
+class Keys:
+    """The key of one table, remembered.
+
+    Args:
+        table: its name.
+        ref: the database.
+        client: runs statements.
+    """
+
+    def __init__(self, table: str, ref: str, client: MesahubClient) -> None:
+        self._table = table
+        self._ref = ref
+        self._client = client
+        self._known: KeyColumns | None = None
+
+    def columns(self, timeout: float | None) -> KeyColumns:
+        """The key, asked for if it is not known."""
+        if self._known is None:
+            result = self._client.run_query(self._ref, keys_statement(self._table), timeout=timeout)
+            self._known = read_keys(self._table, result.rows)
+        return self._known
+
+    def using(self, run: Callable[[KeyColumns], T], timeout: float | None) -> T:
+        """Run what needs the key; once more where the key that was remembered is no longer that of the table."""
+        remembered = self._known
+        try:
+            return run(self.columns(timeout))
+        except IntegrityError:
+            raise
+        except SQLError:
+            # Such an error comes before anything is done, so nothing is done twice.
+            if remembered is None:
+                raise
+            self._known = None
+            if self.columns(timeout) == remembered:
+                raise
+            return run(self.columns(timeout))
+
+    def where(self, columns: list[str], key: Any) -> dict[str, Any] | None:
+        """The filter for the row with this primary key; ``None`` where it cannot be there."""
+        if not columns:
+            raise ArgumentError(f"{self._table!r} is a view, which has no primary key. Use find_one(where=...).")
+        if isinstance(key, Mapping):
+            if set(key) != set(columns):
+                raise ArgumentError(
+                    f"The primary key of {self._table!r} is ({', '.join(columns)}), not ({', '.join(map(str, key))})."
+                )
+            found = {name: key[name] for name in columns}
+        else:
+            values = list(key) if isinstance(key, (tuple, list)) else [key]
+            if len(values) != len(columns):
+                raise ArgumentError(
+                    f"The primary key of {self._table!r} has {len(columns)} columns ({', '.join(columns)}), and "
+                    f"{len(values)} values were given."
+                )
+            found = dict(zip(columns, values, strict=True))
+        # NULL is nobody's key: there could be many of them. A dict, or a list, is no value but would be an operator.
+        if any(value is None for value in found.values()):
+            return None
+        return {name: {"eq": value} for name, value in found.items()}
+
+    def for_conflict(self, key: Any, timeout: float | None) -> list[str]:
+        """The columns for ON CONFLICT: those that were said, or else the primary key's."""
+        return _listed(key) if key is not None else self.primary(self.columns(timeout))
+
+    def primary(self, keys: KeyColumns) -> list[str]:
+        """The primary key's columns, where one is declared."""
+        if not keys.declared:
+            raise ArgumentError(
+                f"{self._table!r} has no primary key: say by which unique columns rows are told apart, key=[...]."
+            )
+        return [name for name, _ in keys.primary]
+
+    def made_by_client(self, keys: KeyColumns, data: Any) -> list[str]:
+        """The primary key's columns, where ``data`` has a value for each of them."""
+        if not keys.declared:
+            raise ArgumentError(f"An idempotent insert needs a primary key, and {self._table!r} declares none.")
+        key = [name for name, _ in keys.primary]
+        missing = [name for name in key if not isinstance(data, Mapping) or data.get(name) is None]
+        if missing:
+            raise ArgumentError(
+                f"An idempotent insert needs the row's primary key ({', '.join(key)}), made by the client, such as "
+                f"str(uuid.uuid4()); {missing[0]!r} is missing."
+            )
+        return key
+
+    def taken(self, key: list[str]) -> IntegrityError:
+        """What is wrong where another row has the key."""
+        columns = ", ".join(f"{self._table}.{name}" for name in key)
+        error = IntegrityError.of(f"UNIQUE constraint failed: {columns}: another row has this key", status_code=400)
+        error.kind, error.table, error.columns = "unique", self._table, tuple(key)
+        return error
+
+
+def _listed(key: Any) -> list[str]:
+    columns = [key] if isinstance(key, str) else list(key) if isinstance(key, (list, tuple)) else []
+    if not columns:
+        raise ArgumentError(f"key must be a column or a list of columns, not {key!r}.")
+    return columns

@@ -64,7 +64,7 @@ def pages(
     chosen = columns_text(scope, select) if select else f"{scope.table}.*"
     plain = None
     if key is None:
-        found = table._key_columns(timeout)
+        found = table._keys.columns(timeout)
         if not found.distinct:
             raise ArgumentError(
                 f"{table.name!r} is a view, which has no key by which to go on. Say which columns tell its rows "
@@ -75,9 +75,7 @@ def pages(
         if found.is_rowid and len(terms) == 1 and (not select or found.distinct[0] in select):
             plain = found.distinct[0]
     else:
-        terms = _terms(scope, order_by, [key] if isinstance(key, str) else list(key))
-        if not terms:
-            raise ArgumentError("key must name at least one column.")
+        terms = _terms(scope, order_by, table._keys.for_conflict(key, timeout))
     if plain is None:
         for index, term in enumerate(terms):
             # An expression has no declared type, so nothing converts it; a blob would come as base64.

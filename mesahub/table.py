@@ -3,21 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any
 
-from mesahub.errors import ArgumentError, IntegrityError, SQLError
+from mesahub._keys import Keys
+from mesahub.errors import ArgumentError, SQLError
 from mesahub.results import ExecResult, QueryResult, Row
-from mesahub.sql import (
-    Scope,
-    Statement,
-    aggregate_statement,
-    count_statement,
-    delete_statement,
-    exists_statement,
-    insert_statement,
-    select_statement,
-    update_statement,
-)
+from mesahub.sql.change import delete_statement, insert_statement, update_statement
+from mesahub.sql.identifiers import Scope
+from mesahub.sql.select import aggregate_statement, count_statement, exists_statement, select_statement
 
 if TYPE_CHECKING:
     from mesahub._keys import KeyColumns
@@ -25,10 +18,9 @@ if TYPE_CHECKING:
     from mesahub.sql.change import Returning
     from mesahub.sql.filters import Where
     from mesahub.sql.select import OrderBy
+    from mesahub.sql.statement import Statement
 
 __all__ = ["TableHandle"]
-
-T = TypeVar("T")
 
 
 class TableHandle:
@@ -42,7 +34,7 @@ class TableHandle:
         self._scope = Scope(table_name)
         self._ref = db.name
         self._client = db.client
-        self._keys: KeyColumns | None = None
+        self._keys = Keys(table_name, db.name, db.client)
 
     @property
     def name(self) -> str:
@@ -121,32 +113,10 @@ class TableHandle:
         """
 
         def find(keys: KeyColumns) -> Row | None:
-            where = self._where_key([name for name, _ in keys.primary], key)
-            # NULL is nobody's key: there could be many of them.
-            return (
-                None
-                if any(value is None for value in where.values())
-                else self.find_one(where, select, timeout=timeout)
-            )
+            where = self._keys.where([name for name, _ in keys.primary], key)
+            return None if where is None else self.find_one(where, select, timeout=timeout)
 
-        return self._with_keys(find, timeout)
-
-    def _where_key(self, columns: list[str], key: Any) -> dict[str, Any]:
-        if not columns:
-            raise ArgumentError(f"{self.name!r} is a view, which has no primary key. Use find_one(where=...).")
-        if isinstance(key, Mapping):
-            if set(key) != set(columns):
-                raise ArgumentError(
-                    f"The primary key of {self.name!r} is ({', '.join(columns)}), not ({', '.join(map(str, key))})."
-                )
-            return {name: key[name] for name in columns}
-        values = list(key) if isinstance(key, (tuple, list)) else [key]
-        if len(values) != len(columns):
-            raise ArgumentError(
-                f"The primary key of {self.name!r} has {len(columns)} columns ({', '.join(columns)}), and "
-                f"{len(values)} values were given."
-            )
-        return dict(zip(columns, values, strict=True))
+        return self._keys.using(find, timeout)
 
     def exists(self, where: Where = None, *, timeout: float | None = None) -> bool:
         """Is there any row that matches?
@@ -154,7 +124,7 @@ class TableHandle:
         Example:
             >>> users.exists(where={"email": "alice@example.com"})  # doctest: +SKIP
         """
-        return bool(self._one_value(exists_statement(self._scope, where), timeout))
+        return bool(self._query(exists_statement(self._scope, where), timeout).rows[0]["exists"])
 
     def count(self, where: Where = None, *, timeout: float | None = None) -> int:
         """How many rows match.
@@ -162,7 +132,7 @@ class TableHandle:
         Example:
             >>> users.count(where={"active": 1})  # doctest: +SKIP
         """
-        return int(self._one_value(count_statement(self._scope, where), timeout))
+        return int(self._query(count_statement(self._scope, where), timeout).rows[0]["count"])
 
     def aggregate(
         self,
@@ -196,8 +166,7 @@ class TableHandle:
             >>> orders.aggregate({"n": "count", "sum": ("sum", "total")}, group_by=["customer"])  # doctest: +SKIP
         """
         statement = aggregate_statement(self._scope, functions, where, group_by, having, order_by, limit, offset)
-        rows: list[Row] = self._client.run_query(self._ref, statement, timeout=timeout)["rows"]
-        return rows
+        return self._query(statement, timeout).rows
 
     def iterate(
         self,
@@ -270,30 +239,17 @@ class TableHandle:
 
     def _insert_idempotently(self, data: Mapping[str, Any], timeout: float | None) -> Row:
         def insert(keys: KeyColumns) -> tuple[list[str], list[Row]]:
-            key = [name for name, _ in keys.primary]
-            if not keys.declared:
-                raise ArgumentError(f"An idempotent insert needs a primary key, and {self.name!r} declares none.")
-            missing = [name for name in key if not isinstance(data, Mapping) or data.get(name) is None]
-            if missing:
-                raise ArgumentError(
-                    f"An idempotent insert needs the row's primary key ({', '.join(key)}), made by the client, such "
-                    f"as str(uuid.uuid4()); {missing[0]!r} is missing."
-                )
+            key = self._keys.made_by_client(keys, data)
             return key, self._run(insert_statement(self._scope, data, key=key, returning=True), timeout, True).rows
 
-        key, rows = self._with_keys(insert, timeout)
+        key, rows = self._keys.using(insert, timeout)
         if rows:
             return rows[0]
         # The row is there: from an earlier try of this very call, or somebody else's.
         same = self.find_one({name: {"eq": value} for name, value in data.items()}, timeout=timeout)
-        if same is not None:
-            return same
-        error = IntegrityError.of(
-            f"UNIQUE constraint failed: {', '.join(f'{self.name}.{name}' for name in key)}: another row has this key",
-            status_code=400,
-        )
-        error.kind, error.table, error.columns = "unique", self.name, tuple(key)
-        raise error
+        if same is None:
+            raise self._keys.taken(key)
+        return same
 
     def insert_many(
         self,
@@ -338,12 +294,18 @@ class TableHandle:
         """
         from mesahub._bulk import insert_batches
 
+        if on_conflict == "update":
+            columns: Sequence[str] = self._keys.for_conflict(key, timeout)
+        elif key is None and update is None:
+            columns = ()
+        else:
+            raise ArgumentError("key and update belong to on_conflict='update'.")
         return insert_batches(
             rows,
             scope=self._scope,
             run=lambda statement: self._run(statement, timeout, idempotent),
             on_conflict=on_conflict,
-            key=self._conflict_key(on_conflict, key, timeout),
+            key=columns,
             update=update,
             returning=returning,
             progress=progress,
@@ -384,9 +346,9 @@ class TableHandle:
             return self._run(statement, timeout, idempotent).rows
 
         if key is None:
-            rows = self._with_keys(lambda keys: insert(self._primary(keys)), timeout)
+            rows = self._keys.using(lambda keys: insert(self._keys.primary(keys)), timeout)
         else:
-            rows = insert(_listed(key))
+            rows = insert(self._keys.for_conflict(key, timeout))
         return rows[0] if rows else None
 
     def upsert_many(
@@ -473,46 +435,7 @@ class TableHandle:
         Raises:
             NoSuchTableError: there is no such table.
         """
-        return self._key_columns(timeout).primary
-
-    def _key_columns(self, timeout: float | None) -> KeyColumns:
-        if self._keys is None:
-            from mesahub._keys import keys_statement, read_keys
-
-            self._keys = read_keys(self.name, self._query(keys_statement(self.name), timeout)["rows"])
-        return self._keys
-
-    def _with_keys(self, run: Callable[[KeyColumns], T], timeout: float | None) -> T:
-        """Run what needs the key; once more where the key that was remembered is no longer that of the table."""
-        remembered = self._keys
-        try:
-            return run(self._key_columns(timeout))
-        except IntegrityError:
-            raise
-        except SQLError:
-            # Such an error comes before anything is done, so nothing is done twice.
-            if remembered is None:
-                raise
-            self._keys = None
-            if self._key_columns(timeout) == remembered:
-                raise
-            return run(self._key_columns(timeout))
-
-    def _conflict_key(
-        self, on_conflict: str | None, key: str | Sequence[str] | None, timeout: float | None
-    ) -> Sequence[str]:
-        if on_conflict == "update":
-            return self._primary(self._key_columns(timeout)) if key is None else _listed(key)
-        if key is not None:
-            raise ArgumentError("key belongs to on_conflict='update'.")
-        return ()
-
-    def _primary(self, keys: KeyColumns) -> list[str]:
-        if not keys.declared:
-            raise ArgumentError(
-                f"{self.name!r} has no primary key: say by which unique columns rows are told apart, key=[...]."
-            )
-        return [name for name, _ in keys.primary]
+        return self._keys.columns(timeout).primary
 
     def _query(self, statement: Statement, timeout: float | None) -> QueryResult:
         return self._client.run_query(self._ref, statement, timeout=timeout)
@@ -520,16 +443,5 @@ class TableHandle:
     def _run(self, statement: Statement, timeout: float | None, idempotent: bool) -> ExecResult:
         return self._client.run_exec(self._ref, statement, timeout=timeout, idempotent=idempotent)
 
-    def _one_value(self, statement: Statement, timeout: float | None) -> Any:
-        row = self._query(statement, timeout)["rows"][0]
-        return next(iter(row.values()))
-
     def __repr__(self) -> str:
         return f"<TableHandle {self.name!r} of {self._ref!r}>"
-
-
-def _listed(key: Any) -> list[str]:
-    columns = [key] if isinstance(key, str) else list(key) if isinstance(key, (list, tuple)) else []
-    if not columns:
-        raise ArgumentError(f"key must be a column or a list of columns, not {key!r}.")
-    return columns
