@@ -188,6 +188,10 @@ class Catalog:
         """Switch a database on (``active``) or off (``inactive``). Raises `RefusedError` (404)."""
         self._change(slug, "status = ?", status)
 
+    def describe(self, slug: str, *, name: str | None = None, description: str | None = None) -> None:
+        """Another name or description; ``None`` leaves it. Raises `RefusedError` (404)."""
+        self._change(slug, "name = coalesce(?, name), description = coalesce(?, description)", name, description)
+
     def reset(self, slug: str) -> None:
         """Empty a database. Raises `RefusedError` (404)."""
         self._change(slug)

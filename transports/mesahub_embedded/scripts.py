@@ -11,6 +11,8 @@ from mesahub_embedded.engine import Engine
 
 __all__ = ["run_script"]
 
+_ENDS = frozenset({"commit", "end", "release"})
+
 
 def run_script(
     engine: Engine,
@@ -20,7 +22,10 @@ def run_script(
     alive: Callable[[], bool] | None = None,
     limit: int | None = None,
 ) -> dict[str, Any]:
-    """Run statements one after the other, each a transaction of its own; the last one's answer is the answer.
+    """Run statements one after the other, each a transaction of its own where the script makes none.
+
+    Returns:
+        The last one's answer; of a script that ends with COMMIT that of the statement before it.
 
     Raises:
         RefusedError: the first that is refused; those before it stand.
@@ -29,7 +34,10 @@ def run_script(
     with engine.script() as run:
         start = 0
         for statement in statements:
-            end = start + analyze(statement).highest
-            answer = exec_answer(run, statement, bindings[start:end], alive=alive, wire=True, limit=limit)
+            analysis = analyze(statement)
+            end = start + analysis.highest
+            current = exec_answer(run, statement, bindings[start:end], alive=alive, wire=True, limit=limit)
+            if not answer or analysis.parts[0].verb not in _ENDS:
+                answer = current
             start = end
     return answer
