@@ -153,11 +153,12 @@ def lower_list(values: Sequence[Any]) -> tuple[str, str]:
     """A list of any length as one JSON text, and the SELECT that makes a column of it again, every value exact.
 
     >>> lower_list([1, "a"])
-    ('SELECT value FROM json_each(?)', '[1,"a"]')
+    ('SELECT +value FROM json_each(?)', '[1,"a"]')
     """
     kind = _kind(tuple(values))
     if not kind:
-        return "SELECT value FROM json_each(?)", _json.dumps(values).decode()
+        # The plus takes away the column's affinity, which would keep that of the other side from being applied.
+        return "SELECT +value FROM json_each(?)", _json.dumps(values).decode()
     rows = [(value,) for value in _tag(tuple(values))]
     return f"SELECT {_term(0, kind)} FROM json_each(?)", _json.dumps(rows).decode()
 
