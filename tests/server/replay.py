@@ -119,6 +119,14 @@ class Replay:
         finally:
             connection.close()
 
+    def remove_database(self, slug: str) -> None:
+        """Remove a database for good."""
+        headers = {"Authorization": f"Bearer {ADMIN_TOKEN}"}
+        assert self.call("DELETE", f"/api/db/{slug}", None, headers).status == 200
+        deleted = self.call("GET", "/api/db/deleted", None, headers).value
+        body = b'{"action": "hard_delete"}'
+        assert self.call("POST", f"/api/db/deleted/{deleted[0]['slug']}", body, headers).status == 200
+
     def exec_sql(self, slug: str, sql: str) -> None:
         """Bring a database to where the real server's was."""
         headers = {"Authorization": f"Bearer {ADMIN_TOKEN}"}

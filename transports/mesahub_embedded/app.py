@@ -130,9 +130,9 @@ class Application:
         key = call.key = self.store.catalog.find_key(call.token) if call.token else None
         if key is None or key["owner"] not in ("admin", database["owner"]) or database["deleted_at"] is not None:
             raise RefusedError(401, "Unauthorized")
+        self._touch(key["id"])
         if not _allows(json.loads(key["scopes"]), database["name"], write="/exec" in call.path):
             raise RefusedError(403, "This API key does not have access to this database")
-        self._touch(key["id"])
 
     def _touch(self, key_id: str) -> None:
         # Once a minute is often enough for "last used", and a write per request is not.

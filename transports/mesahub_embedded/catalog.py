@@ -171,7 +171,7 @@ class Catalog:
                     self._adopt(slug)
         condition = "deleted_at IS NOT NULL" if deleted else "deleted_at IS NULL"
         with self.reading() as sqlite:
-            rows = sqlite.execute(f"SELECT * FROM databases WHERE {condition} ORDER BY id").fetchall()
+            rows = sqlite.execute(f"SELECT * FROM databases WHERE {condition} ORDER BY rowid").fetchall()
         return [self._shown(dict(row)) for row in rows]
 
     def _shown(self, row: Record) -> Record:
@@ -194,14 +194,13 @@ class Catalog:
 
     def reset(self, slug: str) -> None:
         """Empty a database. Raises `RefusedError` (404)."""
-        self._change(slug)
+        self.get_database(slug)
         self._store.engine(slug).clear()
 
-    def _change(self, slug: str, assignment: str = "", *values: Any) -> None:
+    def _change(self, slug: str, assignment: str, *values: Any) -> None:
         self.get_database(slug)
-        sets = ", ".join(part for part in (assignment, "updated_at = ?") if part)
         with self.transaction() as sqlite:
-            sqlite.execute(f"UPDATE databases SET {sets} WHERE slug = ?", (*values, now(), slug))
+            sqlite.execute(f"UPDATE databases SET {assignment} WHERE slug = ?", (*values, slug))
 
     def soft_delete(self, slug: str) -> Record:
         """Put a database aside, under the slug ``<slug>-<unix seconds>``. Raises `RefusedError` (404)."""
@@ -249,8 +248,8 @@ class Catalog:
         self._store.release(row["slug"])
         with self.transaction() as sqlite:
             sqlite.execute(
-                "UPDATE databases SET slug = ?, deleted_at = ?, original_slug = ?, updated_at = ? WHERE id = ?",
-                (slug, deleted_at, original_slug, now(), row["id"]),
+                "UPDATE databases SET slug = ?, deleted_at = ?, original_slug = ?, status = ? WHERE id = ?",
+                (slug, deleted_at, original_slug, "deleted" if deleted_at else "active", row["id"]),
             )
             sqlite.execute("UPDATE files SET place = ? WHERE place = ?", (slug, row["slug"]))
             for source, target in zip(_with_companions(old), _with_companions(new), strict=True):
@@ -273,7 +272,7 @@ class Catalog:
         record = {
             "id": new_id(),
             "name": name,
-            "scopes": json.dumps(list(scopes) or ["all:w"]),
+            "scopes": json.dumps(list(scopes) or ["all:w"], ensure_ascii=False, separators=(",", ":")),
             "created_at": now(),
             "expires_at": expires_at,
         }
@@ -298,8 +297,8 @@ class Catalog:
         """The keys that are not revoked, without their text."""
         with self.reading() as sqlite:
             rows = sqlite.execute(
-                "SELECT id, name, scopes, owner, key_type, created_at, expires_at, last_used_at FROM api_keys "
-                "WHERE revoked_at IS NULL ORDER BY id"
+                "SELECT id, name, scopes, created_at, expires_at, last_used_at FROM api_keys "
+                "WHERE revoked_at IS NULL ORDER BY rowid"
             ).fetchall()
         return [dict(row) for row in rows]
 

@@ -202,7 +202,7 @@ class FileStore:
         with self._catalog.reading() as sqlite:
             total: int = sqlite.execute(f"SELECT count(*) FROM files WHERE {condition}", values).fetchone()[0]
             rows = sqlite.execute(
-                f"SELECT * FROM files WHERE {condition} ORDER BY {sort} {order}, id {order} LIMIT ? OFFSET ?",
+                f"SELECT * FROM files WHERE {condition} ORDER BY {sort} {order}, rowid {order} LIMIT ? OFFSET ?",
                 [*values, limit, offset],
             ).fetchall()
         return [dict(row) for row in rows], total, limit, offset
