@@ -3,26 +3,25 @@
 from __future__ import annotations
 
 import os
-import threading
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 
+from mesahub._stack import Stack
 from mesahub.database import DatabaseHandle
 from mesahub.errors import ConfigurationError
-from mesahub.middleware import Middleware, checked, compose
-from mesahub.middleware.auth import auth
-from mesahub.middleware.retry import RetryPolicy, retrying
-from mesahub.registry import find_factory, open_transport
 from mesahub.results import ExecResult, QueryResult
-from mesahub.secret import Secret
 from mesahub.sql import Bindings, Statement, prepare
-from mesahub.transport import Request, Response, TLSOptions, Transport, TransportOptions
+from mesahub.transport import Request, Response, TLSOptions
 from mesahub.url import parse_url, split_api_url
 from mesahub.wire import Routes, read_exec, read_query, statement_request
 
-__all__ = ["MesahubClient", "connect"]
+if TYPE_CHECKING:
+    from mesahub.admin import Admin
+    from mesahub.buckets import Buckets
+    from mesahub.middleware import Middleware
+    from mesahub.middleware.retry import RetryPolicy
 
-DEFAULT_TRANSPORT = "urllib"
+__all__ = ["MesahubClient", "connect"]
 
 _OWN_OPTIONS: dict[str, Callable[[str], Any]] = {
     "timeout": float,
@@ -76,38 +75,25 @@ class MesahubClient:
         pool_size: int = 10,
         **options: Any,
     ) -> None:
-        if isinstance(api_key, str):
-            api_key = Secret(api_key)
         if route_prefix not in ("v1", "api"):
             raise ConfigurationError(f"route_prefix must be 'v1' or 'api', not {route_prefix!r}.")
-        base_url = split_api_url(api_url) if api_url else ""
-        transport_options = TransportOptions(
-            base_url=base_url,
-            timeout=timeout,
+        self._stack = Stack(
+            api_key,
+            split_api_url(api_url) if api_url else "",
+            timeout,
+            transport=transport,
+            middleware=middleware,
+            retry=retry,
+            allow_insecure=allow_insecure,
             connect_timeout=connect_timeout,
             tls=tls,
             proxies=proxies,
             pool_size=pool_size,
             options=options,
-            open=open_transport,
         )
-        if transport is None:
-            transport = os.environ.get("MESAHUB_TRANSPORT") or DEFAULT_TRANSPORT
-        if isinstance(transport, str):
-            name, transport = transport, find_factory(transport)
-            _require(transport, transport_options, name, api_url=base_url, api_key=api_key)
         self.timeout = timeout
         self._routes = Routes(route_prefix)
-        self._owns_transport = callable(transport)
-        self._transport: Transport = open_transport(transport, transport_options)
-        self._closing = threading.Event()
-        outer = [checked(layer) for layer in middleware if not getattr(layer, "inside_retry", False)]
-        inner = [checked(layer) for layer in middleware if getattr(layer, "inside_retry", False)]
-        listeners = [layer.on_retry for layer in middleware if hasattr(layer, "on_retry")]
-        layers = [*outer, retrying(retry or RetryPolicy(), self._closing, listeners), *inner]
-        if api_key:
-            layers.append(auth(api_key, base_url, allow_insecure=allow_insecure))
-        self._send = compose(layers, self._transport.send)
+        self._send = self._stack.send
 
     def query(
         self,
@@ -170,15 +156,27 @@ class MesahubClient:
         """The server's paths."""
         return self._routes
 
+    @property
+    def admin(self) -> Admin:
+        """The administration of a server of one's own; needs its admin token."""
+        from mesahub.admin import Admin
+
+        return Admin(self)
+
+    @property
+    def buckets(self) -> Buckets:
+        """Files that belong to no database."""
+        from mesahub.buckets import Buckets
+
+        return Buckets(self)
+
     def db(self, ref: str) -> DatabaseHandle:
         """The database of this slug (or id)."""
         return DatabaseHandle(ref, self)
 
     def close(self) -> None:
         """End waits between attempts, and close the transport unless it was handed in as an instance."""
-        self._closing.set()
-        if self._owns_transport:
-            self._transport.close()
+        self._stack.close()
 
     def __enter__(self) -> Self:
         return self
@@ -223,15 +221,3 @@ def connect(url: str | None = None, **options: Any) -> DatabaseHandle:
             raise ConfigurationError(f"The URL's option {name} must be a number, not {text!r}.") from None
     client = MesahubClient(**(arguments | options))
     return DatabaseHandle(target.database, client, owns_client=True)
-
-
-def _require(factory: Any, options: TransportOptions, name: str, **given: Any) -> None:
-    for argument, value in given.items():
-        needs = getattr(factory, argument.replace("api_", "needs_"), True)
-        if callable(needs):
-            needs = needs(options)
-        if needs and not value:
-            raise ConfigurationError(
-                f"The transport {name!r} needs {argument}. Give MesahubClient(api_key, api_url), or a URL to "
-                "mesahub.connect(); without a server, use transport='embedded'."
-            )

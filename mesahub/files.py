@@ -6,8 +6,9 @@ import os
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, BinaryIO, Literal, Protocol, TypedDict, cast
 
+from mesahub._answers import read_object
 from mesahub.downloads import Download, check_target, save
-from mesahub.errors import ArgumentError, ServerError, ValidationError
+from mesahub.errors import ArgumentError, ValidationError
 from mesahub.multipart import encode_upload
 from mesahub.results import FileList, FileRecord
 from mesahub.transport import Request, Response
@@ -16,7 +17,7 @@ from mesahub.url import encode_segment
 from mesahub.wire import Routes
 from mesahub.wire_errors import error_from, raise_for_status
 
-__all__ = ["DeletedFiles", "Files", "PresignedURL"]
+__all__ = ["DeletedFiles", "Files", "PresignedURL", "Sender"]
 
 ALLOWED_TYPES = (
     "image/*, video/*, audio/*, text/*, application/pdf, application/json, application/zip, application/gzip"
@@ -133,7 +134,7 @@ class Files:
             )
             if response.status in (413, 415):
                 raise _refused_upload(response, content_type)
-        return _record(_answer(response))
+        return _record(read_object(response))
 
     def list(
         self,
@@ -165,7 +166,7 @@ class Files:
             "order": order,
         }
         params = tuple((name, str(value)) for name, value in given.items() if value is not None)
-        answer = _answer(self._send("list", "GET", params=params, safe=True))
+        answer = read_object(self._send("list", "GET", params=params, safe=True))
         files = _pick(answer, "files") or []
         return FileList(
             files=[_record(file) for file in files],
@@ -192,7 +193,7 @@ class Files:
 
     def meta(self, file_id: str) -> FileRecord:
         """The record of one file."""
-        return _record(_answer(self._send("meta", "GET", file_id, "/meta", safe=True)))
+        return _record(read_object(self._send("meta", "GET", file_id, "/meta", safe=True)))
 
     def download(self, file_id: str, *, progress: Progress | None = None) -> bytes:
         """The content of a file, in memory. For a large one: `download_to` or `stream`."""
@@ -239,9 +240,9 @@ class Files:
             expires_in: seconds it works; the server's default is 30 days.
             disposition: what a browser shall do: show it or save it.
         """
-        given = {"expires_in": _seconds(expires_in), "disposition": disposition}
+        given = {"expires_in": checked_seconds(expires_in), "disposition": disposition}
         payload = {name: value for name, value in given.items() if value is not None}
-        answer = _answer(self._send("presign", "POST", file_id, "/presign", payload=payload, safe=True))
+        answer = read_object(self._send("presign", "POST", file_id, "/presign", payload=payload, safe=True))
         return cast(PresignedURL, answer)
 
     def delete(self, file_id: str) -> None:
@@ -256,7 +257,7 @@ class Files:
         done = DeletedFiles(deleted=0, failed=0)
         for start in range(0, len(ids), PAGE):
             payload = {"ids": ids[start : start + PAGE]}
-            answer = _answer(self._send("delete_many", "POST", "bulk-delete", payload=payload))
+            answer = read_object(self._send("delete_many", "POST", "bulk-delete", payload=payload))
             done["deleted"] += answer.get("deleted") or 0
             done["failed"] += answer.get("failed") or 0
         return done
@@ -298,11 +299,12 @@ def _upload_fields(
             raise ArgumentError(f"metadata may have {METADATA_LIMIT} bytes, this has {len(metadata.encode())}.")
         fields["metadata"] = metadata
     if expires_in is not None:
-        fields["expires_in"] = _seconds(expires_in)
+        fields["expires_in"] = checked_seconds(expires_in)
     return fields
 
 
-def _seconds(value: int | None) -> int | None:
+def checked_seconds(value: int | None) -> int | None:
+    """``expires_in``, checked."""
     if value is not None and (not isinstance(value, int) or value < 1):
         raise ArgumentError(f"expires_in is a whole number of seconds, 1 or more, not {value!r}.")
     return value
@@ -326,18 +328,6 @@ def _refused_upload(response: Response, content_type: str) -> ValidationError:
             f"{error}: {content_type!r}. Allowed, spelled exactly so: {ALLOWED_TYPES}. Give the content_type that fits."
         )
     return ValidationError.of(text, code=error.code, status_code=response.status, details=error.details)
-
-
-def _answer(response: Response) -> dict[str, Any]:
-    raise_for_status(response)
-    response.read()
-    answer = response.payload
-    if not isinstance(answer, dict):
-        raise ServerError.of(
-            f"The server's answer is {type(answer).__name__} where an object was expected.",
-            status_code=response.status,
-        )
-    return answer
 
 
 _GO_NAMES = {

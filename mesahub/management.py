@@ -1,0 +1,194 @@
+"""The management of the hosted service: databases, buckets and API keys of a user, over the dashboard's routes.
+
+The names, arguments and results are those of mesahub 1.0.1; its errors are now of the right class, with the right
+fields (1.0.1 passed them in the wrong order).
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, BinaryIO, Self, cast
+
+from mesahub._api import Api, segment
+from mesahub._stack import Stack
+from mesahub._transfer import upload_form
+from mesahub.errors import ConfigurationError
+
+if TYPE_CHECKING:
+    from mesahub.middleware import Middleware
+    from mesahub.middleware.retry import RetryPolicy
+    from mesahub.transport import TLSOptions
+
+__all__ = ["MesahubManagementClient"]
+
+Record = dict[str, Any]
+# Within a class that has a method of this name, list[...] would mean that method.
+Records = list[Record]
+Names = list[str]
+
+
+class MesahubManagementClient:
+    """A client of the dashboard.
+
+    Args:
+        dashboard_url: its origin, such as ``https://www.mesahub.app``.
+        api_key: a ``shs_`` key of the user's, or a function that gives the current one.
+        timeout: seconds for a call.
+        transport, middleware, retry, allow_insecure, connect_timeout, tls, proxies, pool_size, **options: as
+            `mesahub.MesahubClient` takes them.
+
+    Attributes:
+        databases: the user's databases.
+        buckets: the user's buckets.
+        api_keys: the user's API keys.
+
+    Example:
+        >>> with MesahubManagementClient("https://www.mesahub.app", "shs_...") as management:  # doctest: +SKIP
+        ...     management.databases.create("my-app-db")
+    """
+
+    def __init__(
+        self,
+        dashboard_url: str,
+        api_key: str | Callable[[], str],
+        timeout: float = 30.0,
+        *,
+        transport: Any = None,
+        middleware: Sequence[Middleware] = (),
+        retry: RetryPolicy | None = None,
+        allow_insecure: bool = False,
+        connect_timeout: float = 10.0,
+        tls: TLSOptions | None = None,
+        proxies: Mapping[str, str] | None = None,
+        pool_size: int = 10,
+        **options: Any,
+    ) -> None:
+        if not isinstance(dashboard_url, str) or not dashboard_url.startswith(("http://", "https://")):
+            raise ConfigurationError("dashboard_url must be a URL such as https://www.mesahub.app.")
+        self._stack = Stack(
+            api_key,
+            dashboard_url.rstrip("/"),
+            timeout,
+            transport=transport,
+            middleware=middleware,
+            retry=retry,
+            allow_insecure=allow_insecure,
+            connect_timeout=connect_timeout,
+            tls=tls,
+            proxies=proxies,
+            pool_size=pool_size,
+            options=options,
+        )
+        api = Api(self._stack, "management")
+        self.databases = ManagedDatabases(api, "databases")
+        self.buckets = ManagedBuckets(api, "buckets")
+        self.api_keys = ManagedKeys(api)
+
+    def close(self) -> None:
+        """Close the connections."""
+        self._stack.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+
+class _Named:
+    """What databases and buckets have in common: records with an ``id``, a name and a description."""
+
+    def __init__(self, api: Api, what: str) -> None:
+        self._api = api
+        self._what = what
+
+    def list(self) -> Records:
+        """All of the user's."""
+        return cast(Records, self._call("list", "GET") or [])
+
+    def get(self, id: str) -> Record:
+        """One, by its id. Raises `NotFoundError`."""
+        return cast(Record, self._call("get", "GET", id))
+
+    def create(self, name: str, description: str | None = None) -> Record:
+        """Make one.
+
+        A database's name has 3 to 50 characters: lower case letters, digits, dashes, underscores.
+        """
+        payload = {"name": name} | ({} if description is None else {"description": description})
+        return cast(Record, self._call("create", "POST", payload=payload))
+
+    def delete(self, id: str) -> None:
+        """Delete one, by its id."""
+        self._call("delete", "DELETE", id)
+
+    def update(self, id: str, *, name: str | None = None, description: str | None = None) -> Record:
+        """Give one another name or description."""
+        given = {"name": name, "description": description}
+        payload = {field: value for field, value in given.items() if value is not None}
+        return cast(Record, self._call("update", "PATCH", id, payload=payload))
+
+    def _path(self, id: str | None) -> str:
+        path = f"/api/user/{self._what}"
+        return path if id is None else f"{path}/{segment('An id', id)}"
+
+    def _call(self, what: str, method: str, id: str | None = None, **fields: Any) -> Any:
+        return self._api.call(f"{self._what}.{what}", method, self._path(id), **fields)
+
+
+class ManagedBuckets(_Named):
+    """The user's buckets."""
+
+
+class ManagedDatabases(_Named):
+    """The user's databases."""
+
+    def export(self, id: str, tables: Names, filename: str | None = None) -> bytes:
+        """Tables of a database as a SQLite file, in memory."""
+        payload = {"tables": tables} | ({"filename": filename} if filename else {})
+        request = self._api.request(
+            "databases.export", "POST", f"{self._path(id)}/export", payload=payload, safe=True, streams=True
+        )
+        response = self._api.send(request)
+        if response.status >= 300:
+            self._api.answer(response)
+        return response.read()
+
+    def import_inspect(self, id: str, file: BinaryIO, filename: str = "import.db") -> Record:
+        """The tables of a SQLite file: ``{"tables": [{"name", "rowCount", "createSql"}]}``. Changes nothing."""
+        return self._import(id, file, filename, {}, safe=True)
+
+    def import_tables(self, id: str, file: BinaryIO, tables: Names, filename: str = "import.db") -> Record:
+        """Take tables of a SQLite file into a database."""
+        return self._import(id, file, filename, {"tables": json.dumps(tables)}, safe=False)
+
+    def _import(self, id: str, file: BinaryIO, filename: str, fields: dict[str, str], *, safe: bool) -> Record:
+        path = f"{self._path(id)}/import"
+        what = "databases.inspect" if safe else "databases.import"
+        return upload_form(self._api, what, path, file, fields, None, database=id, safe=safe, filename=filename)
+
+
+class ManagedKeys:
+    """The user's API keys."""
+
+    def __init__(self, api: Api) -> None:
+        self._api = api
+
+    def list(self) -> Records:
+        """All keys, without their text."""
+        return cast(Records, self._api.call("api_keys.list", "GET", "/api/user/api-keys") or [])
+
+    def create(self, name: str, scopes: Names | None = None) -> Record:
+        """Make a key: ``id``, ``name``, and ``key``, its text, which is shown this once.
+
+        Args:
+            name: for people.
+            scopes: what it may do; default ``["all:w"]``, everything. See `mesahub.admin.Scope`.
+        """
+        payload = {"name": name, "scopes": ["all:w"] if scopes is None else scopes}
+        return cast(Record, self._api.call("api_keys.create", "POST", "/api/user/api-keys", payload=payload))
+
+    def revoke(self, id: str) -> None:
+        """Revoke a key, by its id."""
+        self._api.call("api_keys.revoke", "DELETE", f"/api/user/api-keys/{segment('An id', id)}")
