@@ -33,6 +33,7 @@ def table(engine: Engine) -> None:
         "CREATE TABLE t (id INTEGER PRIMARY KEY, r REAL, b BLOB, flag BOOLEAN, at DATETIME, d date, ts timestamp, "
         "v varchar(10), n decimal(10,2), i int, f Double, bo BOOL, x, txt text)"
     )
+    engine.execute("CREATE VIEW v AS SELECT CAST(txt AS TEXT) AS seen, txt FROM t")
     engine.execute(
         "INSERT INTO t VALUES (1, 3.0, x'00ff', 1, '2024-01-02 03:04:05', '2024-01-02', 1700000000123, 'v', 4.25, 5, "
         "2.0, 1, 7.0, 'text'), (2, 1.5, 'no blob', -7, 'soon', NULL, 1700000000, x'61', 4, 2.5, 0.5, 0, 1.5, NULL)"
@@ -72,6 +73,19 @@ def test_declared_types_reach_the_headers(engine: Engine) -> None:
         ("SELECT 1", ""),
         ("VALUES (1)", ""),
         ("SELECT ?", ""),
+        ("SELECT x FROM t", ""),
+        ("SELECT x FROM (SELECT * FROM t)", ""),
+        ("SELECT txt FROM t", "TEXT"),
+        ("SELECT i FROM t", "INT"),
+        ("SELECT rowid FROM t", "INTEGER"),
+        ("SELECT CAST(txt AS TEXT) FROM t", ""),
+        ("SELECT CAST(id AS INTEGER) FROM t", ""),
+        ("SELECT CAST(r AS REAL), CAST(b AS BLOB) FROM t", ""),
+        ("SELECT txt || '' FROM t", ""),
+        ("SELECT value FROM json_each('[1]')", ""),
+        ("SELECT name FROM sqlite_schema", "TEXT"),
+        ("SELECT seen FROM v", ""),
+        ("SELECT txt FROM v", "TEXT"),
         ("PRAGMA user_version", ""),
         ("EXPLAIN QUERY PLAN SELECT 1", ""),
         ("/* a */ SELECT flag -- b\n FROM t;", "BOOLEAN"),

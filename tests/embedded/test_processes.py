@@ -17,6 +17,7 @@ import pytest
 import mesahub
 from mesahub import DatabaseHandle
 from mesahub_embedded.naming import file_name
+from mesahub_embedded.store import Store
 
 THREADS = 8
 PROCESSES = 2
@@ -69,11 +70,9 @@ def test_processes_that_open_a_new_database_at_once(data: Path) -> None:
         assert db.files.list()["total"] == 4
 
 
-def test_readers_do_not_wait_for_a_writer(db: DatabaseHandle) -> None:
+def test_readers_do_not_wait_for_a_writer(db: DatabaseHandle, store: Store) -> None:
     db.exec("CREATE TABLE t (n)")
-    client = db.client
-    engine = client._transport.store.engine("shop")  # type: ignore[attr-defined]
-    with engine.script() as run:
+    with store.engine("shop").script() as run:
         run.execute("BEGIN IMMEDIATE")
         run.execute("INSERT INTO t VALUES (1)")
         answers: list[object] = []

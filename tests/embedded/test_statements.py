@@ -169,7 +169,7 @@ def test_what_json_cannot_hold(engine: Engine) -> None:
             with pytest.raises(UnrepresentableError):
                 outcome.plan.rows(outcome.rows, wire=False)
     # Values whose sum runs over are no infinities.
-    outcome = engine.query("SELECT 1.5e308 AS x UNION ALL SELECT 1.6e308 UNION ALL SELECT 1.7e308")
+    outcome = engine.query("SELECT ? AS x UNION ALL SELECT ? UNION ALL SELECT ?", [1.5e308, 1.6e308, 1.7e308])
     assert outcome.plan is not None
     assert outcome.plan.rows(outcome.rows * 4, wire=True)[0] == {"x": 1.5e308}
 

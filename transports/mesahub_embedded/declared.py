@@ -13,6 +13,7 @@ from pathlib import Path
 from mesahub_embedded.connections import Connection, open_connection
 from mesahub_embedded.parameters import nulled
 from mesahub_embedded.returning import as_select
+from mesahub_embedded.shadow import Shadow, is_needed
 
 __all__ = ["DeclaredTypes"]
 
@@ -27,34 +28,58 @@ class DeclaredTypes:
         self._path = path
         self._lock = threading.Lock()
         self._connection: Connection | None = None
+        self._shadow: Shadow | None = None
+        self._version = -1
 
     def of(self, sql: str, count: int) -> list[str]:
         """The declared types of the ``count`` columns, ``""`` where there is none (an expression)."""
         none = [""] * count
+        select = nulled(as_select(sql) or sql)
         with self._lock:
             if self._connection is None:
                 self._connection = open_connection(self._path, 5.0)
             sqlite = self._connection.sqlite
-            try:
-                sqlite.execute(f"CREATE TEMP VIEW mesahub_columns AS {nulled(as_select(sql) or sql)}")
-            except (sqlite3.Error, sqlite3.Warning):
-                return none  # no SELECT: PRAGMA, EXPLAIN
-            try:
-                columns = sqlite.execute("PRAGMA temp.table_info(mesahub_columns)").fetchall()
-            except sqlite3.Error:
-                return none
-            finally:
-                sqlite.execute("DROP VIEW temp.mesahub_columns")
-        if len(columns) != count:
-            return none
-        return [_written(column[2] or "") for column in columns]
+            columns = self._of_shadow(self._connection, select) if is_needed() else None
+            if columns is None:
+                columns = _of_view(sqlite, select)
+        if columns is None or len(columns) != count:
+            return none  # no SELECT: PRAGMA, EXPLAIN
+        return [_written(declared) for declared in columns]
+
+    def _of_shadow(self, connection: Connection, select: str) -> list[str] | None:
+        if "sqlite_" in select.lower():
+            return None  # SQLite's own tables cannot be copied
+        version = connection.schema_version()
+        if self._shadow is None or self._version != version:
+            if self._shadow is not None:
+                self._shadow.close()
+            self._shadow = Shadow(connection.sqlite)
+            self._version = version
+        return self._shadow.declared(select)
 
     def close(self) -> None:
         """Close the connection."""
         with self._lock:
             connection, self._connection = self._connection, None
+            shadow, self._shadow = self._shadow, None
+        if shadow is not None:
+            shadow.close()
         if connection is not None:
             connection.close()
+
+
+def _of_view(sqlite: sqlite3.Connection, select: str) -> list[str] | None:
+    try:
+        sqlite.execute(f"CREATE TEMP VIEW mesahub_columns AS {select}")
+    except (sqlite3.Error, sqlite3.Warning):
+        return None
+    try:
+        columns = sqlite.execute("PRAGMA temp.table_info(mesahub_columns)").fetchall()
+    except sqlite3.Error:
+        return None
+    finally:
+        sqlite.execute("DROP VIEW temp.mesahub_columns")
+    return [column[2] or "" for column in columns]
 
 
 def _written(declared: str) -> str:

@@ -1,0 +1,105 @@
+"""A copy of a database's schema in which each declared type names its column.
+
+From 3.41 on SQLite gives the columns of a view a type also where they are expressions (``CAST(n AS TEXT)`` is
+TEXT) or have none (BLOB), so that a view over a statement no longer tells what is declared. In a copy of the schema
+whose ambiguous types are replaced by words of our own, of the same affinity, whatever comes back as one of these
+words is a column, and everything that is still ambiguous is none.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from functools import cache
+
+__all__ = ["Shadow", "is_needed"]
+
+# The names that SQLite gives on its own account (sqlite3StdType), and what of a word makes its affinity.
+_GIVEN = {"": "BLOB", "ANY": "BLOB", "BLOB": "BLOB", "INT": "INT", "NUM": "NUM", "REAL": "REAL", "TEXT": "TEXT"}
+
+
+@cache
+def is_needed() -> bool:
+    """Does this SQLite give types to columns that have none?"""
+    probe = sqlite3.connect(":memory:")
+    try:
+        probe.execute("CREATE TABLE t (x)")
+        probe.execute("CREATE VIEW v AS SELECT x FROM t")
+        return bool(probe.execute("PRAGMA table_info(v)").fetchone()[2])
+    finally:
+        probe.close()
+
+
+class Shadow:
+    """The copy of one state of a schema.
+
+    Args:
+        sqlite: a connection to the database.
+    """
+
+    def __init__(self, sqlite: sqlite3.Connection) -> None:
+        self._words: dict[str, str] = {}
+        self._sqlite = sqlite3.connect(":memory:", check_same_thread=False, isolation_level=None)
+        # The schema's own order: a view may use the ones before it. What cannot be copied is left out.
+        for kind, name, sql in sqlite.execute("SELECT type, name, sql FROM sqlite_schema ORDER BY rowid").fetchall():
+            if kind == "view":
+                self._try(sql)
+            elif kind == "table" and not name.startswith("sqlite_"):
+                self._copy_table(sqlite, name)
+
+    def _copy_table(self, sqlite: sqlite3.Connection, name: str) -> None:
+        columns = []
+        keys = []
+        for _, column, declared, _, _, key, hidden in sqlite.execute(f"PRAGMA table_xinfo({_quoted(name)})"):
+            if hidden == 1:  # of a virtual table
+                continue
+            columns.append((column, declared or ""))
+            if key:
+                keys.append((column, declared or ""))
+        parts = []
+        for column, declared in columns:
+            if keys == [(column, declared)] and declared.upper() == "INTEGER":
+                parts.append(f"{_quoted(column)} INTEGER PRIMARY KEY")  # another name of the rowid
+            else:
+                parts.append(f"{_quoted(column)} {_quoted(self._word(declared))}")
+        self._try(f"CREATE TABLE {_quoted(name)} ({', '.join(parts)})")
+
+    def _word(self, declared: str) -> str:
+        affinity = _GIVEN.get(declared.upper())
+        if affinity is None:
+            return declared
+        word = f"mesahub_{len(self._words)}_{affinity}"
+        self._words[word] = declared
+        return word
+
+    def _try(self, sql: str) -> None:
+        try:
+            self._sqlite.execute(sql)
+        except sqlite3.Error:
+            return
+
+    def declared(self, select: str) -> list[str] | None:
+        """The declared types of a SELECT's columns; ``None`` where it cannot be told here."""
+        try:
+            self._sqlite.execute(f"CREATE VIEW mesahub_columns AS {select}")
+        except (sqlite3.Error, sqlite3.Warning):
+            return None
+        try:
+            columns = self._sqlite.execute("PRAGMA table_info(mesahub_columns)").fetchall()
+        except sqlite3.Error:
+            return None
+        finally:
+            self._sqlite.execute("DROP VIEW mesahub_columns")
+        return [self._told(column[2] or "") for column in columns]
+
+    def _told(self, reported: str) -> str:
+        if reported in self._words:
+            return self._words[reported]
+        return "" if reported in _GIVEN else reported
+
+    def close(self) -> None:
+        """Close it."""
+        self._sqlite.close()
+
+
+def _quoted(name: str) -> str:
+    return '"' + name.replace('"', '""') + '"'
