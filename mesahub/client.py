@@ -17,7 +17,7 @@ from mesahub.wire import Routes, read_exec, read_query, statement_request
 
 if TYPE_CHECKING:
     from mesahub.admin import Admin
-    from mesahub.buckets import Buckets
+    from mesahub.buckets import Bucket, Buckets
     from mesahub.middleware import Middleware
     from mesahub.middleware.retry import RetryPolicy
 
@@ -173,6 +173,12 @@ class MesahubClient:
     def db(self, ref: str) -> DatabaseHandle:
         """The database of this slug (or id)."""
         return DatabaseHandle(ref, self)
+
+    def bucket(self, ref: str) -> Bucket:
+        """The bucket of this id or name."""
+        from mesahub.buckets import Bucket
+
+        return Bucket(ref, self)
 
     def close(self) -> None:
         """End waits between attempts, and close the transport unless it was handed in as an instance."""
