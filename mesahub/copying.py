@@ -315,5 +315,5 @@ def _fingerprint(db: DatabaseHandle, table: _Table, size: int) -> tuple[int, str
     count = 0
     for _, rows in _pages(db, table, None, size):
         count += len(rows)
-        digest.update(repr(rows).encode())
+        digest.update("".join([f"{row!r}\n" for row in rows]).encode())
     return count, digest.hexdigest()
