@@ -73,6 +73,8 @@ def test_declared_types_reach_the_headers(engine: Engine) -> None:
         ("SELECT 1", ""),
         ("VALUES (1)", ""),
         ("SELECT ?", ""),
+        ("SELECT at FROM t UNION ALL SELECT 'text' ORDER BY 1", "DATETIME"),
+        ("WITH u AS (SELECT 1 UNION SELECT 2) SELECT at FROM t EXCEPT SELECT * FROM u", "DATETIME"),
         ("SELECT x FROM t", ""),
         ("SELECT x FROM (SELECT * FROM t)", ""),
         ("SELECT txt FROM t", "TEXT"),

@@ -8,13 +8,18 @@ words is a column, and everything that is still ambiguous is none.
 
 from __future__ import annotations
 
+import re
 import sqlite3
 from functools import cache
+
+from mesahub.sql import tokenize
 
 __all__ = ["Shadow", "is_needed"]
 
 # The names that SQLite gives on its own account (sqlite3StdType), and what of a word makes its affinity.
 _GIVEN = {"": "BLOB", "ANY": "BLOB", "BLOB": "BLOB", "INT": "INT", "NUM": "NUM", "REAL": "REAL", "TEXT": "TEXT"}
+
+_COMPOUND = re.compile(r"\b(?:union|except|intersect)\b", re.IGNORECASE)
 
 
 @cache
@@ -80,7 +85,7 @@ class Shadow:
     def declared(self, select: str) -> list[str] | None:
         """The declared types of a SELECT's columns; ``None`` where it cannot be told here."""
         try:
-            self._sqlite.execute(f"CREATE VIEW mesahub_columns AS {select}")
+            self._sqlite.execute(f"CREATE VIEW mesahub_columns AS {_first_part(select)}")
         except (sqlite3.Error, sqlite3.Warning):
             return None
         try:
@@ -99,6 +104,21 @@ class Shadow:
     def close(self) -> None:
         """Close it."""
         self._sqlite.close()
+
+
+def _first_part(select: str) -> str:
+    """The text without the later parts of UNION, EXCEPT and INTERSECT: a column is declared in the first one."""
+    if not _COMPOUND.search(select):
+        return select
+    depth = 0
+    for kind, text, start in tokenize(select):
+        if text == "(":
+            depth += 1
+        elif text == ")":
+            depth -= 1
+        elif depth == 0 and kind == "word" and _COMPOUND.fullmatch(text):
+            return select[:start]
+    return select
 
 
 def _quoted(name: str) -> str:
