@@ -135,7 +135,7 @@ def test_tables_go_out_and_in_as_a_file(client: MesahubClient, tmp_path: Path) -
     assert client.admin.databases.import_tables(target, path, ["t"]) == 500
     assert client.db(target).table("t").find(select=["id", "b", "r"]) == rows
     assert client.admin.databases.import_tables(target, io.BytesIO(path.read_bytes()), ["t"]) == 0
-    with pytest.raises(mesahub.ValidationError, match="not a database"):
+    with pytest.raises(mesahub.ValidationError, match="not a valid SQLite database file"):
         client.admin.databases.inspect(slug, b"this is no database, only text of some length " * 10)
     with pytest.raises(ArgumentError):
         client.admin.databases.export(slug, path, "t")

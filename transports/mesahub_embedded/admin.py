@@ -32,7 +32,9 @@ def change_database(call: Call) -> Reply:
     fields = call.json({"action": "string", "status": "string"})
     catalog = call.store.catalog
     catalog.get_database(_slug(call))
-    if fields.get("action") == "set_status" and fields.get("status") in ("active", "inactive"):
+    if fields.get("action") == "set_status":
+        if fields.get("status") not in ("active", "inactive"):
+            raise RefusedError(400, "status must be 'active' or 'inactive'")
         catalog.set_status(_slug(call), fields["status"])
         return Reply(200, {"status": fields["status"], "success": True})
     if fields.get("action") == "reset_db":
@@ -60,7 +62,7 @@ def change_deleted(call: Call) -> Reply:
     if action == "hard_delete":
         call.store.catalog.hard_delete(_slug(call))
         return Reply(200, {"success": True})
-    raise RefusedError(400, "Invalid action")
+    raise RefusedError(400, "Invalid action. Use 'restore' or 'hard_delete'")
 
 
 def list_keys(call: Call) -> Reply:
@@ -95,7 +97,7 @@ def export_reply(call: Call, slug: str) -> Reply:
     fields = call.json({"tables": "[]string", "filename": "string"})
     tables = fields.get("tables") or []
     if not tables:
-        raise RefusedError(400, "tables array is required")
+        raise RefusedError(400, "tables array is required and must not be empty")
     name = re.sub(r'[";\\\r\n/]', "", fields.get("filename") or f"{slug}.sqlite")
     headers = [
         ("Content-Type", "application/octet-stream"),
@@ -116,16 +118,16 @@ def import_reply(call: Call, slug: str) -> Reply:
             incoming.append(stack.enter_context(call.store.files.incoming()))
             return incoming[0].write
 
-        fields = read_form(call.stream, call.length, call.header("content-type"), open_file)
+        kind = call.header("content-type")
+        if not kind.startswith("multipart/form-data"):
+            raise RefusedError(400, "invalid multipart form: request Content-Type isn't multipart/form-data")
+        fields = read_form(call.stream, call.length, kind, open_file)
         if not incoming:
-            raise RefusedError(400, "file field is required")
+            raise RefusedError(400, "file is required")
         incoming[0].finish()
         if not fields.get("tables"):
             return Reply(200, {"tables": inspect_archive(incoming[0].path)})
-        try:
-            tables = json.loads(fields["tables"])
-        except ValueError:
-            raise RefusedError(400, "tables must be a JSON array") from None
+        tables = _table_names(fields["tables"])
         count = import_rows(call.store.engine(slug), incoming[0].path, tables)
     answer = {
         "size_bytes": call.store.path(slug).stat().st_size,
@@ -134,6 +136,16 @@ def import_reply(call: Call, slug: str) -> Reply:
         "totalImported": count,
     }
     return Reply(200, answer)
+
+
+def _table_names(text: str) -> list[str]:
+    try:
+        names = json.loads(text)
+    except ValueError:
+        names = None
+    if not isinstance(names, list) or not names or not all(isinstance(name, str) for name in names):
+        raise RefusedError(400, "tables must be a non-empty JSON array of table names")
+    return names
 
 
 def export_database(call: Call) -> Reply:
@@ -173,7 +185,8 @@ ROUTES: list[Route] = [
     Route("GET", "/api/db/{slug}", get_database),
     Route("PATCH", "/api/db/{slug}", change_database),
     Route("DELETE", "/api/db/{slug}", delete_database),
-    Route("POST", "/api/db/{slug}/export", export_database),
+    # To the real server an export is a read like any other.
+    Route("POST", "/api/db/{slug}/export", export_database, DATABASE),
     Route("POST", "/api/db/{slug}/import", import_database),
     Route("GET", "/api/apikeys", list_keys),
     Route("POST", "/api/apikeys", create_key),

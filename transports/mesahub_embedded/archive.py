@@ -38,7 +38,11 @@ def export_tables(source: Path, tables: list[str]) -> tuple[int, Iterator[bytes]
                 if found is None:
                     continue
                 quoted = quote_name(found[0])
-                connection.execute(_in_schema(found[1], "target", found[0]))
+                try:
+                    connection.execute(_in_schema(found[1], "target", found[0]))
+                except sqlite3.Error as error:
+                    text = str(error).replace(quoted, found[0])
+                    raise RefusedError(500, f"create table {found[0]} in export db: {text}") from None
                 columns = _stored_columns(connection, found[0])
                 connection.execute(f"INSERT INTO target.{quoted} ({columns}) SELECT {columns} FROM main.{quoted}")
             connection.execute("COMMIT")
@@ -110,5 +114,5 @@ def _open(path: Path) -> sqlite3.Connection:
         connection.execute("SELECT count(*) FROM sqlite_schema")
     except sqlite3.DatabaseError:
         connection.close()
-        raise RefusedError(400, "file is not a database") from None
+        raise RefusedError(400, "not a valid SQLite database file") from None
     return connection

@@ -222,7 +222,7 @@ class Catalog:
         row = self._deleted(slug)
         original = row["original_slug"]
         if self.database(original) is not None:
-            raise RefusedError(409, f"A database with slug {original!r} already exists")
+            raise RefusedError(409, f'A database with slug "{original}" already exists')
         self._move(row, original, deleted_at=None, original_slug=None)
         return self.get_database(original)
 

@@ -53,7 +53,7 @@ def check(store: Store, token: str, place: str, target: str) -> None:
         _, its_place, its_target, expires = json.loads(base64.urlsafe_b64decode(claims))
         if (its_place, its_target) == (place, target) and expires > time.time():
             return
-    raise RefusedError(401, "Unauthorized")
+    raise RefusedError(401, "Missing or invalid file access token")
 
 
 def _sign(store: Store, claims: str) -> str:
