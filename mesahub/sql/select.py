@@ -45,8 +45,8 @@ def select_statement(
     sql = f"SELECT {'DISTINCT ' if distinct else ''}{columns} FROM {scope.table}"
     if where is not None and (condition := compile_where(where, scope, bindings)):
         sql += f" WHERE {condition}"
-    if order_by:
-        sql += f" ORDER BY {order_text(scope, order_by, bindings)}"
+    if order_by is not None:
+        sql += order_text(scope, order_by, bindings)
     if limit is not None or offset is not None:
         sql += limit_text(limit, offset, bindings)
     return Statement(sql, bindings, "select", False)
@@ -104,8 +104,8 @@ def aggregate_statement(
         sql += f" GROUP BY {', '.join(scope[group] for group in groups)}"
     if condition := compile_where(having, results, bindings):
         sql += f" HAVING {condition}"
-    if order_by:
-        sql += f" ORDER BY {order_text(results, order_by, bindings)}"
+    if order_by is not None:
+        sql += order_text(results, order_by, bindings)
     if limit is not None or offset is not None:
         sql += limit_text(limit, offset, bindings)
     return Statement(sql, bindings, "select", False)
@@ -155,12 +155,13 @@ def columns_text(scope: Scope, select: Any) -> str:
 
 
 def order_text(scope: Scope, order_by: Any, bindings: list[Any]) -> str:
-    """The terms of an ORDER BY."""
+    """`` ORDER BY ...``, or nothing."""
     if type(order_by) is not list and isinstance(order_by, (str, Mapping, Operand)):
         order_by = [order_by]
     elif not isinstance(order_by, (list, tuple)):
         raise ArgumentError(f"order_by must be a list, such as ['name', '-created_at'], not {order_by!r}.")
-    return ", ".join([_order_term(scope, term, bindings) for term in order_by])
+    terms = ", ".join([_order_term(scope, term, bindings) for term in order_by])
+    return f" ORDER BY {terms}" if terms else ""
 
 
 _DIRECTIONS = {"asc": "", "desc": " DESC"}
