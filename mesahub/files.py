@@ -9,7 +9,7 @@ from typing import Any, BinaryIO, Literal, Protocol, TypedDict, cast
 from mesahub._answers import read_object
 from mesahub.downloads import Download, check_target, save
 from mesahub.errors import ArgumentError, ValidationError
-from mesahub.multipart import encode_upload
+from mesahub.multipart import checked_content_type, encode_upload
 from mesahub.results import FileList, FileRecord
 from mesahub.transport import Request, Response
 from mesahub.uploads import Progress, Uploadable, guess_content_type, name_of, opened
@@ -116,11 +116,11 @@ class Files:
             filename = name_of(data)
         elif not isinstance(filename, str) or not filename:
             raise ArgumentError(f"A file's name is text that is not empty, not {filename!r}.")
-        payload: dict[str, Any] = {"filename": filename}
+        payload: dict[str, Any] = {"filename": _sendable("filename", filename)}
         if content_type is None:
             content_type = guess_content_type(filename)
         if content_type:
-            payload["content_type"] = content_type
+            payload["content_type"] = checked_content_type(content_type)
         payload |= _upload_fields(folder, on_conflict, metadata, expires_in)
         with opened(data, progress) as body:
             response = self._send(
@@ -195,36 +195,58 @@ class Files:
         """The record of one file."""
         return _record(read_object(self._send("meta", "GET", file_id, "/meta", safe=True)))
 
-    def download(self, file_id: str, *, progress: Progress | None = None) -> bytes:
+    def download(self, file_id: str, *, progress: Progress | None = None, content_hash: str | None = None) -> bytes:
         """The content of a file, in memory. For a large one: `download_to` or `stream`."""
-        with self.stream(file_id, progress=progress) as download:
+        with self.stream(file_id, progress=progress, content_hash=content_hash) as download:
             return download.read()
 
-    def stream(self, file_id: str, *, progress: Progress | None = None) -> Download:
-        """A file to read piece by piece: a context manager, an iterator of ``bytes``, with ``read(size)``."""
+    def stream(self, file_id: str, *, progress: Progress | None = None, content_hash: str | None = None) -> Download:
+        """A file to read piece by piece: a context manager, an iterator of ``bytes``, with ``read(size)``.
+
+        A connection that breaks is taken up where it broke off. At the end the length is verified, and the content's
+        hash where it is known: many servers tell it in the list only, so hand it in from there.
+
+        Args:
+            file_id: the file's id.
+            progress: called with (bytes read, bytes in all; ``None`` where the server does not tell).
+            content_hash: the SHA-256 that the content must have, such as the ``content_hash`` of a list's record.
+
+        Example:
+            >>> with db.files.stream(file_id) as download:  # doctest: +SKIP
+            ...     for piece in download:
+            ...         print(len(piece), "bytes")
+        """
         request = self._request("download", "GET", file_id, safe=True, streams=True)
-        return Download(request, self._client.send, progress)
+        return Download(request, self._client.send, progress, content_hash=content_hash)
 
     def download_to(
-        self, file_id: str, target: str | os.PathLike[str] | BinaryIO, *, progress: Progress | None = None
+        self,
+        file_id: str,
+        target: str | os.PathLike[str] | BinaryIO,
+        *,
+        progress: Progress | None = None,
+        content_hash: str | None = None,
     ) -> int:
         """Write a file to a path or to an open file, without holding it in memory.
 
-        A path appears when all of it is there and verified, in one step; a failure leaves no trace of it.
+        A path appears when all of it is there and verified, in one step; a failure leaves no trace of it, and what
+        was there before. An open file gets the pieces as they come.
 
         Args:
             file_id: the file's id.
             target: a path, or a file opened for writing in binary mode.
             progress: called with (bytes written, bytes in all).
+            content_hash: the SHA-256 that the content must have; see `stream`.
 
         Returns:
             The bytes written.
 
         Raises:
+            ResultError: it is not what was announced, or it was replaced while it was on its way.
             OSError: the disk is full, or may not be written to.
         """
         check_target(target)
-        return save(self.stream(file_id, progress=progress), target)
+        return save(self.stream(file_id, progress=progress, content_hash=content_hash), target)
 
     def presign(
         self,
@@ -284,7 +306,7 @@ def _upload_fields(
 ) -> dict[str, Any]:
     fields: dict[str, Any] = {}
     if folder is not None:
-        if ".." in folder.split("/"):
+        if ".." in _sendable("folder", folder).split("/"):
             raise ArgumentError(f"A folder is a plain path without '..', not {folder!r}.")
         if folder.strip("/"):
             fields["folder_path"] = folder.strip("/")
@@ -295,17 +317,28 @@ def _upload_fields(
     if metadata is not None:
         if not isinstance(metadata, str):
             raise ArgumentError(f"metadata is text, not {type(metadata).__name__}: json.dumps() makes text of it.")
-        if len(metadata.encode()) > METADATA_LIMIT:
-            raise ArgumentError(f"metadata may have {METADATA_LIMIT} bytes, this has {len(metadata.encode())}.")
+        size = len(_sendable("metadata", metadata).encode())
+        if size > METADATA_LIMIT:
+            raise ArgumentError(f"metadata may have {METADATA_LIMIT} bytes, this has {size}.")
         fields["metadata"] = metadata
     if expires_in is not None:
         fields["expires_in"] = checked_seconds(expires_in)
     return fields
 
 
+def _sendable(what: str, text: str) -> str:
+    if not isinstance(text, str):
+        raise ArgumentError(f"{what} is text, not {type(text).__name__}.")
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        raise ArgumentError(f"{what} holds a lone surrogate, which is not text: {text!r:.100}.") from None
+    return text
+
+
 def checked_seconds(value: int | None) -> int | None:
     """``expires_in``, checked."""
-    if value is not None and (not isinstance(value, int) or value < 1):
+    if value is not None and (type(value) is not int or value < 1):
         raise ArgumentError(f"expires_in is a whole number of seconds, 1 or more, not {value!r}.")
     return value
 

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator
 from mesahub.errors import ArgumentError
 from mesahub.transport import BodyStream, FileBody, Request
 
-__all__ = ["FORM_FIELDS", "MultipartBody", "encode_form", "encode_upload"]
+__all__ = ["FORM_FIELDS", "MultipartBody", "checked_content_type", "encode_form", "encode_upload"]
 
 FORM_FIELDS = ("filename", "folder_path", "conflict_mode", "metadata", "expires_in")
 """What an upload's payload may say beside the file; ``content_type`` travels with the file's own part."""
@@ -72,7 +72,7 @@ def encode_form(
         lines.append(f'--{boundary}\r\nContent-Disposition: form-data; name="{name}"\r\n\r\n{value}\r\n')
     lines.append(f'--{boundary}\r\nContent-Disposition: form-data; name="file"; filename="{_quoted(filename)}"\r\n')
     if content_type:
-        lines.append(f"Content-Type: {_header_value(content_type)}\r\n")
+        lines.append(f"Content-Type: {checked_content_type(content_type)}\r\n")
     lines.append("\r\n")
     try:
         head = "".join(lines).encode()
@@ -86,7 +86,8 @@ def _quoted(text: str) -> str:
     return text.replace("\r", "%0D").replace("\n", "%0A").replace('"', "%22")
 
 
-def _header_value(text: str) -> str:
-    if not text.isascii() or not text.isprintable():
+def checked_content_type(text: str) -> str:
+    """A media type that can stand in a header, or `ArgumentError`."""
+    if not isinstance(text, str) or not text.isascii() or not text.isprintable():
         raise ArgumentError(f"A content type is plain ASCII such as 'text/csv', not {text!r}.")
     return text
