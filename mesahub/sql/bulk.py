@@ -89,13 +89,15 @@ def batches(
 
 
 def _pieces(columns: tuple[str, ...], rows: list[Row], size: int, most_bytes: int) -> Iterator[Batch]:
-    """The rows in as many batches as they need if they are large; nearly always that is one."""
-    if size <= most_bytes or len(rows) == 1:
+    """The rows in pieces that fill a batch without leaving much of it empty; nearly always that is one."""
+    if size <= most_bytes // 8 or len(rows) == 1:
         yield Batch(columns, rows, size)
         return
     half = len(rows) // 2
     for part in (rows[:half], rows[half:]):
-        yield from _pieces(columns, part, sum([_row_size(row) for row in part]), most_bytes)
+        columns_of_part = zip(*part, strict=True)
+        size = 4 * len(part) + sum([_column_size(column, set(map(type, column))) for column in columns_of_part])
+        yield from _pieces(columns, part, size, most_bytes)
 
 
 def _groups(
@@ -196,10 +198,6 @@ def _text_size(text: str) -> int:
             return -1
     # \" is quoted twice, and so is a backslash; a newline becomes \\n. Others are rare.
     return size + 3 * (text.count('"') + text.count("\\")) + 2 * text.count("\n")
-
-
-def _row_size(row: Row) -> int:
-    return 4 + sum([_column_size((value,), {type(value)}) for value in row])
 
 
 def _adapted(name: str, column: Any, seen: int, numbers: list[int] | None) -> list[Any]:
