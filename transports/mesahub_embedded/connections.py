@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import sqlite3
 import time
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 from mesahub.errors import ConfigurationError
@@ -87,7 +87,7 @@ class Connection:
         self.sqlite.close()
 
 
-def open_connection(path: Path, busy: float, *, read_only: bool = False) -> Connection:
+def open_connection(path: str | os.PathLike[str], busy: float, *, read_only: bool = False) -> Connection:
     """Open a database file; it is made when it is not there.
 
     Args:

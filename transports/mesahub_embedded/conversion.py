@@ -10,11 +10,8 @@ from __future__ import annotations
 import base64
 import math
 from collections.abc import Callable, Sequence
-from decimal import Decimal
 from itertools import chain
 from typing import Any
-
-from mesahub_embedded.dates import from_integer, from_text
 
 __all__ = ["Plan", "UnrepresentableError", "header"]
 
@@ -63,7 +60,7 @@ class Plan:
         self.names = names
         self.headers = [header(name, type_) for name, type_ in zip(names, declared, strict=True)]
         self._types = [type_.upper() for type_ in declared]
-        self._kinds = [_BY_TYPE.get(type_) for type_ in self._types]
+        self._kinds = [_converter(type_) for type_ in self._types]
         self._plain = not any(self._kinds)
         self._maker = _row_maker(names)
 
@@ -146,30 +143,36 @@ def whole(value: float) -> float | int:
         return value
     if -_EXACT < value < _EXACT:
         return int(value)
-    return int(Decimal(repr(value))) if abs(value) < 1e21 else value
+    if abs(value) >= 1e21:
+        return value
+    from decimal import Decimal
+
+    return int(Decimal(repr(value)))
 
 
 def _boolean(value: Any) -> Any:
     return value > 0 if type(value) is int else value
 
 
-def _date(value: Any) -> Any:
-    if type(value) is str:
-        return from_text(value)
-    if type(value) is int:
-        text = from_integer(value)
-        if text is None:
-            raise UnrepresentableError
-        return text
-    return value
+def _converter(declared: str) -> Callable[[Any], Any] | None:
+    if declared == "BOOLEAN":
+        return _boolean
+    if declared not in ("DATETIME", "TIMESTAMP", "DATE"):
+        return None
+    from mesahub_embedded.dates import from_integer, from_text
 
+    def date(value: Any) -> Any:
+        if type(value) is str:
+            return from_text(value)
+        if type(value) is int:
+            text = from_integer(value)
+            if text is None:
+                raise UnrepresentableError
+            return text
+        return value
 
-_BY_TYPE: dict[str, Callable[[Any], Any]] = {
-    "BOOLEAN": _boolean,
-    "DATETIME": _date,
-    "TIMESTAMP": _date,
-    "DATE": _date,
-}
+    return date
+
 
 _makers: dict[tuple[str, ...], RowMaker] = {}
 _WIDEST = 200

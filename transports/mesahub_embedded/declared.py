@@ -6,14 +6,18 @@ SQLite tells them of a view: the statement becomes a temporary one (with NULL fo
 
 from __future__ import annotations
 
+import os
 import sqlite3
 import threading
-from pathlib import Path
+from functools import cache
+from typing import TYPE_CHECKING
 
 from mesahub_embedded.connections import Connection, open_connection
 from mesahub_embedded.parameters import nulled
 from mesahub_embedded.returning import as_select
-from mesahub_embedded.shadow import Shadow, is_needed
+
+if TYPE_CHECKING:
+    from mesahub_embedded.shadow import Shadow
 
 __all__ = ["DeclaredTypes"]
 
@@ -24,7 +28,7 @@ _STANDARD = frozenset({"any", "blob", "int", "integer", "real", "text"})
 class DeclaredTypes:
     """Asks SQLite on a connection of its own: a new view makes all statements of its connection compile anew."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: str | os.PathLike[str]) -> None:
         self._path = path
         self._lock = threading.Lock()
         self._connection: Connection | None = None
@@ -39,7 +43,7 @@ class DeclaredTypes:
             if self._connection is None:
                 self._connection = open_connection(self._path, 5.0)
             sqlite = self._connection.sqlite
-            columns = self._of_shadow(self._connection, select) if is_needed() else None
+            columns = self._of_shadow(self._connection, select) if _types_expressions() else None
             if columns is None:
                 columns = _of_view(sqlite, select)
         if columns is None or len(columns) != count:
@@ -53,6 +57,8 @@ class DeclaredTypes:
         if self._shadow is None or self._version != version:
             if self._shadow is not None:
                 self._shadow.close()
+            from mesahub_embedded.shadow import Shadow
+
             self._shadow = Shadow(connection.sqlite)
             self._version = version
         return self._shadow.declared(select)
@@ -84,3 +90,15 @@ def _of_view(sqlite: sqlite3.Connection, select: str) -> list[str] | None:
 
 def _written(declared: str) -> str:
     return declared.upper() if declared.lower() in _STANDARD else declared
+
+
+@cache
+def _types_expressions() -> bool:
+    """Does this SQLite give types to columns that have none?"""
+    probe = sqlite3.connect(":memory:")
+    try:
+        probe.execute("CREATE TABLE t (x)")
+        probe.execute("CREATE VIEW v AS SELECT x FROM t")
+        return bool(probe.execute("PRAGMA table_info(v)").fetchone()[2])
+    finally:
+        probe.close()

@@ -13,7 +13,6 @@ import sqlite3
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing, contextmanager
-from pathlib import Path
 from typing import Any, NamedTuple
 
 from mesahub_embedded.connections import Connection, open_connection
@@ -85,7 +84,9 @@ class Engine:
         opened: told whenever a connection was opened, so that an owner of many databases can let others `rest`.
     """
 
-    def __init__(self, path: Path, *, busy: float = 5.0, opened: Callable[[Engine], None] | None = None) -> None:
+    def __init__(
+        self, path: str | os.PathLike[str], *, busy: float = 5.0, opened: Callable[[Engine], None] | None = None
+    ) -> None:
         self._path = path
         self._busy = busy
         self._opened = opened

@@ -6,7 +6,7 @@ import contextlib
 import hashlib
 import os
 import tempfile
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -159,8 +159,8 @@ class FileStore:
                 "expires_at, metadata) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
                 row,
             )
-            if taken is not None:
-                self._drop_unused(sqlite, [taken["hash"]])
+        if taken is not None:
+            self._sweep([taken["hash"]])
         return self.get(place, row[0])
 
     def get(self, place: str, file_id: str) -> Record:
@@ -221,22 +221,27 @@ class FileStore:
                 ).fetchone()
                 if row is not None:
                     hashes.append(row["hash"])
-            self._drop_unused(sqlite, hashes)
+        self._sweep(hashes)
         return len(hashes)
 
     def delete_all(self, place: str) -> int:
         """Remove all files of a database; their number."""
         with self._catalog.transaction() as sqlite:
             rows = sqlite.execute("DELETE FROM files WHERE place = ? RETURNING hash", (place,)).fetchall()
-            self._drop_unused(sqlite, [row["hash"] for row in rows])
+        self._sweep([row["hash"] for row in rows])
         return len(rows)
 
-    def _drop_unused(self, sqlite: Any, hashes: Iterable[str]) -> None:
-        for digest in set(hashes):
-            if sqlite.execute("SELECT 1 FROM files WHERE hash = ?", (digest,)).fetchone() is None:
-                # A crash before COMMIT brings the record back without its content; the other way round it
-                # would leave a content that nothing names, for ever. Both are within one fsync of each other.
-                self._blob(digest).unlink(missing_ok=True)
+    def _sweep(self, hashes: Collection[str]) -> None:
+        """Remove contents that no record names any more.
+
+        In a transaction of its own, after the records are gone for good: a crash in between leaves a content that
+        nothing names, and never a record without its content.
+        """
+        if hashes:
+            with self._catalog.transaction() as sqlite:
+                for digest in set(hashes):
+                    if sqlite.execute("SELECT 1 FROM files WHERE hash = ?", (digest,)).fetchone() is None:
+                        self._blob(digest).unlink(missing_ok=True)
 
     def _blob(self, digest: str) -> Path:
         return self._blobs / digest[:2] / digest

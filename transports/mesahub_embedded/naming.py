@@ -7,14 +7,13 @@ leaves its folder, and the name can be read back from the file.
 
 from __future__ import annotations
 
-import hashlib
 import re
-import unicodedata
 
 from mesahub.errors import ConfigurationError
 
 SUFFIX = ".db"
 _PLAIN = frozenset(b"abcdefghijklmnopqrstuvwxyz0123456789_-")
+_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\ud800-\udfff]")
 _ENCODED = re.compile(r"(?:[a-z0-9_-]|=[0-9a-f]{2})+")
 # Names of devices, which Windows takes for the device whatever the suffix is.
 _DEVICES = re.compile(r"con|prn|aux|nul|com\d|lpt\d")
@@ -31,7 +30,7 @@ def check_name(name: str) -> str:
         problem = "it has a slash in it (a path is given as data=DIR, beside the name)"
     elif name.startswith("."):
         problem = "it begins with a dot"
-    elif any(unicodedata.category(character) in ("Cc", "Cs") for character in name):
+    elif _CONTROL.search(name):
         problem = "it has a control character or a lone surrogate in it"
     elif len(name.encode()) > 255:
         problem = "it has more than 255 bytes"
@@ -54,6 +53,8 @@ def file_name(name: str) -> str:
         encoded = f"={data[0]:02x}{encoded[1:]}"
     if len(encoded) > _LONGEST:
         # Too long to be read back: the registry knows the name, and the hash keeps it apart from others.
+        import hashlib  # of no use to anybody else in the process, and slow to load
+
         readable = re.sub(r"=[0-9a-f]?$", "", encoded[:100])
         encoded = f"{readable}~{hashlib.sha256(data).hexdigest()[:32]}"
     return encoded + SUFFIX

@@ -10,28 +10,15 @@ from __future__ import annotations
 
 import re
 import sqlite3
-from functools import cache
 
 from mesahub.sql import tokenize
 
-__all__ = ["Shadow", "is_needed"]
+__all__ = ["Shadow"]
 
 # The names that SQLite gives on its own account (sqlite3StdType), and what of a word makes its affinity.
 _GIVEN = {"": "BLOB", "ANY": "BLOB", "BLOB": "BLOB", "INT": "INT", "NUM": "NUM", "REAL": "REAL", "TEXT": "TEXT"}
 
 _COMPOUND = re.compile(r"\b(?:union|except|intersect)\b", re.IGNORECASE)
-
-
-@cache
-def is_needed() -> bool:
-    """Does this SQLite give types to columns that have none?"""
-    probe = sqlite3.connect(":memory:")
-    try:
-        probe.execute("CREATE TABLE t (x)")
-        probe.execute("CREATE VIEW v AS SELECT x FROM t")
-        return bool(probe.execute("PRAGMA table_info(v)").fetchone()[2])
-    finally:
-        probe.close()
 
 
 class Shadow:

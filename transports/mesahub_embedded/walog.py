@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import threading
 import time
-from pathlib import Path
 
 __all__ = ["WriteAheadLog", "settled"]
 
@@ -20,8 +19,8 @@ class WriteAheadLog:
     trusted (Windows sets times late), nothing is ever called unchanged.
     """
 
-    def __init__(self, path: Path) -> None:
-        self._path = f"{path}-wal"
+    def __init__(self, path: str | os.PathLike[str]) -> None:
+        self._path = f"{os.fspath(path)}-wal"
         self._file: int | None = None
         self._lock = threading.Lock()
         self._closed = os.name != "posix"
