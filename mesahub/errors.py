@@ -88,6 +88,20 @@ class MesahubError(Exception):
         MesahubError.__init__(error, code or cls.default_code, status_code, message, details)
         return error
 
+    @classmethod
+    def from_response(cls, status_code: int, status_text: str, body: dict[str, Any] | None) -> Self:
+        """Make an error of an answer's parts, as mesahub 1.x had it.
+
+        Args:
+            status_code: the HTTP status.
+            status_text: the message, where the body has none.
+            body: the answer's JSON: ``{"error": text}`` or ``{"code", "message"}``; or ``None``.
+        """
+        data = body or {}
+        said = data.get("message") or data.get("error")
+        message = said if isinstance(said, str) else status_text
+        return cls.of(message, code=data.get("code") or "UNKNOWN_ERROR", status_code=status_code, details=data)
+
     def __reduce__(self) -> tuple[Callable[..., MesahubError], tuple[Any, ...]]:
         return _rebuild, (type(self), self.args, self.__dict__)
 
@@ -175,8 +189,8 @@ class IntegrityError(SQLError):
     """A constraint failed.
 
     Attributes:
-        kind: ``"unique"``, ``"not_null"``, ``"check"``, ``"foreign_key"``, or another of SQLite's
-            constraint words in lower case; ``None`` when the message does not say.
+        kind: ``"unique"``, ``"not_null"``, ``"check"``, ``"foreign_key"``, ``"primary_key"`` or ``"datatype"`` (of a
+            STRICT table); ``None`` when the message does not say. A primary key that is taken is ``"unique"``.
         table: the table, where the message names it.
         columns: its columns, where the message names them; for a CHECK, ``()``.
     """

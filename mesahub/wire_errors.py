@@ -24,7 +24,7 @@ from mesahub.errors import (
 )
 from mesahub.transport import Response
 
-__all__ = ["error_from", "raise_for_status"]
+__all__ = ["error_from", "is_busy", "is_inactive", "raise_for_status", "text_of"]
 
 STATEMENTS = ("query", "exec")
 
@@ -39,14 +39,9 @@ def error_from(response: Response, operation: str = "") -> MesahubError:
     """The error that an answer stands for."""
     response.read()
     status = response.status
-    try:
-        body = response.payload
-    except ValueError:
-        body = None
-    details, code, text = _words(body)
+    details, code, text = _words(response)
     cls, extra = _class_of(status, text or "", operation)
-    message = text or _unnamed(status, response)
-    error = cls.of(message, code=code, status_code=status, details=details)
+    error = cls.of(text or _unnamed(status, response), code=code, status_code=status, details=details)
     for name, value in extra.items():
         setattr(error, name, value)
     if isinstance(error, RateLimitError):
@@ -56,8 +51,27 @@ def error_from(response: Response, operation: str = "") -> MesahubError:
     return error
 
 
-def _words(body: Any) -> tuple[dict[str, Any], str | None, str | None]:
+def text_of(response: Response) -> str:
+    """The server's own words in an answer that was read; ``""`` for none, and for what is no message (HTML)."""
+    return _words(response)[2] or ""
+
+
+def is_busy(text: str) -> bool:
+    """Does this say that a statement was not begun, because the database is locked or the queue of writes full?"""
+    return _BUSY.search(text) is not None and _INTEGRITY.match(text) is None
+
+
+def is_inactive(status: int, text: str) -> bool:
+    """Does this say that the database is switched off?"""
+    return status == 503 and "inactive" in text.lower()
+
+
+def _words(response: Response) -> tuple[dict[str, Any], str | None, str | None]:
     """(details, code, message): today ``{"error": text}``, elsewhere ``{"code", "message"}``, also within "error"."""
+    try:
+        body = response.payload
+    except ValueError:
+        return {}, None, _plain_text(response)
     if not isinstance(body, dict):
         return {}, None, None
     inner = body.get("error")
@@ -67,42 +81,64 @@ def _words(body: Any) -> tuple[dict[str, Any], str | None, str | None]:
     return dict(body), str(code) if code else None, str(text) if text else None
 
 
+def _plain_text(response: Response) -> str | None:
+    kind = response.headers.get("content-type") or ""
+    if not kind.startswith("text/plain"):
+        return None
+    text = " ".join(response.content[:500].decode("utf-8", "replace").split())
+    if response.status == 404 and text == "404 page not found":
+        # What the server says of a path that it does not have, whatever the database.
+        text += " (the server has no such path: are api_url and route_prefix right?)"
+    return text or None
+
+
 def _unnamed(status: int, response: Response) -> str:
-    kind = response.headers.get("content-type") or "no content type"
     from http import HTTPStatus
 
     try:
         phrase = HTTPStatus(status).phrase
     except ValueError:
         phrase = "unknown status"
+    kind = response.headers.get("content-type") or "no content type"
     what = "an empty body" if not response.content else f"{kind}, {len(response.content)} bytes"
-    return f"The server, or something before it, answered {status} {phrase} ({what}) without saying why"
+    said = f"The server, or something before it, answered {status} {phrase} ({what}) without saying why"
+    location = response.headers.get("location")
+    if 300 <= status < 400 and location:
+        # Without what follows "?", which may be a token.
+        said += f". It points to {location.partition('?')[0]}: no redirect is followed, give that host as api_url"
+    return said
 
 
-_INTEGRITY = re.compile(r"(UNIQUE|NOT NULL|CHECK|FOREIGN KEY|PRIMARY KEY) constraint failed(?:: (.*))?", re.DOTALL)
+_INTEGRITY = re.compile(
+    r"(UNIQUE|NOT NULL|CHECK|FOREIGN KEY|PRIMARY KEY) constraint failed(?:: (.*?))?(?: \(\d+\))?$", re.DOTALL
+)
+# Of a STRICT table: SQLite counts this among the constraints, too.
+_DATATYPE = re.compile(r"cannot store \w+ value in \w+ column (.*)\.(.*)", re.DOTALL)
 _NO_TABLE = re.compile(r"no such (?:table|view): ")
 _NO_COLUMN = re.compile(r"no such column: |has no column named ")
-_SYNTAX = re.compile(r"syntax error|incomplete input|unrecognized token|unterminated|unknown operator")
-# What else SQLite says while it works on a statement. On /query such an error comes as a 500.
+_SYNTAX = re.compile(r'near ".*": syntax error|incomplete input|unrecognized token', re.DOTALL)
+# What SQLite says while a statement runs. On /query such an error comes as a 500, as a fault of the server would.
 _SQLITE = re.compile(
-    r"no such (function|index|module|collation)|integer overflow|malformed JSON|bad JSON|datatype mismatch|"
-    r"ambiguous column|wrong number of arguments|misuse of|not enough args|values for \d+ columns|"
-    r"already exists|cannot |may not|string or blob too big|too many|parser stack|string too|"
-    r"cannot store .* value in|constraint failed|out of range|is not a function|"
-    r"LIKE or GLOB pattern|do not have the same number|ON CONFLICT clause|duplicate column|circular|recursive"
+    r"no such (function|index|module|collation)|integer overflow|malformed JSON|bad JSON|JSON path|JSON cannot hold|"
+    r"datatype mismatch|ambiguous column|wrong number of arguments|misuse of|not enough args|values for \d+ columns|"
+    r"string or blob too big|constraint failed|out of range|is not a function|pattern too complex|"
+    r"ESCAPE expression|too many (SQL variables|terms|columns|arguments|levels)|argument to \w+\(\)|recursive"
 )
-_BUSY = re.compile(r"(database|table) is locked|queue (is )?full")
+_BUSY = re.compile(r"(database|table|schema) is locked|queue (is )?full")
 
 
 def _class_of(status: int, text: str, operation: str) -> tuple[type[MesahubError], dict[str, Any]]:
-    if _BUSY.search(text):
+    if is_busy(text):
         return DatabaseBusyError, {}
-    if status == 503 and "inactive" in text:
+    if is_inactive(status, text):
         return DatabaseInactiveError, {}
     if operation in STATEMENTS and status in (400, 500) and text:
         found = _INTEGRITY.search(text)
         if found:
             return IntegrityError, _constraint(found[1], found[2] or "")
+        found = _DATATYPE.match(text)
+        if found:
+            return IntegrityError, {"kind": "datatype", "table": found[1], "columns": (found[2],)}
         for pattern, named in (
             (_NO_TABLE, NoSuchTableError),
             (_NO_COLUMN, NoSuchColumnError),
@@ -123,7 +159,7 @@ def _class_of(status: int, text: str, operation: str) -> tuple[type[MesahubError
 def _constraint(kind: str, rest: str) -> dict[str, Any]:
     words = kind.lower().replace(" ", "_")
     fields: dict[str, Any] = {"kind": words, "table": None, "columns": ()}
-    if words in ("unique", "not_null", "primary_key") and "." in rest:
+    if words in ("unique", "not_null", "primary_key") and "." in rest and not rest.startswith("index '"):
         # "t.a, t.b"; a table's name may hold dots, so the columns' common beginning counts.
         parts = rest.split(", ")
         table = parts[0].rpartition(".")[0]

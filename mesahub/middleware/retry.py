@@ -31,33 +31,40 @@ from mesahub.errors import (
 from mesahub.middleware import Handler, Middleware
 from mesahub.transport import Request, Response
 
-_BUSY = ("database is locked", "database table is locked", "queue full", "queue is full", "database is busy")
-_INACTIVE = "inactive"
+_COUNTED = frozenset({"query", "exec"})
+"""Operations that the server's rate limit counts; files and administration are free of it."""
 
 
-class Attempt:
-    """One attempt of a call.
+class Attempt(Frozen):
+    """One attempt of a call; it cannot be changed.
 
     Attributes:
         number: 1 for the first.
         started: when, in seconds since the epoch.
         seconds: how long it took.
         what: what came of it: ``"HTTP 503"``, ``"NotSentError"``, ...
+        message: the error's or the answer's own words, ``""`` where it had none.
         waited: seconds that were waited afterwards, 0.0 when it was the last one.
     """
 
-    __slots__ = ("number", "seconds", "started", "waited", "what")
+    __slots__ = ("message", "number", "seconds", "started", "waited", "what")
 
-    def __init__(self, number: int, started: float, seconds: float, what: str, waited: float = 0.0) -> None:
-        self.number = number
-        self.started = started
-        self.seconds = seconds
-        self.what = what
-        self.waited = waited
+    number: int
+    started: float
+    seconds: float
+    what: str
+    message: str
+    waited: float
+
+    def __init__(
+        self, number: int, started: float, seconds: float, what: str, message: str = "", waited: float = 0.0
+    ) -> None:
+        self._set(number=number, started=started, seconds=seconds, what=what, message=message, waited=waited)
 
     def __repr__(self) -> str:
+        said = f" ({self.message})" if self.message else ""
         waited = f", waited {self.waited:.2f} s" if self.waited else ""
-        return f"<Attempt {self.number}: {self.what} after {self.seconds:.3f} s{waited}>"
+        return f"<Attempt {self.number}: {self.what}{said} after {self.seconds:.3f} s{waited}>"
 
 
 class RetryPolicy(Frozen):
@@ -150,33 +157,56 @@ class RetryPolicy(Frozen):
         return result.outcome
 
     def _outcome_of_answer(self, response: Response) -> Outcome | None:
+        # Imported for the first error only.
+        from mesahub.wire_errors import is_busy, is_inactive, text_of
+
         status = response.status
-        text = response.read()[:2000].decode("utf-8", "replace").lower() or str(response.payload).lower()
-        if any(words in text for words in _BUSY):
+        text = text_of(response)
+        if is_busy(text):
             return Outcome.REFUSED
-        if status not in self.statuses or (status == 503 and _INACTIVE in text):
+        if status not in self.statuses or is_inactive(status, text):
             return None
         return Outcome.REFUSED if status in (429, 503) else Outcome.MAYBE_RAN
 
-    def wait(self, retry: int, result: Response | Exception, random: Callable[[], float], now: float) -> float:
-        """Seconds to wait before the n-th retry.
+    def decide(
+        self,
+        number: int,
+        result: Response | Exception,
+        *,
+        safe: bool,
+        left: float | None = None,
+        random: Callable[[], float],
+        now: float,
+    ) -> float | None:
+        """Whether to send a call again: seconds to wait before, or ``None`` to end it. Pure: it does nothing.
 
         Args:
-            retry: 1 for the first.
-            result: what the last attempt came to.
+            number: of the attempt that failed, 1 for the first.
+            result: what it came to: an answer or an error.
+            safe: may the request be sent twice (`mesahub.transport.Request.safe`)?
+            left: seconds until the call's deadline, ``None`` without one.
             random: gives a number from 0 to 1.
             now: seconds since the epoch, for a Retry-After that is a date.
+
+        Example:
+            >>> RetryPolicy().decide(1, NotSentError("refused"), safe=False, random=lambda: 1.0, now=0.0)
+            0.05
         """
-        status = result.status if isinstance(result, Response) else 0
-        base = self.throttled_backoff if status == 429 else self.backoff
-        jitter: float = random() * min(base * 2.0 ** min(retry - 1, 62), self.max_backoff)
-        if isinstance(result, Response):
-            asked = result.retry_after(now)
-            if asked is not None:
-                return asked + jitter * min(1.0, asked)
-            if status == 429:
-                return self.throttle_window + jitter
-        return jitter
+        outcome = self.outcome_of(result)
+        if outcome is None or (outcome is Outcome.MAYBE_RAN and not safe) or number >= self.attempts:
+            return None
+        throttled = isinstance(result, Response) and result.status == 429
+        base = self.throttled_backoff if throttled else self.backoff
+        wait: float = random() * min(base * 2.0 ** min(number - 1, 62), self.max_backoff)
+        asked = result.retry_after(now) if isinstance(result, Response) else None
+        if asked is not None:
+            if asked > self.max_retry_after:
+                return None
+            # All who were told the same second would come back at once, but for the jitter.
+            wait = asked + wait * min(1.0, asked)
+        elif throttled:
+            wait += self.throttle_window
+        return None if left is not None and wait >= left else wait
 
 
 class _State:
@@ -196,6 +226,7 @@ def retrying(
     listeners: Sequence[Callable[[Request, Attempt], None]] = (),
     *,
     clock: Callable[[], float] = monotonic,
+    wall: Callable[[], float] = time,
     sleep: Callable[[float], object] | None = None,
     random: Callable[[], float] | None = None,
 ) -> Middleware:
@@ -206,6 +237,7 @@ def retrying(
         closing: set when the client closes; it ends every wait.
         listeners: told of each attempt that will be followed by another one.
         clock: monotonic seconds.
+        wall: seconds since the epoch.
         sleep: waits; default: until ``closing`` is set at the latest.
         random: gives a number from 0 to 1.
     """
@@ -214,50 +246,55 @@ def retrying(
     pause = sleep or closing.wait
 
     def retry(request: Request, forward: Handler) -> Response:
-        if state.quiet_until:
-            _keep_quiet(request, state, clock, pause, closing)
-        started = clock()
+        # A call that succeeds at once pays for what stands between here and the first return, and no more.
+        began = clock()
         first = request
-        if policy.attempt_timeout is not None and (request.timeout is None or policy.attempt_timeout < request.timeout):
-            first = request.replace(timeout=policy.attempt_timeout)
+        if state.quiet_until and request.operation in _COUNTED:
+            first = _after_quiet(request)
+        if policy.attempt_timeout is not None and (first.timeout is None or policy.attempt_timeout < first.timeout):
+            first = first.replace(timeout=policy.attempt_timeout)
         try:
             response = forward(first)
         except TransportError as error:
-            return _again(request, forward, error, started)
+            return _again(request, forward, error, began)
         if response.status < 400:
             if state.tenths < full:
                 state.tenths += 1
             return response
-        return _again(request, forward, response, started)
+        return _again(request, forward, response, began)
 
     def _again(request: Request, forward: Handler, result: Response | Exception, began: float) -> Response:
         # A request that streams has no end in time, only a longest silence.
         deadline = None if request.timeout is None or request.streams else began + request.timeout
         attempts: list[Attempt] = []
+        outcomes: list[Outcome | None] = []
         started = began
         while True:
-            number = len(attempts) + 1
-            now = clock()
-            attempt = Attempt(number, time() - (now - started), now - started, _what(result))
-            attempts.append(attempt)
-            outcome = policy.outcome_of(result)
-            may = outcome is not None and (outcome is not Outcome.MAYBE_RAN or request.safe)
-            if outcome is Outcome.REFUSED and isinstance(result, Response) and result.status == 429:
-                _begin_quiet(policy, state, result, now)
-            if not may or number >= policy.attempts or closing.is_set():
-                return _end(request, result, outcome, attempts)
-            wait = policy.wait(number, result, random or _random(), time())
-            asked = result.retry_after() if isinstance(result, Response) else None
-            too_long = asked is not None and asked > policy.max_retry_after
-            if too_long or (deadline is not None and now + wait >= deadline) or not _take(state):
-                return _end(request, result, outcome, attempts)
-            attempt.waited = wait
+            result = _whole(result)
+            now, number = clock(), len(attempts) + 1
+            outcomes.append(policy.outcome_of(result))
+            _note_throttling(policy, state, request, result, now)
+            wait = policy.decide(
+                number,
+                result,
+                safe=request.safe,
+                left=None if deadline is None else deadline - now,
+                random=random or _random(),
+                now=wall(),
+            )
+            wait = _with_quiet(state, request, wait, now, deadline)
+            if closing.is_set() or (wait is not None and not _take(state)):
+                wait = None
+            what, message = _what(result)
+            attempts.append(Attempt(number, wall() - (now - started), now - started, what, message, wait or 0.0))
+            if wait is None:
+                return _end(request, result, outcomes, attempts)
             for listener in listeners:
-                listener(request, attempt)
+                listener(request, attempts[-1])
             if wait > 0:
                 pause(wait)
             if closing.is_set():
-                return _end(request, result, outcome, attempts)
+                return _end(request, result, outcomes, attempts)
             started = clock()
             try:
                 result = forward(_next(request, policy, deadline, started))
@@ -266,6 +303,27 @@ def retrying(
             else:
                 if result.status < 400:
                     return result
+
+    def _after_quiet(request: Request) -> Request:
+        """Wait until the server's window is over; the request with what is left of its time."""
+        left = state.quiet_until - clock()
+        waited = 0.0
+        if left <= 0:
+            with state.lock:
+                if state.quiet_until <= clock():
+                    state.quiet_until = 0.0
+        while left > 0:
+            if request.timeout is not None and waited + left >= request.timeout:
+                raise _held_back(left)
+            pause(left)
+            waited += left
+            if closing.is_set():
+                raise RequestTimeoutError("The client was closed while the call waited.", outcome=Outcome.NOT_SENT)
+            # Another call may have been refused in the meantime, which began the window anew.
+            left = state.quiet_until - clock()
+        if request.timeout is None or not waited:
+            return request
+        return request.replace(timeout=request.timeout - waited)
 
     return retry
 
@@ -277,31 +335,64 @@ def _next(request: Request, policy: RetryPolicy, deadline: float | None, now: fl
     return request.replace(timeout=min(limits)) if limits else request
 
 
-def _end(request: Request, result: Response | Exception, outcome: Outcome | None, attempts: list[Attempt]) -> Response:
+def _whole(result: Response | Exception) -> Response | Exception:
+    """An answer of which the body was read, or the error that this came to."""
+    if isinstance(result, Response):
+        try:
+            result.read()
+        except TransportError as error:
+            return error
+    return result
+
+
+def _end(
+    request: Request, result: Response | Exception, outcomes: list[Outcome | None], attempts: list[Attempt]
+) -> Response:
     """The last answer, or the last error, with what was tried."""
     tried = tuple(attempts)
-    ambiguous = outcome is Outcome.MAYBE_RAN and not request.safe
+    # An earlier attempt of an idempotent write may have run, and then the last one was refused: that is no "no".
+    writes = not request.safe or request.operation == "exec"
+    if writes and Outcome.MAYBE_RAN in outcomes and outcomes[-1] is not None:
+        raise _ambiguous(request, result, tried)
     if isinstance(result, Response):
         result.attempts = tried
-        if not ambiguous:
-            return result
-    error: Exception = result if isinstance(result, Exception) else TransportError(f"HTTP {result.status}")
-    if ambiguous and not isinstance(error, AmbiguousResultError):
-        said = str(error).rstrip(".")
-        raised = AmbiguousResultError.of(
-            f"{request.operation} was sent, and it is not known whether it was carried out: {said}. Look before "
-            "you repeat it; a call that may be sent twice can say idempotent=True.",
-            status_code=result.status if isinstance(result, Response) else 0,
-        )
-        raised.attempts = tried
-        raise raised from (error if isinstance(result, Exception) else None)
-    if isinstance(error, MesahubError):
-        error.attempts = tried
-    raise error
+        return result
+    if isinstance(result, MesahubError):
+        result.attempts = tried
+    raise result
 
 
-def _what(result: Response | Exception) -> str:
-    return f"HTTP {result.status}" if isinstance(result, Response) else type(result).__name__
+def _ambiguous(request: Request, result: Response | Exception, tried: tuple[Attempt, ...]) -> AmbiguousResultError:
+    if isinstance(result, AmbiguousResultError):
+        result.attempts = tried
+        return result
+    if isinstance(result, Response):
+        from mesahub.wire_errors import error_from
+
+        cause: Exception = error_from(result, request.operation)
+    else:
+        cause = result
+    advice = (
+        "it said idempotent=True, so it may be sent again"
+        if request.safe
+        else "look before you repeat it; a call that may be sent twice can say idempotent=True"
+    )
+    error = AmbiguousResultError.of(
+        f"{request.operation} was sent, and it is not known whether it was carried out ({advice}): {cause}",
+        status_code=result.status if isinstance(result, Response) else 0,
+        details=cause.details if isinstance(cause, MesahubError) else None,
+    )
+    error.attempts = tried
+    error.__cause__ = cause
+    return error
+
+
+def _what(result: Response | Exception) -> tuple[str, str]:
+    if isinstance(result, Response):
+        from mesahub.wire_errors import text_of
+
+        return f"HTTP {result.status}", text_of(result)
+    return type(result).__name__, str(result)
 
 
 def _take(state: _State) -> bool:
@@ -312,36 +403,37 @@ def _take(state: _State) -> bool:
         return True
 
 
-def _begin_quiet(policy: RetryPolicy, state: _State, response: Response, now: float) -> None:
-    asked = response.retry_after()
+def _note_throttling(
+    policy: RetryPolicy, state: _State, request: Request, result: Response | Exception, now: float
+) -> None:
+    if not isinstance(result, Response) or result.status != 429 or request.operation not in _COUNTED:
+        return
+    asked = result.retry_after()
     seconds = policy.throttle_window if asked is None else asked
     if seconds > 0:
-        state.quiet_until = max(state.quiet_until, now + seconds)
+        with state.lock:
+            state.quiet_until = max(state.quiet_until, now + seconds)
 
 
-def _keep_quiet(
-    request: Request,
-    state: _State,
-    clock: Callable[[], float],
-    pause: Callable[[float], object],
-    closing: threading.Event,
-) -> None:
-    left = state.quiet_until - clock()
-    if left <= 0:
-        state.quiet_until = 0.0
-        return
-    if request.timeout is not None and left >= request.timeout:
-        error = RateLimitError.of(
-            f"The server refused a request for being one too many, and would refuse this one too; nothing was sent. "
-            f"Try again in {left:.0f} seconds.",
-            status_code=429,
-            details={"retry_after": left},
-        )
-        error.retry_after = left
-        raise error
-    pause(left)
-    if closing.is_set():
-        raise RequestTimeoutError("The client was closed while the call waited.", outcome=Outcome.NOT_SENT)
+def _with_quiet(
+    state: _State, request: Request, wait: float | None, now: float, deadline: float | None
+) -> float | None:
+    """The wait, made longer where the server's window ends later: also another call may have begun it anew."""
+    if wait is None or not state.quiet_until or request.operation not in _COUNTED:
+        return wait
+    wait = max(wait, state.quiet_until - now)
+    return None if deadline is not None and now + wait >= deadline else wait
+
+
+def _held_back(left: float) -> RateLimitError:
+    error = RateLimitError.of(
+        "The server refused a request for being one too many, and would refuse this one too; nothing was sent. "
+        f"Try again in {left:.0f} seconds.",
+        status_code=429,
+        details={"retry_after": left},
+    )
+    error.retry_after = left
+    return error
 
 
 def _random() -> Callable[[], float]:
