@@ -13,7 +13,7 @@ from mesahub.database import DatabaseHandle
 from mesahub.errors import ArgumentError, MesahubError
 from mesahub.sql import Statement, quote_name, tokenize
 
-__all__ = ["CopyError", "CopyResult", "TableCopy", "copy"]
+__all__ = ["CopyError", "CopyResult", "TableCopy", "copy", "dump_script"]
 
 BATCH = 5_000
 _ROWID = ("rowid", "_rowid_", "oid")
@@ -228,6 +228,49 @@ class _Copy:
                     [row["name"], row["seq"]],
                     idempotent=True,
                 )
+
+
+def dump_script(db: DatabaseHandle, tables: Iterable[str] | None = None, *, batch_size: int = BATCH) -> Iterator[str]:
+    """The SQL script that makes a database anew, line by line: schema, rows, then indexes, views and triggers.
+
+    Args:
+        db: the database.
+        tables: only these.
+        batch_size: rows per request.
+    """
+    wanted = None if tables is None else list(tables)
+    objects = _schema(db)
+    names = {row["name"] for row in objects if row["type"] == "table"}
+    for name in wanted or ():
+        if name not in names:
+            raise ArgumentError(f"There is no table {name!r}; there are {', '.join(sorted(names)) or 'none'}.")
+    yield "PRAGMA foreign_keys = OFF;"
+    yield "BEGIN;"
+    for row in objects:
+        if row["type"] == "table" and (wanted is None or row["name"] in wanted):
+            yield f"{row['sql']};"
+            table = _Table(db, row["name"], row["sql"])
+            columns = ", ".join(name if name in _ROWID else quote_name(name) for name in table.written)
+            for _, rows in _pages(db, table, None, batch_size):
+                for values in rows:
+                    yield f"INSERT INTO {table.quoted} ({columns}) VALUES ({', '.join(map(_literal, values))});"
+    for row in objects:
+        if row["type"] != "table" and (wanted is None or (row["type"] != "view" and row["tbl_name"] in wanted)):
+            yield f"{row['sql']};"
+    yield "COMMIT;"
+
+
+def _literal(value: Any) -> str:
+    if value is None:
+        return "NULL"
+    if isinstance(value, bytes):
+        return f"X'{value.hex()}'"
+    if isinstance(value, str):
+        if "\0" in value:  # SQLite's parser stops at a NUL
+            return f"CAST(X'{value.encode().hex()}' AS TEXT)"
+        return "'" + value.replace("'", "''") + "'"
+    # The smallest integer is read as a negated number that is one too large.
+    return "(-9223372036854775807 - 1)" if value == -(2**63) and type(value) is int else repr(value)
 
 
 def _rows(db: DatabaseHandle, sql: str, bindings: list[Any] | None = None) -> list[dict[str, Any]]:

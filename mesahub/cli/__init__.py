@@ -1,4 +1,8 @@
-"""The command line. What stands here needs no extra; the rest is click's (`mesahub[cli]`)."""
+"""The command line.
+
+What stands in this file and in `mesahub.cli.plain` needs no extra: it finds the commands that belong to transports
+(``serve``, ``cassette``), and does ``query`` and ``transports`` in a plain form where click is missing.
+"""
 
 from __future__ import annotations
 
@@ -6,17 +10,32 @@ import sys
 
 __all__ = ["main"]
 
+EXTRA = 'The command line needs its extra: pip install "mesahub[cli]"'
+
 
 def main(argv: list[str] | None = None) -> int:
-    """Run a command and give the exit code: 0, 1 for an error, 2 for wrong usage."""
+    """Run a command and give the exit code.
+
+    Args:
+        argv: the arguments; default: those of the process.
+
+    Returns:
+        0, 1 for an error (one line on stderr), 2 for wrong usage, 130 after Ctrl-C.
+    """
     arguments = sys.argv[1:] if argv is None else argv
     if arguments:
         from mesahub._plugins import find_plugins
 
-        # Commands that belong to a transport are found as the transports are.
         for plugin in find_plugins("mesahub.commands"):
             if plugin.name == arguments[0]:
                 code: int = plugin.load()(arguments[1:])
                 return code
-    print('The command line needs its extra: pip install "mesahub[cli]"', file=sys.stderr)
-    return 2
+    try:
+        from mesahub.cli import app
+    except ImportError as error:
+        if (error.name or "").partition(".")[0] not in ("click", "rich", "prompt_toolkit"):
+            raise
+        from mesahub.cli import plain
+
+        return plain.run(arguments, EXTRA)
+    return app.run(arguments)

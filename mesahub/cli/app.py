@@ -1,0 +1,95 @@
+"""The group of all commands, and how errors end."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Callable
+
+import click
+
+import mesahub
+from mesahub.cli import data, databases, doctor, files, profiles, shell, sql
+from mesahub.errors import MesahubError
+
+HELP = """MesaHub databases from the command line.
+
+The database is an argument mh://key@host/database or mh://local/name, a profile @NAME (see `mesahub profile`), or
+MESAHUB_URL. A key in an argument can be seen by others on this machine and stays in the shell's history: prefer
+a profile, or MESAHUB_URL, or an URL without key and MESAHUB_API_KEY.
+"""
+
+
+@click.group(help=HELP, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
+@click.version_option(mesahub.__version__, prog_name="mesahub")
+def group() -> None:
+    """All commands."""
+
+
+@group.command("transports")
+def transports() -> None:
+    """List the transports that are installed, from which package, and why one does not load."""
+    from mesahub.cli.output import print_rows
+
+    rows = [
+        {"name": found.name, "package": found.package, "state": found.problem or "ok"}
+        for found in mesahub.installed_transports()
+    ]
+    print_rows(["name", "package", "state"], rows, None)
+
+
+def _belongs_to_a_transport(name: str, what: str) -> None:
+    @group.command(name, help=what, context_settings={"ignore_unknown_options": True})
+    @click.argument("arguments", nargs=-1, type=click.UNPROCESSED)
+    def command(arguments: tuple[str, ...]) -> None:  # noqa: ARG001
+        raise SystemExit(f"{name} is found through the entry-point group mesahub.commands")
+
+
+# Shown in the help; `mesahub.cli.main` finds and runs them before click is asked.
+_belongs_to_a_transport("serve", "Run a server for development and tests (extra: serve).")
+_belongs_to_a_transport("cassette", "Look at recordings: show, stats, verify, prune, replay-into.")
+
+for module in (sql, data, files, databases, profiles, doctor, shell):
+    for command in module.COMMANDS:
+        group.add_command(command)
+
+
+def run(arguments: list[str]) -> int:
+    """Run a command; gives the exit code."""
+
+    def invoke() -> object:
+        # Not group.main(): it has its own idea of what a closed pipe and Ctrl-C are worth.
+        with group.make_context("mesahub", list(arguments)) as context:
+            return group.invoke(context)
+
+    return ending(invoke)
+
+
+def ending(run_it: Callable[[], object]) -> int:
+    """Run something, and make an exit code of however it ends: never a traceback for what is not our fault."""
+    try:
+        code = run_it()
+    except click.exceptions.Exit as stop:
+        return stop.exit_code
+    except click.ClickException as error:
+        error.show()
+        return error.exit_code
+    except (click.Abort, KeyboardInterrupt):
+        print("stopped", file=sys.stderr)
+        return 130
+    except BrokenPipeError:
+        # Whoever read our output has enough. Python would complain when it flushes at the end.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+    except MesahubError as error:
+        print(f"mesahub: {one_line(error)}", file=sys.stderr)
+        return 1
+    except OSError as error:
+        print(f"mesahub: {error.strerror or error}: {error.filename or ''}".rstrip(": "), file=sys.stderr)
+        return 1
+    return code if isinstance(code, int) else 0
+
+
+def one_line(error: BaseException) -> str:
+    """An error's text in one line, with its class where that says more than the text."""
+    return f"{type(error).__name__}: {' '.join(str(error).split())}"

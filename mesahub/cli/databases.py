@@ -1,0 +1,230 @@
+"""Commands of the administration: databases, API keys, buckets. They need the admin token."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import click
+
+from mesahub.buckets import Bucket
+from mesahub.cli.files import COLUMNS
+from mesahub.cli.output import format_options, print_any
+from mesahub.cli.progress import bar
+from mesahub.cli.target import Command, connect
+
+__all__ = ["COMMANDS"]
+
+_DATABASE = ("slug", "name", "status", "size_bytes", "created_at")
+_KEY = ("id", "name", "scopes", "created_at", "last_used_at")
+
+
+def _picked(records: Any, names: tuple[str, ...]) -> list[dict[str, Any]]:
+    return [{n: json.dumps(r[n]) if isinstance(r.get(n), list) else r.get(n) for n in names if n in r} for r in records]
+
+
+@click.group("db")
+def db_() -> None:
+    """Databases: ls, create, rm, restore, purge, status, reset, export, import."""
+
+
+@db_.command("ls", cls=Command)
+@click.option("--deleted", is_flag=True, help="Those that were deleted.")
+@format_options
+def db_ls(deleted: bool, format_: str | None) -> None:
+    """List the databases."""
+    with connect() as db:
+        databases = db.client.admin.databases
+        print_any(_picked(databases.list_deleted() if deleted else databases.list(), _DATABASE), format_)
+
+
+@db_.command("create", cls=Command)
+@click.argument("name")
+@click.option("--description")
+def db_create(name: str, description: str | None) -> None:
+    """Make a database."""
+    with connect() as db:
+        click.echo(db.client.admin.databases.create(name, description=description)["slug"])
+
+
+def _on_slug(name: str, method: str, what: str) -> None:
+    @db_.command(name, cls=Command, help=what)
+    @click.argument("slug")
+    def command(slug: str) -> None:
+        with connect() as db:
+            getattr(db.client.admin.databases, method)(slug)
+
+
+_on_slug("rm", "delete", "Put a database aside; `restore` brings it back.")
+_on_slug("restore", "restore", "Bring a deleted database back, by the slug that `ls --deleted` shows.")
+
+
+@db_.command("purge", cls=Command)
+@click.argument("slug")
+@click.confirmation_option(prompt="Everything in it will be lost. Remove it for good?")
+def db_purge(slug: str) -> None:
+    """Remove a deleted database for good."""
+    with connect() as db:
+        db.client.admin.databases.hard_delete(slug)
+
+
+@db_.command("reset", cls=Command)
+@click.argument("slug")
+@click.confirmation_option(prompt="Everything in it will be lost. Empty it?")
+def db_reset(slug: str) -> None:
+    """Empty a database."""
+    with connect() as db:
+        db.client.admin.databases.reset(slug)
+
+
+@db_.command("status", cls=Command)
+@click.argument("slug")
+@click.argument("status", type=click.Choice(["active", "inactive"]))
+def db_status(slug: str, status: Any) -> None:
+    """Switch a database on or off."""
+    with connect() as db:
+        db.client.admin.databases.set_status(slug, status)
+
+
+@db_.command("export", cls=Command)
+@click.argument("slug")
+@click.argument("file", type=click.Path(path_type=Path))
+@click.argument("tables", nargs=-1, required=True)
+def db_export(slug: str, file: Path, tables: tuple[str, ...]) -> None:
+    """Write tables to a SQLite file."""
+    with connect() as db, bar(file.name, is_bytes=True) as update:
+        size = db.client.admin.databases.export(slug, file, list(tables), progress=update)
+    click.echo(f"{file}: {size:,} bytes", err=True)
+
+
+@db_.command("import", cls=Command)
+@click.argument("slug")
+@click.argument("file", type=click.Path(exists=True, path_type=Path))
+@click.argument("tables", nargs=-1)
+def db_import(slug: str, file: Path, tables: tuple[str, ...]) -> None:
+    """Take tables of a SQLite file into a database; without TABLES, list what is in it."""
+    with connect() as db, bar(file.name, is_bytes=True) as update:
+        databases = db.client.admin.databases
+        if not tables:
+            print_any(_picked(databases.inspect(slug, file), ("name", "rowCount")), None)
+            return
+        count = databases.import_tables(slug, file, list(tables), progress=update)
+    click.echo(f"{count:,} rows imported", err=True)
+
+
+@click.group("keys")
+def keys() -> None:
+    """API keys: ls, create, revoke."""
+
+
+@keys.command("ls", cls=Command)
+@format_options
+def keys_ls(format_: str | None) -> None:
+    """List the keys, without their text."""
+    with connect() as db:
+        print_any(_picked(db.client.admin.api_keys.list(), _KEY), format_)
+
+
+@keys.command("create", cls=Command)
+@click.argument("name")
+@click.option(
+    "-s", "--scope", "scopes", multiple=True, required=True, help="all:r, all:w, db:NAME:r, db:NAME:w, management"
+)
+@click.option("-o", "--output", type=click.Path(path_type=Path), help="Write the key to this file, for you alone.")
+def keys_create(name: str, scopes: tuple[str, ...], output: Path | None) -> None:
+    """Make a key. Its text is shown this once: a key is what this command is for."""
+    with connect() as db:
+        record = db.client.admin.api_keys.create(name, list(scopes))
+    if output is None:
+        click.echo(str(record["key"]))
+        return
+    output.touch(0o600)
+    output.write_text(f"{record['key']!s}\n", encoding="utf-8")
+    click.echo(record["id"])
+
+
+@keys.command("revoke", cls=Command)
+@click.argument("key_id")
+def keys_revoke(key_id: str) -> None:
+    """Revoke a key. (The real server may honour it for some minutes more.)"""
+    with connect() as db:
+        db.client.admin.api_keys.revoke(key_id)
+
+
+@click.group("buckets")
+def buckets() -> None:
+    """Buckets of files: ls, create, rm, files, put, get, delete."""
+
+
+@buckets.command("ls", cls=Command)
+@format_options
+def buckets_ls(format_: str | None) -> None:
+    """List the buckets."""
+    with connect() as db:
+        print_any(_picked(db.client.buckets.list(), ("id", "name", "description", "created_at")), format_)
+
+
+@buckets.command("create", cls=Command)
+@click.argument("name")
+@click.option("--description")
+def buckets_create(name: str, description: str | None) -> None:
+    """Make a bucket, and print its id."""
+    with connect() as db:
+        click.echo(db.client.buckets.create(name, description)["id"])
+
+
+@buckets.command("rm", cls=Command)
+@click.argument("bucket")
+@click.confirmation_option(prompt="Its files will be lost. Remove it?")
+def buckets_rm(bucket: str) -> None:
+    """Remove a bucket with its files."""
+    with connect() as db:
+        db.client.buckets.delete(bucket)
+
+
+@buckets.command("files", cls=Command)
+@click.argument("bucket")
+@format_options
+def buckets_files(bucket: str, format_: str | None) -> None:
+    """List the files of a bucket."""
+    with connect() as db:
+        records = Bucket(bucket, db.client).files.iterate()
+        print_any(({name: record.get(name) for name in COLUMNS} for record in records), format_)
+
+
+@buckets.command("put", cls=Command)
+@click.argument("bucket")
+@click.argument("path", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+def buckets_put(bucket: str, path: Path) -> None:
+    """Upload a file to a bucket, and print its id."""
+    with connect() as db, bar(path.name, is_bytes=True) as update:
+        record = Bucket(bucket, db.client).files.upload(path, progress=update)
+    click.echo(record["id"])
+
+
+@buckets.command("get", cls=Command)
+@click.argument("bucket")
+@click.argument("file_id")
+@click.argument("target", type=click.Path(path_type=Path), required=False)
+def buckets_get(bucket: str, file_id: str, target: Path | None) -> None:
+    """Download a file of a bucket."""
+    with connect() as db:
+        files = Bucket(bucket, db.client).files
+        place = target or Path(Path(files.meta(file_id)["filename"]).name)
+        with bar(place.name, is_bytes=True) as update:
+            size = files.download_to(file_id, place, progress=update)
+    click.echo(f"{place}: {size:,} bytes", err=True)
+
+
+@buckets.command("delete", cls=Command)
+@click.argument("bucket")
+@click.argument("file_ids", nargs=-1, required=True)
+def buckets_delete(bucket: str, file_ids: tuple[str, ...]) -> None:
+    """Delete files of a bucket."""
+    with connect() as db:
+        for file_id in file_ids:
+            Bucket(bucket, db.client).files.delete(file_id)
+
+
+COMMANDS = [db_, keys, buckets]

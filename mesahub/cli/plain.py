@@ -1,0 +1,42 @@
+"""``query`` and ``transports`` without any extra: tab-separated."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Iterable
+
+import mesahub
+from mesahub.errors import MesahubError
+
+
+def run(arguments: list[str], extra: str) -> int:
+    """Run a command; gives the exit code."""
+    commands: dict[str, Callable[[list[str]], Iterable[list[object]]]] = {"query": _query, "transports": _transports}
+    if not arguments or arguments[0] not in commands:
+        print(extra, file=sys.stderr)
+        print(f"Without it there are: serve, cassette, {', '.join(commands)}.", file=sys.stderr)
+        return 2
+    try:
+        for row in commands[arguments[0]](arguments[1:]):
+            print("\t".join("" if value is None else str(value) for value in row))
+    except MesahubError as error:
+        print(f"mesahub: {error}", file=sys.stderr)
+        return 1
+    return 0
+
+
+def _transports(_: list[str]) -> Iterable[list[object]]:
+    for found in mesahub.installed_transports():
+        yield [found.name, found.package, found.problem or "ok"]
+
+
+def _query(arguments: list[str]) -> Iterable[list[object]]:
+    urls = [argument for argument in arguments if argument.startswith("mh://")]
+    rest = [argument for argument in arguments if not argument.startswith("mh://")]
+    if len(urls) > 1 or len(rest) != 1:
+        raise MesahubError("USAGE", 0, "usage: mesahub query [mh://key@host/database] SQL (or set MESAHUB_URL)")
+    with mesahub.connect(urls[0] if urls else None) as db:
+        result = db.query(rest[0])
+        yield list(result.columns)
+        for row in result.rows:
+            yield [row[name] for name in result.columns]

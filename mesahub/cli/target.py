@@ -1,0 +1,71 @@
+"""Which database a command is about."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from typing import Any
+from urllib.parse import quote
+
+import click
+
+import mesahub
+from mesahub import DatabaseHandle
+from mesahub.cli.profiles import profile_url
+
+
+class Command(click.Command):
+    """A command that takes its database anywhere among its arguments: it is the one that begins with mh:// or @."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        found = [argument for argument in args if argument.startswith("mh://") or _is_profile(argument)]
+        if len(found) > 1:
+            raise click.UsageError("More than one database was given.", ctx)
+        if found:
+            args.remove(found[0])
+        ctx.meta["mesahub.target"] = found[0] if found else None
+        return super().parse_args(ctx, args)
+
+
+def _is_profile(argument: str) -> bool:
+    return len(argument) > 1 and argument[0] == "@" and argument[1:].replace("-", "").replace("_", "").isalnum()
+
+
+def command(name: str, **attributes: Any) -> Callable[[Callable[..., Any]], click.Command]:
+    """A click command with a target."""
+    return click.command(name, cls=Command, **attributes)
+
+
+def given_url() -> str | None:
+    """The URL that the present command was given, ``None`` for that of the environment."""
+    return resolve(click.get_current_context().meta.get("mesahub.target"))
+
+
+def resolve(target: str | None) -> str | None:
+    """The URL of a target: a profile's, or itself, with the key of MESAHUB_API_KEY where it has none."""
+    if target is not None and target.startswith("@"):
+        return profile_url(target[1:])
+    url = target or os.environ.get("MESAHUB_URL")
+    return with_key(url) if url else None
+
+
+def with_key(url: str) -> str:
+    """The URL, with the key of MESAHUB_API_KEY where it has none."""
+    rest = url.removeprefix("mh://")
+    key = os.environ.get("MESAHUB_API_KEY")
+    if not key or not url.startswith("mh://") or rest.startswith("local/") or "@" in rest.partition("/")[0]:
+        return url
+    return f"mh://{quote(key, safe='')}@{rest}"
+
+
+def connect(**options: Any) -> DatabaseHandle:
+    """The database of the present command."""
+    return mesahub.connect(given_url(), **options)
+
+
+def shown(url: str) -> str:
+    """A URL without its key."""
+    scheme, _, rest = url.partition("://")
+    authority, slash, tail = rest.partition("/")
+    host = authority.rpartition("@")[2]
+    return f"{scheme}://{'***@' if '@' in authority else ''}{host}{slash}{tail}"

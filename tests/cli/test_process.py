@@ -1,0 +1,99 @@
+"""The command line as a process: pipes, signals, and life without extras."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+import mesahub
+
+URL = "mh://local/big"
+ROWS = 60_000
+
+
+@pytest.fixture
+def environment(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> dict[str, str]:
+    monkeypatch.setenv("MESAHUB_DATA", str(tmp_path))
+    with mesahub.connect(URL) as db:
+        db.exec("CREATE TABLE t (id INTEGER PRIMARY KEY, text TEXT)")
+        db.table("t").insert_many({"id": i, "text": "x" * 50} for i in range(ROWS))
+    return {**os.environ, "COLUMNS": "60"}
+
+
+def mesahub_command(*arguments: str) -> list[str]:
+    return [sys.executable, "-m", "mesahub", *arguments]
+
+
+def test_a_closed_pipe_ends_it_quietly(environment: dict[str, str]) -> None:
+    with subprocess.Popen(
+        mesahub_command("rows", URL, "t"), stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=environment
+    ) as process:
+        assert process.stdout is not None
+        assert process.stderr is not None
+        assert process.stdout.readline().startswith(b'{"id": 0')
+        process.stdout.close()
+        assert process.stderr.read() == b""
+        assert process.wait(30) == 0
+
+
+def test_ctrl_c_ends_it_with_130(environment: dict[str, str]) -> None:
+    with subprocess.Popen(
+        mesahub_command("rows", URL, "t"), stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=environment
+    ) as process:
+        assert process.stdout is not None
+        process.stdout.readline()
+        time.sleep(0.2)  # it stands before the full pipe
+        process.send_signal(signal.SIGINT)
+        _, err = process.communicate(timeout=30)
+    assert process.returncode == 130
+    assert err == b"stopped\n"
+
+
+def test_a_long_table_streams_in_bounded_memory(environment: dict[str, str]) -> None:
+    code = """
+import resource, sys
+from mesahub.cli import main
+code = main(sys.argv[1:])
+sys.stderr.write(str(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss))
+sys.exit(code)
+"""
+
+    def peak(*arguments: str) -> int:
+        command = [sys.executable, "-c", code, "rows", URL, "t", *arguments]
+        done = subprocess.run(command, capture_output=True, text=True, env=environment, check=True)
+        assert done.stdout.count("\n") == int(arguments[-1]) if arguments else ROWS
+        return int(done.stderr)
+
+    # Sixty thousand rows take no more than five thousand do, give or take what the allocator keeps.
+    assert peak() < peak("--limit", "5000") + 12_000
+
+
+def test_without_click_there_is_a_plain_form(environment: dict[str, str]) -> None:
+    code = "import sys; sys.modules['click'] = None; from mesahub.cli import main; sys.exit(main(sys.argv[1:]))"
+
+    def run(*arguments: str) -> subprocess.CompletedProcess[str]:
+        command = [sys.executable, "-c", code, *arguments]
+        return subprocess.run(command, capture_output=True, text=True, env=environment, check=False)
+
+    found = run("query", URL, "SELECT id, NULL AS n FROM t LIMIT 1")
+    assert (found.stdout, found.returncode) == ("id\tn\n0\t\n", 0)
+    assert run("transports").stdout.splitlines()[0].startswith("embedded\tmesahub")
+    refused = run("rows", URL, "t")
+    assert refused.returncode == 2
+    assert 'pip install "mesahub[cli]"' in refused.stderr
+    wrong = run("query", URL, "SELEC")
+    assert (wrong.returncode, wrong.stderr) == (1, 'mesahub: near "SELEC": syntax error\n')
+
+
+def test_no_color_and_the_width_are_respected(environment: dict[str, str]) -> None:
+    command = mesahub_command("query", URL, "SELECT id, text, text AS again FROM t LIMIT 2", "--table")
+    done = subprocess.run(command, capture_output=True, text=True, env={**environment, "NO_COLOR": "1"}, check=True)
+    assert "\x1b" not in done.stdout
+    assert max(map(len, done.stdout.splitlines())) <= 60
+    assert "…" in done.stdout
