@@ -95,7 +95,7 @@ class Keys:
             return run(self.columns(timeout))
         except IntegrityError:
             raise
-        except SQLError:
+        except (SQLError, ArgumentError):
             # Such an error comes before anything is done, so nothing is done twice.
             if remembered is None:
                 raise
