@@ -103,7 +103,7 @@ def test_the_schema(people: Terminal) -> None:
 
 
 def test_rows(people: Terminal) -> None:
-    def names(*arguments: str) -> list[str]:
+    def names(*arguments: str) -> list[int]:
         return [json.loads(line)["id"] for line in people.run("rows", URL, "people", *arguments).splitlines()]
 
     assert names() == [1, 2]

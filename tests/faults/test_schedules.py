@@ -175,7 +175,7 @@ def test_thirty_two_threads_for_a_minute(server: Server) -> None:
         sockets = connections()
     assert not errors, errors[:3]
     assert written == sum((count + 4) // 5 for count in calls)
-    assert threading.active_count() == before
+    assert threading.active_count() <= before
     growth = sizes[-1] - sizes[len(sizes) // 3]
     print(
         f"\n32 threads, 60 s: {sum(calls)} calls, {sockets} connections, memory {growth / 1e6:+.1f} MB in the last 40 s"
