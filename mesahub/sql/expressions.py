@@ -78,10 +78,7 @@ class _Joined(Expression):
                 self._parts.append(part)
 
     def condition(self, scope: Scope, bindings: list[Any]) -> str:
-        if self._all:
-            terms = self.terms(scope, bindings)
-        else:
-            terms = self._choices(scope, bindings)
+        terms = self.terms(scope, bindings) if self._all else self._choices(scope, bindings)
         return _enclosed(join_terms(terms, self._all), len(terms) > 1)
 
     def terms(self, scope: Scope, bindings: list[Any]) -> list[str]:

@@ -141,15 +141,13 @@ def _function(scope: Scope, name: str, function: Any) -> str:
 
 
 def columns_text(scope: Scope, select: Any) -> str:
-    """The columns of a SELECT or RETURNING; all of them for ``None``."""
-    if not select:
-        return "*"
+    """The columns of a SELECT or RETURNING."""
     if type(select) is not list and (
         isinstance(select, (str, bytes, Mapping, set, frozenset)) or not isinstance(select, Iterable)
     ):
         raise ArgumentError(f"select must be a list of columns, such as ['id', 'name'], not {select!r}.")
     try:
-        return ", ".join([scope[name] for name in select])
+        return ", ".join([scope[name] for name in select]) or "*"
     except TypeError:  # one is not hashable
         raise ArgumentError(f"select must be a list of columns' names, not {select!r}.") from None
 

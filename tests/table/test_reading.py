@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from mesahub import ArgumentError, DatabaseHandle, NoSuchTableError, TruncatedResultError, col
+from mesahub import ArgumentError, DatabaseHandle, NoSuchColumnError, NoSuchTableError, TruncatedResultError, col
 from mesahub.transport import Request, Response
 
 
@@ -68,6 +68,8 @@ def test_a_key_is_asked_again_when_the_table_was_made_anew(db: DatabaseHandle) -
     db.exec("CREATE TABLE t (b INTEGER PRIMARY KEY, n)")
     assert t.upsert({"b": 1, "n": 2}) == {"b": 1, "n": 2}
     assert t.get(1) == {"b": 1, "n": 2}
+    with pytest.raises(NoSuchColumnError, match="typo"):
+        t.get(1, select=["typo"])
     db.exec("DROP TABLE t")
     with pytest.raises(NoSuchTableError):
         t.get(1)
