@@ -36,6 +36,9 @@ ENDLESS = "WITH RECURSIVE c (x) AS (SELECT 1 UNION ALL SELECT x + 1 FROM c) SELE
         ("INSERT INTO t VALUES (1)", 403, "not allowed on the /query endpoint"),
         ("WITH x AS (SELECT 1) INSERT INTO t SELECT * FROM x", 403, "not allowed on the /query endpoint"),
         ("PRAGMA user_version (10)", 403, "not allowed on the /query endpoint"),
+        ("PRAGMA query_only (0)", 403, "not allowed on the /query endpoint"),
+        ("PRAGMA case_sensitive_like = 1", 403, "not allowed on the /query endpoint"),
+        ("ANALYZE", 403, "not allowed on the /query endpoint"),
     ],
 )
 def test_what_a_query_refuses(engine: Engine, sql: str, status: int, text: str) -> None:
@@ -61,6 +64,10 @@ def test_what_a_query_refuses(engine: Engine, sql: str, status: int, text: str) 
         ("ATTACH DATABASE 'other.db' AS o", "not authorized"),
         ("VACUUM INTO 'copy.db'", "authoriz"),
         ("SELECT load_extension('x')", "not authorized"),
+        ("PRAGMA locking_mode = EXCLUSIVE", "not authorized"),
+        ("PRAGMA journal_mode = DELETE", "not authorized"),
+        ("PRAGMA main.query_only (1)", "not authorized"),
+        ("PRAGMA writable_schema = 1", "not authorized"),
     ],
 )
 def test_what_a_write_refuses(engine: Engine, sql: str, text: str, tmp_path: Path) -> None:
@@ -74,6 +81,22 @@ def test_what_a_write_refuses(engine: Engine, sql: str, text: str, tmp_path: Pat
     # The connection is as good as new.
     assert engine.execute("INSERT INTO t VALUES (5)").affected == 1
     assert engine.query("SELECT n FROM t").rows == [(5,)]
+
+
+@pytest.mark.parametrize(
+    "sql",
+    [
+        "PRAGMA table_info (t)",
+        "PRAGMA journal_mode",
+        "PRAGMA integrity_check (1)",
+        "PRAGMA foreign_key_list ('t')",
+        "SELECT * FROM pragma_table_xinfo('t')",
+    ],
+)
+def test_a_pragma_that_tells_may_be_asked(engine: Engine, sql: str) -> None:
+    engine.execute("CREATE TABLE t (n REFERENCES t)")
+    assert engine.query(sql).rows
+    assert engine.execute(sql).rows
 
 
 def test_a_script_runs_in_order_and_may_hold_a_transaction(engine: Engine) -> None:

@@ -110,23 +110,68 @@ def open_connection(path: str | os.PathLike[str], busy: float, *, read_only: boo
         sqlite.execute("PRAGMA synchronous = NORMAL")
         sqlite.execute("PRAGMA foreign_keys = ON")
         sqlite.execute("PRAGMA cache_size = -8000")
-        sqlite.set_authorizer(_authorize)
         if sqlite3.sqlite_version_info < (3, 41):
             sqlite.create_function("unhex", 1, _unhex, deterministic=True)
             sqlite.create_function("unhex", 2, _unhex, deterministic=True)
         if read_only:
             sqlite.execute("PRAGMA query_only = ON")
+        sqlite.set_authorizer(_authorize_reading if read_only else _authorize)
     except sqlite3.Error as error:
         sqlite.close()
         raise ConfigurationError(f"The file {path} cannot be used as a database: {error}.") from error
     return Connection(sqlite)
 
 
-def _authorize(action: int, first: str | None, *_: str | None) -> int:
-    """No ATTACH: a database reaches no file beside its own. VACUUM attaches a nameless one."""
+# What belongs to the connection, which is not one caller's alone, or breaks the file.
+_KEPT = frozenset(
+    {
+        "busy_timeout",
+        "data_store_directory",
+        "journal_mode",
+        "locking_mode",
+        "max_page_count",
+        "mmap_size",
+        "query_only",
+        "schema_version",
+        "synchronous",
+        "temp_store_directory",
+        "wal_autocheckpoint",
+        "writable_schema",
+    }
+)
+
+# PRAGMAs that only tell, though they take an argument.
+_TELLING = frozenset(
+    {
+        "foreign_key_check",
+        "foreign_key_list",
+        "index_info",
+        "index_list",
+        "index_xinfo",
+        "integrity_check",
+        "quick_check",
+        "table_info",
+        "table_list",
+        "table_xinfo",
+    }
+)
+
+
+def _authorize(action: int, first: str | None, second: str | None, *_: str | None) -> int:
+    """No ATTACH: a database reaches no file beside its own (VACUUM attaches a nameless one). And no PRAGMA that
+    would stay with the connection for the next caller."""
     if action == sqlite3.SQLITE_ATTACH and first not in ("", None):
         return sqlite3.SQLITE_DENY
+    if action == sqlite3.SQLITE_PRAGMA and second is not None and (first or "").lower() in _KEPT:
+        return sqlite3.SQLITE_DENY
     return sqlite3.SQLITE_OK
+
+
+def _authorize_reading(action: int, first: str | None, second: str | None, *_: str | None) -> int:
+    """On a connection that reads, no PRAGMA sets anything."""
+    if action == sqlite3.SQLITE_PRAGMA and second is not None and (first or "").lower() not in _TELLING:
+        return sqlite3.SQLITE_DENY
+    return _authorize(action, first, second)
 
 
 def _write_ahead(sqlite: sqlite3.Connection, busy: float) -> None:

@@ -49,7 +49,7 @@ def refusal(
         return RefusedError(400, f"not enough args to execute query: want {few[1]} got {few[2]}")
     if "one statement at a time" in text:
         return RefusedError(400, "only one statement can be sent at a time")
-    if code & 0xFF == sqlite3.SQLITE_READONLY and not write:
+    if code & 0xFF in (sqlite3.SQLITE_READONLY, sqlite3.SQLITE_AUTH) and not write:
         return RefusedError(403, "This SQL statement is not allowed on the /query endpoint. Use /exec instead.")
     if isinstance(error, sqlite3.ProgrammingError) and not code:
         return RefusedError(400, text)

@@ -35,6 +35,7 @@ def _upload(store: Store, request: Request) -> Response:
         metadata=fields.get("metadata"),
         expires_in=fields.get("expires_in"),
     )
+    store.engine(place)  # files belong to a database: to a server over this folder there would be none
     with store.files.incoming() as incoming:
         body = request.body if request.body is not None else b""
         for piece in body if isinstance(body, FileBody) else (body,):
