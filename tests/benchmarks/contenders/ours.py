@@ -103,7 +103,7 @@ class _Nowhere:
     def __init__(self) -> None:
         self.client = self
 
-    def run_query(self, ref: str, statement: Any, *, timeout: float | None = None) -> Any:
+    def run_query(self, ref: str, statement: Any, **options: Any) -> Any:
         return mesahub.QueryResult(rows=[])
 
 
