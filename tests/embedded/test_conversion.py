@@ -223,6 +223,17 @@ def test_a_change_of_type_is_seen(engine: Engine) -> None:
     assert rows(engine, sql) == [{"v": True}]
 
 
+def test_a_new_column_is_seen(engine: Engine) -> None:
+    sql = "SELECT * FROM s"
+    engine.execute("CREATE TABLE s (v BLOB)")
+    engine.execute("INSERT INTO s VALUES (x'01')")
+    assert rows(engine, sql, wire=False) == [{"v": b"\x01"}]
+    for number in range(3):
+        engine.execute(f"ALTER TABLE s ADD COLUMN flag{number} BOOLEAN DEFAULT 1")
+        flags = {f"flag{n}": True for n in range(number + 1)}
+        assert rows(engine, sql, wire=False) == [{"v": b"\x01", **flags}]
+
+
 def change_type(path: Path) -> None:
     other = sqlite3.connect(path)
     other.executescript("DROP TABLE s; CREATE TABLE s (v BOOLEAN); INSERT INTO s VALUES (1)")

@@ -75,6 +75,8 @@ class DeclaredTypes:
 
 
 def _of_view(sqlite: sqlite3.Connection, select: str) -> list[str] | None:
+    # table_info looks into the schema that the connection knows; only a statement that reads notices a newer one.
+    sqlite.execute("SELECT 1 FROM main.sqlite_schema LIMIT 1").fetchone()
     try:
         sqlite.execute(f"CREATE TEMP VIEW mesahub_columns AS {select}")
     except (sqlite3.Error, sqlite3.Warning):
