@@ -5,6 +5,7 @@ from __future__ import annotations
 import http.client
 import json
 import socket
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -169,3 +170,18 @@ def test_a_fault_of_the_server_is_told_without_its_inside(server: Server, name: 
     assert status == 500
     assert str(Path.cwd()).encode() not in body
     assert server.call("POST", f"/api/db/{name}/query", READ)[0] == 200
+
+
+def test_many_callers_at_once(server: Server, name: str) -> None:
+    assert server.call("POST", f"/api/db/{name}/exec", {"sql": "CREATE TABLE t (id INTEGER PRIMARY KEY, n)"})[0] == 200
+
+    def insert(number: int) -> int:
+        payload = {"sql": "INSERT INTO t (n) VALUES (?)", "bindings": [number]}
+        status, _, body = server.call("POST", f"/api/db/{name}/exec", payload)
+        assert status == 200
+        rowid: int = json.loads(body)["lastInsertRowid"]
+        return rowid
+
+    with ThreadPoolExecutor(16) as pool:
+        rowids = list(pool.map(insert, range(100)))
+    assert sorted(rowids) == list(range(1, 101))
