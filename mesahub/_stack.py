@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from mesahub.errors import ConfigurationError
-from mesahub.middleware import Middleware, checked, compose
+from mesahub.middleware import Middleware, checked, compose, listener
 from mesahub.middleware.auth import auth
 from mesahub.middleware.retry import RetryPolicy, retrying
 from mesahub.registry import find_factory, open_transport
@@ -65,7 +65,7 @@ class Stack:
         self._closing = threading.Event()
         outer = [checked(layer) for layer in middleware if not getattr(layer, "inside_retry", False)]
         inner = [checked(layer) for layer in middleware if getattr(layer, "inside_retry", False)]
-        listeners = [layer.on_retry for layer in middleware if hasattr(layer, "on_retry")]
+        listeners = [told for told in map(listener, middleware) if told is not None]
         layers = [*outer, retrying(retry or RetryPolicy(), self._closing, listeners), *inner]
         if api_key:
             layers.append(auth(api_key, base_url, allow_insecure=allow_insecure))

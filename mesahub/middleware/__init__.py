@@ -87,7 +87,7 @@ def checked(layer: Middleware) -> Middleware:
     """The user's middleware, named in whatever goes wrong in it."""
     if not callable(layer):
         raise ConfigurationError(f"A middleware is a function (request, next) -> response, not {type(layer).__name__}.")
-    name = getattr(layer, "__qualname__", type(layer).__qualname__)
+    name = _name(layer)
 
     def call(request: Request, forward: Handler) -> Response:
         try:
@@ -104,6 +104,28 @@ def checked(layer: Middleware) -> Middleware:
         return response
 
     return call
+
+
+def _name(layer: object) -> str:
+    return getattr(layer, "__qualname__", None) or type(layer).__qualname__
+
+
+def listener(layer: Any) -> Callable[[Request, Any], None] | None:
+    """What a middleware does before a retry (its attribute ``on_retry``), or ``None``; named in its errors."""
+    told = getattr(layer, "on_retry", None)
+    if told is None:
+        return None
+
+    def tell(request: Request, attempt: Any) -> None:
+        try:
+            told(request, attempt)
+        except MesahubError:
+            raise
+        except Exception as error:
+            error.add_note(f"This was raised in the middleware {_name(layer)}, before a retry of {request.operation}.")
+            raise
+
+    return tell
 
 
 def inside_retry(layer: Middleware) -> Middleware:

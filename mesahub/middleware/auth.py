@@ -6,7 +6,7 @@ import threading
 from collections.abc import Callable
 
 from mesahub._network import origin
-from mesahub.errors import ConfigurationError
+from mesahub.errors import ConfigurationError, MesahubError
 from mesahub.middleware import Handler, Middleware
 from mesahub.secret import Secret
 from mesahub.transport import Request, Response
@@ -26,6 +26,9 @@ def auth(api_key: str | Callable[[], str], base_url: str, *, allow_insecure: boo
 
     Raises:
         ConfigurationError: plain HTTP to a public host, or a key that cannot stand in a header.
+
+    Example:
+        >>> client = MesahubClient(lambda: vault.read("mesahub"), url)  # doctest: +SKIP
     """
     if base_url.startswith("http://") and not allow_insecure:
         host = origin(base_url).host
@@ -38,7 +41,11 @@ def auth(api_key: str | Callable[[], str], base_url: str, *, allow_insecure: boo
 
 
 def _header(key: object) -> Secret:
-    if not isinstance(key, str) or not key or not key.isascii() or not key.isprintable() or key != key.strip():
+    # First of all: a traceback may show this function's variables.
+    key = Secret(key) if isinstance(key, str) else key
+    if not isinstance(key, str):
+        raise ConfigurationError(f"The api_key must be text, not {type(key).__name__}.")
+    if not key or not key.isascii() or not key.isprintable() or key != key.strip():
         raise ConfigurationError(
             "The api_key must be printable ASCII text without blanks at its ends, as the server's dashboard shows "
             f"it; this one is {'empty' if not key else 'not'}."
@@ -46,10 +53,17 @@ def _header(key: object) -> Secret:
     return Secret(f"Bearer {key}")
 
 
+def _refuse_path(request: Request) -> None:
+    # "http://core" and "@evil.example/" make another host. Nothing of ours makes such a path.
+    raise ConfigurationError(f"A request's path must begin with '/', not as {request.path[:20]!r} does.")
+
+
 def _with_key(key: str) -> Middleware:
     header = _header(key)
 
     def authenticate(request: Request, forward: Handler) -> Response:
+        if request.path[:1] != "/":
+            _refuse_path(request)
         return forward(request.with_header("Authorization", header))
 
     return authenticate
@@ -60,6 +74,8 @@ def _with_function(ask: Callable[[], str]) -> Middleware:
     current: list[Secret] = []
 
     def authenticate(request: Request, forward: Handler) -> Response:
+        if request.path[:1] != "/":
+            _refuse_path(request)
         header = current[0] if current else _renew(None)
         response = forward(request.with_header("Authorization", header))
         if response.status != 401:
@@ -75,7 +91,13 @@ def _with_function(ask: Callable[[], str]) -> Middleware:
         with lock:
             # Another thread may have asked in the meantime.
             if not current or current[0] == refused:
-                current[:] = [_header(ask())]
+                try:
+                    current[:] = [_header(ask())]
+                except MesahubError:
+                    raise
+                except Exception as error:
+                    error.add_note("This was raised by the function that was given as api_key.")
+                    raise
             return current[0]
 
     return authenticate

@@ -70,6 +70,8 @@ def hooks(
 ) -> Middleware:
     """A middleware that calls back.
 
+    A callback that raises ends the call with its error.
+
     Args:
         before: before each call.
         after: after each call, with its status or error.
@@ -96,4 +98,5 @@ def hooks(
     if retry is not None:
         told = retry
         call.on_retry = lambda request, attempt: told(Details(request, attempt=attempt))  # type: ignore[attr-defined]
+    call.__qualname__ = "hooks"
     return call

@@ -16,9 +16,12 @@ def logging(*, level: int = _logging.INFO, retry_level: int = _logging.WARNING, 
     """A middleware that logs. A key is in no line; values are only where they are asked for.
 
     Args:
-        level: of the line per call; failures are logged as ERROR.
+        level: of the line per call; a call that got no answer, or one of 500 and more, is logged as ERROR.
         retry_level: of the line per retry.
         bindings: show the values of statements too.
+
+    Example:
+        >>> client = MesahubClient(key, url, middleware=[logging()])  # doctest: +SKIP
     """
 
     def describe(request: Request) -> str:
@@ -42,9 +45,10 @@ def logging(*, level: int = _logging.INFO, retry_level: int = _logging.WARNING, 
                 (perf_counter() - started) * 1e3,
             )
             raise
-        if logger.isEnabledFor(level):
+        grade = level if response.status < 500 else _logging.ERROR
+        if logger.isEnabledFor(grade):
             milliseconds = (perf_counter() - started) * 1e3
-            logger.log(level, "%s -> %d in %.1f ms", describe(request), response.status, milliseconds)
+            logger.log(grade, "%s -> %d in %.1f ms", describe(request), response.status, milliseconds)
         return response
 
     def on_retry(request: Request, attempt: Attempt) -> None:
@@ -58,4 +62,5 @@ def logging(*, level: int = _logging.INFO, retry_level: int = _logging.WARNING, 
         )
 
     call.on_retry = on_retry  # type: ignore[attr-defined]
+    call.__qualname__ = "logging"
     return call

@@ -7,7 +7,7 @@ import time
 from collections import deque
 from collections.abc import Callable
 
-from mesahub.errors import NotSentError
+from mesahub.errors import RateLimitError
 from mesahub.middleware import Handler, Middleware, inside_retry
 from mesahub.transport import Request, Response
 
@@ -30,7 +30,11 @@ def rate_limit(
         clock, sleep: for tests.
 
     Raises:
-        NotSentError: (from a call) its turn would come after its timeout.
+        RateLimitError: (from a call) its turn would come after its timeout; nothing was sent. ``.retry_after`` says
+            in how many seconds it would.
+
+    Example:
+        >>> client = MesahubClient(key, url, middleware=[rate_limit(500)])  # doctest: +SKIP
     """
     if type(per_minute) is not int or per_minute < 1:
         raise ValueError(f"per_minute must be an integer from 1 on, not {per_minute!r}.")
@@ -41,14 +45,27 @@ def rate_limit(
         with lock:
             now = clock()
             turn = max(sent[0] + window, now) if len(sent) == per_minute else now
-            if request.timeout is not None and turn - now > request.timeout:
-                raise NotSentError(
-                    f"{per_minute} requests per {window:g} seconds are all taken: the turn of this one would come in "
-                    f"{turn - now:.1f} seconds, after its timeout of {request.timeout:g}."
-                )
+            if request.timeout is not None and turn - now >= request.timeout:
+                raise _too_late(per_minute, window, turn - now, request.timeout)
             sent.append(turn)
-        if turn > now:
-            sleep(turn - now)
+        if turn <= now:
+            return forward(request)
+        sleep(turn - now)
+        if request.timeout is not None and not request.streams:
+            # What was waited belongs to the call's time.
+            request = request.replace(timeout=request.timeout - (turn - now))
         return forward(request)
 
+    pace.__qualname__ = "rate_limit"
     return inside_retry(pace)
+
+
+def _too_late(per_minute: int, window: float, left: float, timeout: float) -> RateLimitError:
+    error = RateLimitError.of(
+        f"{per_minute} requests per {window:g} seconds are all taken, and nothing was sent: the turn of this call would "
+        f"come in {left:.1f} seconds, after its timeout of {timeout:g}. Wait, or give it more time.",
+        status_code=429,
+        details={"retry_after": left},
+    )
+    error.retry_after = left
+    return error

@@ -282,18 +282,17 @@ def retrying(
                 random=random or _random(),
                 now=wall(),
             )
-            wait = _with_quiet(state, request, wait, now, deadline)
-            if closing.is_set() or (wait is not None and not _take(state)):
-                wait = None
+            if wait is not None:
+                wait = max(wait, _quiet(state, request, now))
+                if (deadline is not None and now + wait >= deadline) or closing.is_set() or not _take(state):
+                    wait = None
             what, message = _what(result)
             attempts.append(Attempt(number, wall() - (now - started), now - started, what, message, wait or 0.0))
             if wait is None:
                 return _end(request, result, outcomes, attempts)
             for listener in listeners:
                 listener(request, attempts[-1])
-            if wait > 0:
-                pause(wait)
-            if closing.is_set():
+            if not _wait(request, wait, deadline):
                 return _end(request, result, outcomes, attempts)
             started = clock()
             try:
@@ -303,6 +302,18 @@ def retrying(
             else:
                 if result.status < 400:
                     return result
+
+    def _wait(request: Request, seconds: float, deadline: float | None) -> bool:
+        """Wait; ``False`` when the client was closed, or there is no time left."""
+        while seconds > 0:
+            pause(seconds)
+            if closing.is_set():
+                return False
+            # Another call may have been refused in the meantime, which began the server's window anew.
+            seconds = _quiet(state, request, clock())
+            if deadline is not None and clock() + seconds >= deadline:
+                return False
+        return not closing.is_set()
 
     def _after_quiet(request: Request) -> Request:
         """Wait until the server's window is over; the request with what is left of its time."""
@@ -415,14 +426,11 @@ def _note_throttling(
             state.quiet_until = max(state.quiet_until, now + seconds)
 
 
-def _with_quiet(
-    state: _State, request: Request, wait: float | None, now: float, deadline: float | None
-) -> float | None:
-    """The wait, made longer where the server's window ends later: also another call may have begun it anew."""
-    if wait is None or not state.quiet_until or request.operation not in _COUNTED:
-        return wait
-    wait = max(wait, state.quiet_until - now)
-    return None if deadline is not None and now + wait >= deadline else wait
+def _quiet(state: _State, request: Request, now: float) -> float:
+    """Seconds until the server's window is over, 0.0 for what its limit does not count."""
+    if not state.quiet_until or request.operation not in _COUNTED:
+        return 0.0
+    return max(state.quiet_until - now, 0.0)
 
 
 def _held_back(left: float) -> RateLimitError:

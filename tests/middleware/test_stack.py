@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from mesahub import ConfigurationError, MesahubClient, NotSentError, RetryPolicy
+from mesahub import ConfigurationError, MesahubClient, MesahubError, NotSentError, RateLimitError, RetryPolicy
 from mesahub.middleware import Details, Handler, hooks, inside_retry, logging, rate_limit
 from mesahub.transport import Request, Response
 
@@ -177,10 +177,61 @@ def test_pacing_spreads_requests_over_the_minute() -> None:
             mine.query("db", "SELECT 1")
             now[0] += 1
     assert waits == [57.0]
-    with client(Server(), middleware=[layer], timeout=1.0) as mine:
+    server = Server()
+    with client(server, middleware=[layer], timeout=60.0) as mine:
         now[0] = 61.5
         mine.query("db", "SELECT 1")
-        with pytest.raises(NotSentError, match="3 requests per 60 seconds"):
-            mine.query("db", "SELECT 1")
+        with pytest.raises(RateLimitError, match="3 requests per 60 seconds") as caught:
+            mine.query("db", "SELECT 1", timeout=1.0)
+        assert caught.value.retry_after == pytest.approx(58.0)
+        mine.query("db", "SELECT 1")
+    assert [request.timeout for request in server.sent] == [pytest.approx(59.5), pytest.approx(2.0)]
     with pytest.raises(ValueError, match="per_minute"):
         rate_limit(0)
+
+
+def test_a_failing_callback_is_named() -> None:
+    def fails(details: Details) -> None:
+        raise LookupError("x")
+
+    for layer, when in ((hooks(before=fails), "in query"), (hooks(retry=fails), "before a retry of query")):
+        with (
+            client(Server(NotSentError("x")), middleware=[layer]) as mine,
+            pytest.raises(LookupError) as caught,
+        ):
+            mine.query("db", "SELECT 1")
+        assert caught.value.__notes__[0] == f"This was raised in the middleware hooks, {when}."
+
+
+def test_a_failing_key_function_is_named() -> None:
+    def vault() -> str:
+        raise ConnectionError("the vault is sealed")
+
+    with client(Server(), vault) as mine, pytest.raises(ConnectionError) as caught:
+        mine.query("db", "SELECT 1")
+    assert "api_key" in caught.value.__notes__[0]
+
+
+@pytest.mark.parametrize("path", ["http://evil.example/", "@evil.example/v1/query/db", ".evil.example/"])
+@pytest.mark.parametrize("key", [KEY, lambda: KEY], ids=["static", "function"])
+def test_the_key_goes_with_no_request_that_would_reach_another_host(path: str, key: Any) -> None:
+    @inside_retry
+    def astray(request: Request, forward: Handler) -> Response:
+        return forward(request.replace(path=path))
+
+    server = Server()
+    with client(server, key, middleware=[astray]) as mine, pytest.raises(ConfigurationError, match="begin with '/'"):
+        mine.query("db", "SELECT 1")
+    assert server.sent == []
+
+
+def test_errors_of_the_server_are_logged_as_errors(caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(std_logging.INFO, "mesahub")
+    with client(Server(500, 400), middleware=[logging()]) as mine:
+        for _ in range(2):
+            with pytest.raises(MesahubError):
+                mine.query("db", "SELECT 1")
+    assert [(record.levelname, "-> 500" in record.getMessage()) for record in caplog.records] == [
+        ("ERROR", True),
+        ("INFO", False),
+    ]
