@@ -1,0 +1,287 @@
+"""Rows with every value as it is stored: read in pages, and written again.
+
+A column that is declared DATETIME or BOOLEAN is converted by the server on its way out, a blob comes as base64, and a
+whole real without its point. An expression is not converted, and `typeof` says what a value is; so each row comes as
+the storage classes of its values and the values of expressions.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+from collections.abc import Callable, Iterator
+from itertools import groupby
+from typing import Any, NamedTuple
+
+from mesahub.copying.schema import Table, joined
+from mesahub.copying.values import BrokenText, Infinity, Row, value_term
+from mesahub.database import DatabaseHandle
+from mesahub.errors import AmbiguousResultError, ArgumentError, IntegrityError
+from mesahub.sql import Statement
+
+__all__ = ["STAGING", "Reader", "Writer", "fingerprint"]
+
+PAGE_BYTES = 4_000_000
+"""Bytes of a page, as nearly as rows allow: a copy holds one page, whatever a table holds."""
+PIECE = 3_000_000
+"""Bytes of a value that go in one request, when the value is larger than a request may be."""
+
+STAGING = "mesahub_copy_pieces"
+"""A table of the target, there while a value is put together that is larger than a request."""
+TRIES = 3
+
+
+class Size(NamedTuple):
+    """What is known of a table before its rows are read."""
+
+    rows: int
+    bytes: int
+    largest: int
+    """Bytes of the largest row."""
+
+
+class Reader:
+    """Reads a table of a database in pages, in the order of its key.
+
+    Args:
+        db: the database.
+        table: the table.
+        most_rows: rows of a page.
+        timeout: seconds for a request.
+    """
+
+    def __init__(self, db: DatabaseHandle, table: Table, most_rows: int, timeout: float | None) -> None:
+        self._db = db
+        self._table = table
+        self._most_rows = most_rows
+        self._timeout = timeout
+        self.size = self._measure()
+
+    def pages(self, behind: Row | None = None) -> Iterator[list[Row]]:
+        """Pages of rows, from the one behind this key on."""
+        while True:
+            limit = self._page_rows(behind)
+            rows = self._page(behind, limit)
+            if not rows:
+                return
+            yield rows
+            behind = self._table.key_of(rows[-1])
+            if len(rows) < limit:
+                return
+
+    def last_key(self) -> Row | None:
+        """The key of the last row, ``None`` for an empty table."""
+        rows = self._select(None, 1, descending=True)
+        return self._table.key_of(rows[0]) if rows else None
+
+    def count_until(self, key: Row) -> int:
+        """Rows up to this key, its own included."""
+        condition, bindings = self._table.compare("<=", key)
+        sql = f"SELECT count(*) AS n FROM {self._table.quoted} WHERE {condition}"
+        return int(self._query(sql, bindings)[0]["n"])
+
+    def _measure(self) -> Size:
+        row = self._query(
+            f"SELECT count(*) AS n, total(s) AS b, coalesce(max(s), 0) AS m FROM "
+            f"(SELECT {self._table.size_term()} AS s FROM {self._table.quoted})"
+        )[0]
+        return Size(int(row["n"]), int(row["b"]), int(row["m"]))
+
+    def _page_rows(self, behind: Row | None) -> int:
+        """So many rows that they fit into a page."""
+        if self.size.largest * self._most_rows <= 2 * PAGE_BYTES:
+            return self._most_rows
+        # Large rows among small ones: their sizes are looked at before they are read.
+        condition, bindings = self._table.compare(">", behind) if behind is not None else ("true", [])
+        order = self._table.order()
+        sql = (
+            f"SELECT {self._table.size_term()} AS s FROM {self._table.quoted} WHERE {condition} "
+            f"ORDER BY {order} LIMIT {self._most_rows}"
+        )
+        held = count = 0
+        for row in self._query(sql, bindings):
+            held += row["s"]
+            if held > PAGE_BYTES and count:
+                break
+            count += 1
+        return max(count, 1)
+
+    def _page(self, behind: Row | None, limit: int) -> list[Row]:
+        rows = self._select(behind, limit)
+        if any("\ufffd" in value for row in rows for value in row if type(value) is str):
+            # The server puts U+FFFD for bytes that are not UTF-8; only the bytes tell whether it did.
+            rows = self._select(behind, limit, as_bytes=True)
+        return rows
+
+    def _select(self, behind: Row | None, limit: int, *, as_bytes: bool = False, descending: bool = False) -> list[Row]:
+        table = self._table
+        condition, bindings = table.compare(">", behind) if behind is not None else ("true", [])
+        count = len(table.columns)
+        inner = ", ".join(f"{table.quoted}.{column} AS c{i}" for i, column in enumerate(table.columns))
+        kinds = joined([f"substr(typeof(c{i}), 1, 1)" for i in range(count)], " || ")
+        values = ", ".join(f"{_value_term(f'c{i}', as_bytes)} AS v{i}" for i in range(count))
+        down = " DESC" if descending else ""
+        outer_order = ", ".join(f"c{part.place}{part.collate}{down}" for part in table.key)
+        sql = (
+            f"SELECT {kinds} AS kinds, {values} FROM (SELECT {inner} FROM {table.quoted} WHERE {condition} "
+            f"ORDER BY {table.order(descending=descending)} LIMIT {limit}) ORDER BY {outer_order}"
+        )
+        names = [f"v{i}" for i in range(count)]
+        found = self._query(sql, bindings)
+        return [
+            tuple([_stored(kind, row[name], as_bytes) for kind, name in zip(row["kinds"], names, strict=True)])
+            for row in found
+        ]
+
+    def _query(self, sql: str, bindings: list[Any] | None = None) -> list[dict[str, Any]]:
+        return self._db.query(sql, bindings, timeout=self._timeout).rows
+
+
+def _value_term(name: str, as_bytes: bool) -> str:
+    # The plus makes an expression of a column.
+    plain = f"iif(typeof({name}) = 'real' AND +{name} IN (9e999, -9e999), +{name} || '', +{name})"
+    return f"iif(typeof({name}) = 'text', CAST({name} AS BLOB), {plain})" if as_bytes else plain
+
+
+def _stored(kind: str, value: Any, as_bytes: bool) -> Any:
+    """The value as it is stored, of its storage class's first letter and of what came."""
+    if kind == "r":
+        return Infinity("-inf" if value[0] == "-" else "inf") if type(value) is str else float(value)
+    if kind == "b":
+        return _bytes(value)
+    if kind == "t" and as_bytes:
+        content = _bytes(value)
+        try:
+            return content.decode()
+        except UnicodeDecodeError:
+            return BrokenText(content)
+    return value
+
+
+def _bytes(value: Any) -> bytes:
+    return value if type(value) is bytes else base64.b64decode(value)
+
+
+def fingerprint(reader: Reader) -> tuple[int, str]:
+    """Rows, and a hash of all values with their storage classes, in the order of the key."""
+    digest = Digest()
+    for rows in reader.pages():
+        digest.add(rows)
+    return digest.rows, digest.text
+
+
+class Digest:
+    """A hash of rows as they come."""
+
+    def __init__(self) -> None:
+        self._hash = hashlib.sha256()
+        self.rows = 0
+
+    def add(self, rows: list[Row]) -> None:
+        """The next rows."""
+        self.rows += len(rows)
+        # repr() tells 1 from 1.0, and text from bytes; a line per row, whatever the pages were.
+        self._hash.update("".join([f"{row!r}\n" for row in rows]).encode("utf-8", "surrogatepass"))
+
+    @property
+    def text(self) -> str:
+        """The hash so far."""
+        return self._hash.hexdigest()
+
+
+class Writer:
+    """Writes rows into a table of the target, each page as one statement: all of it or nothing.
+
+    Args:
+        db: the database.
+        table: the table.
+        timeout: seconds for a request.
+        unchecked: called when a foreign key stops a row, to switch their check off (again).
+    """
+
+    def __init__(self, db: DatabaseHandle, table: Table, timeout: float | None, unchecked: Callable[[], None]) -> None:
+        self._db = db
+        self._table = table
+        self._timeout = timeout
+        self._unchecked = unchecked
+        self._reader = Reader(db, table, 1, timeout)
+        places = ", ".join("?" * len(table.columns))
+        self._bulk = f"{table.insert} VALUES ({places})"
+
+    def write(self, rows: list[Row]) -> None:
+        """Write rows, which are in the order of the key."""
+        for odd, members in groupby(rows, key=_is_odd):
+            if odd:
+                for row in members:
+                    self._run(self._single(row), row)
+            else:
+                self._write(list(members))
+
+    def _write(self, rows: list[Row]) -> None:
+        try:
+            self._run(Statement(self._bulk, [], "insert", True, rows), rows[-1])
+        except ArgumentError as error:
+            if error.code != "BODY_TOO_LARGE":
+                raise
+            if len(rows) == 1:
+                self._in_pieces(rows[0])
+                return
+            half = len(rows) // 2
+            self._write(rows[:half])
+            self._write(rows[half:])
+
+    def _run(self, statement: Statement, last: Row) -> None:
+        for left in reversed(range(TRIES)):
+            try:
+                self._db.client.run_exec(self._db.name, statement, timeout=self._timeout)
+                return
+            except AmbiguousResultError:
+                # Rows come in the order of the key, so the last key tells whether these are in.
+                if self._reader.last_key() == self._table.key_of(last):
+                    return
+                if not left:
+                    raise
+            except IntegrityError as error:
+                if error.kind != "foreign_key" or not left:
+                    raise
+                self._unchecked()
+
+    def _single(self, row: Row) -> Statement:
+        """A row with values that no page can carry."""
+        terms, bindings = [], []
+        for value in row:
+            term, bound = value_term(value)
+            terms.append(term)
+            bindings += bound
+        return Statement(f"{self._table.insert} VALUES ({', '.join(terms)})", bindings, "insert", True)
+
+    def _in_pieces(self, row: Row) -> None:
+        """A row that is larger than a request: its large values are sent in pieces and put together there."""
+        self._exec(f"CREATE TABLE IF NOT EXISTS {STAGING} (number INTEGER PRIMARY KEY, piece BLOB)")
+        self._exec(f"DELETE FROM {STAGING}")
+        terms, bindings, number = [], [], 0
+        for value in row:
+            content = value.encode() if type(value) is str else value
+            if not isinstance(content, bytes) or len(content) < PIECE // 10:
+                term, bound = value_term(value)
+                terms.append(term)
+                bindings += bound
+                continue
+            parts = []
+            for start in range(0, len(content), PIECE):
+                insert = f"INSERT OR REPLACE INTO {STAGING} VALUES (?, ?)"
+                self._exec(insert, [number, content[start : start + PIECE]])
+                parts.append(f"(SELECT piece FROM {STAGING} WHERE number = {number})")
+                number += 1
+            kind = "BLOB" if type(value) is bytes else "TEXT"
+            terms.append(f"CAST({joined(parts, ' || ')} AS {kind})")
+        insert = f"{self._table.insert} VALUES ({', '.join(terms)})"
+        self._run(Statement(insert, bindings, "insert", True), row)
+        self._exec(f"DROP TABLE IF EXISTS {STAGING}")
+
+    def _exec(self, sql: str, bindings: list[Any] | None = None) -> None:
+        self._db.exec(sql, bindings, timeout=self._timeout, idempotent=True)
+
+
+def _is_odd(row: Row) -> bool:
+    return any(type(value) in (BrokenText, Infinity) for value in row)

@@ -1,0 +1,194 @@
+"""What a database consists of, and how its tables are gone through."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any, NamedTuple
+
+from mesahub.copying.values import Row, value_term
+from mesahub.database import DatabaseHandle
+from mesahub.errors import ArgumentError
+from mesahub.sql import quote_name, tokenize
+
+__all__ = ["KeyPart", "SchemaObject", "Table", "joined", "objects_of", "parents_first", "refuse_virtual"]
+
+_ROWID = ("rowid", "_rowid_", "oid")
+_FULL_TEXT = ("fts3", "fts4", "fts5")
+
+
+class SchemaObject(NamedTuple):
+    """A table, view, index or trigger.
+
+    Attributes:
+        type: ``"table"``, ``"view"``, ``"index"`` or ``"trigger"``.
+        name: its name.
+        table: the table it belongs to.
+        sql: how it is made.
+        kind: of a table: ``"table"`` or ``"virtual"``.
+        without_rowid: is it a table without rowids?
+    """
+
+    type: str
+    name: str
+    table: str
+    sql: str
+    kind: str
+    without_rowid: bool
+
+
+def objects_of(db: DatabaseHandle) -> list[SchemaObject]:
+    """All that was made in a database, in the order in which it was made; nothing of SQLite's own."""
+    listed = db.query("SELECT name, type, wr FROM pragma_table_list WHERE schema = 'main'").rows
+    kinds = {row["name"]: (row["type"], bool(row["wr"])) for row in listed}
+    found = db.query(
+        "SELECT type, name, tbl_name, sql FROM sqlite_schema WHERE sql IS NOT NULL "
+        "AND name NOT LIKE 'sqlite\\_%' ESCAPE '\\' ORDER BY rowid"
+    ).rows
+    objects = []
+    for row in found:
+        kind, without_rowid = kinds.get(row["name"], ("", False)) if row["type"] == "table" else ("", False)
+        if kind != "shadow":  # a virtual table keeps its content in these
+            objects.append(SchemaObject(row["type"], row["name"], row["tbl_name"], row["sql"], kind, without_rowid))
+    return objects
+
+
+class KeyPart(NamedTuple):
+    """A column of the key by which a table is gone through.
+
+    Attributes:
+        column: its name, quoted.
+        collate: `` COLLATE name``, or ``""``.
+        place: its place among the table's columns.
+    """
+
+    column: str
+    collate: str
+    place: int
+
+
+class Table:
+    """A table's columns, and the key by which it is gone through: its primary key, or the rowid.
+
+    Attributes:
+        name: its name.
+        quoted: its name, quoted.
+        columns: all columns that take a value, quoted; the rowid too, where no column is it.
+        key: what orders the rows.
+        insert: ``INSERT INTO table (columns)``.
+    """
+
+    def __init__(self, db: DatabaseHandle, entry: SchemaObject) -> None:
+        self.name = entry.name
+        self.sql = entry.sql
+        self.quoted = quote_name(entry.name)
+        info = db.query("SELECT name, type, pk, hidden FROM pragma_table_xinfo(?) ORDER BY cid", [entry.name]).rows
+        # Hidden are generated columns (2 and 3), which take no value, and a virtual table's commands (1).
+        stored = [row for row in info if row["hidden"] == 0]
+        keys = db.query(
+            "SELECT x.name, x.coll FROM pragma_index_list(?) AS l, pragma_index_xinfo(l.name) AS x "
+            "WHERE l.origin = 'pk' AND x.\"key\" ORDER BY x.seqno",
+            [entry.name],
+        ).rows
+        self.columns = [quote_name(row["name"]) for row in stored]
+        names = [row["name"] for row in stored]
+        if entry.without_rowid:
+            self.key = [
+                KeyPart(quote_name(row["name"]), f" COLLATE {quote_name(row['coll'])}", names.index(row["name"]))
+                for row in keys
+            ]
+        else:
+            own = [row for row in stored if row["pk"]]
+            # INTEGER PRIMARY KEY is the rowid, unless SQLite made an index for it (as it does for ... DESC).
+            if len(own) == 1 and own[0]["type"].upper() == "INTEGER" and not keys:
+                self.key = [KeyPart(quote_name(own[0]["name"]), "", names.index(own[0]["name"]))]
+            else:
+                rowid = _rowid_name(entry.name, names)
+                self.columns.insert(0, rowid)
+                self.key = [KeyPart(rowid, "", 0)]
+        self.insert = f"INSERT INTO {self.quoted} ({', '.join(self.columns)})"
+
+    def key_of(self, row: Row) -> Row:
+        """The key of a row."""
+        return tuple([row[part.place] for part in self.key])
+
+    def order(self, *, descending: bool = False) -> str:
+        """The terms of ORDER BY."""
+        down = " DESC" if descending else ""
+        return ", ".join(f"{self.quoted}.{part.column}{part.collate}{down}" for part in self.key)
+
+    def compare(self, operator: str, key: Row) -> tuple[str, list[Any]]:
+        """A condition on the key, and its values."""
+        terms, bindings = [], []
+        for value in key:
+            term, bound = value_term(value)
+            terms.append(term)
+            bindings += bound
+        left = ", ".join(f"{self.quoted}.{part.column}{part.collate}" for part in self.key)
+        return f"({left}) {operator} ({', '.join(terms)})", bindings
+
+    def size_term(self) -> str:
+        """An expression for about how many bytes a row has on its way."""
+        terms = []
+        for column in self.columns:
+            name = f"{self.quoted}.{column}"
+            terms.append(f"iif(typeof({name}) = 'blob', length({name}), ifnull(length(CAST({name} AS BLOB)), 4))")
+        return f"{12 * len(terms)} + {joined(terms, ' + ')}"
+
+
+def _rowid_name(table: str, columns: Iterable[str]) -> str:
+    taken = {name.lower() for name in columns}
+    for name in _ROWID:
+        if name not in taken:
+            return name
+    raise ArgumentError(
+        f"The table {table!r} cannot be gone through: its columns rowid, _rowid_ and oid hide its rowid. "
+        "Rename one of them."
+    )
+
+
+def joined(terms: list[str], operator: str) -> str:
+    """Terms joined by an operator, as a tree that is not deep: SQLite's limit is 1000."""
+    while len(terms) > 50:
+        terms = [f"({operator.join(terms[at : at + 50])})" for at in range(0, len(terms), 50)]
+    return operator.join(terms)
+
+
+def refuse_virtual(entries: Iterable[SchemaObject]) -> None:
+    """Raise `ArgumentError` for virtual tables whose content cannot be read back as rows."""
+    for entry in entries:
+        if entry.kind != "virtual":
+            continue
+        words = [text for kind, text, _ in tokenize(entry.sql) if kind not in ("space", "comment")]
+        lowered = [word.lower() for word in words]
+        module = lowered[lowered.index("using") + 1] if "using" in lowered else ""
+        arguments = "".join(lowered)
+        contentless = "content=''" in arguments or 'content=""' in arguments
+        if module not in _FULL_TEXT or contentless:
+            raise ArgumentError(
+                f"{entry.name!r} is a virtual table ({module or 'of an unknown module'}) whose content cannot be read "
+                "back as rows. Copy the other tables (tables=[...]) and make this one anew."
+            )
+
+
+def parents_first(db: DatabaseHandle, tables: list[Table]) -> tuple[list[Table], bool]:
+    """The tables so that each comes behind those that its foreign keys name (cycles as they are), and whether there
+    are foreign keys at all."""
+    by_name = {table.name.lower(): table for table in tables}
+    parents: dict[str, list[str]] = {}
+    listed = 'SELECT m.name AS child, f."table" AS parent FROM sqlite_schema AS m, pragma_foreign_key_list(m.name) AS f'
+    for row in db.query(f"{listed} WHERE m.type = 'table'").rows:
+        parents.setdefault(row["child"].lower(), []).append(str(row["parent"]).lower())
+    ordered: list[Table] = []
+    seen: set[str] = set()
+
+    def visit(name: str) -> None:
+        if name in seen or name not in by_name:
+            return
+        seen.add(name)
+        for parent in parents.get(name, ()):
+            visit(parent)
+        ordered.append(by_name[name])
+
+    for table in tables:
+        visit(table.name.lower())
+    return ordered, any(name in by_name for name in parents)
