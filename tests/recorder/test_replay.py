@@ -313,7 +313,7 @@ def test_faults_can_be_played(studio: Studio) -> None:
         with pytest.raises(mesahub.AmbiguousResultError):
             db.table("t").insert({"id": 1})
         assert db.query("SELECT 1 AS a").rows == [{"a": 1}]  # refused once, tried again
-    with studio.connect("replay", inject=[{"do": "throttle", "retry_after": 3600}]) as db:
-        with pytest.raises(mesahub.RateLimitError) as caught:
-            db.query("SELECT 1 AS a")
+    throttled = studio.connect("replay", inject=[{"do": "throttle", "retry_after": 3600}])
+    with throttled as db, pytest.raises(mesahub.RateLimitError) as caught:
+        db.query("SELECT 1 AS a")
     assert caught.value.retry_after == 3600

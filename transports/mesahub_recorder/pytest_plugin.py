@@ -5,6 +5,7 @@ pytest loads this module in every run, so it imports nothing of mesahub before a
 
 from __future__ import annotations
 
+import json
 import os
 import re
 from collections.abc import Callable, Iterator
@@ -91,13 +92,24 @@ def settings(request: pytest.FixtureRequest, url: str | None) -> tuple[str, dict
         if mode != "replay":
             raise pytest.UsageError(f"--mesahub-record={mode} needs the database to record: set MESAHUB_URL.")
         # Nothing is reached by it: a replay needs the database's name alone.
-        url = f"mh://replay@localhost/{database or 'test'}"
+        url = f"mh://replay@localhost/{database or recorded_database(path)}"
     unused = config.getoption("--mesahub-unused") or config.getini("mesahub_unused") or None
     # An embedded database is recorded through its own transport.
     if url.startswith("mh://local/"):
         options.setdefault("inner", "embedded")
     arguments = {"transport": "recorder", "cassette": str(path), "mode": mode, "unused": unused, **options}
     return url, arguments
+
+
+def recorded_database(path: Path) -> str:
+    """The database of a cassette's first call."""
+    text = path.read_text(encoding="utf-8") if path.exists() else ""
+    found = re.search(r'"database": "((?:[^"\\]|\\.)*)"', text)
+    if found is None:
+        return "test"
+    from urllib.parse import quote
+
+    return quote(str(json.loads(f'"{found[1]}"')), safe="")
 
 
 def effective_mode(mode: str, exists: bool) -> str:
