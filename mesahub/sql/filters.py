@@ -139,7 +139,10 @@ def _conditions(where: Mapping[str, Any], scope: Scope, bindings: list[Any]) -> 
         kind = type(condition)
         if kind in _SIMPLE:
             terms.append(column + " = ?")
-            bindings.append(_adapted("eq", name, condition))
+            try:
+                bindings.append(adapt(condition))
+            except ArgumentError as error:
+                raise _refused("eq", name, error) from None
         elif kind is dict or isinstance(condition, Mapping):
             if not condition:
                 raise ArgumentError(
@@ -149,7 +152,10 @@ def _conditions(where: Mapping[str, Any], scope: Scope, bindings: list[Any]) -> 
             for word, value in condition.items():
                 if type(value) in _SIMPLE and word in _COMPARISONS:
                     terms.append(column + _COMPARISONS[word])
-                    bindings.append(_adapted(word, name, value))
+                    try:
+                        bindings.append(adapt(value))
+                    except ArgumentError as error:
+                        raise _refused(word, name, error) from None
                 else:
                     terms.append(apply(word, name, column, value, bindings, scope))
         elif condition is None:
@@ -159,13 +165,6 @@ def _conditions(where: Mapping[str, Any], scope: Scope, bindings: list[Any]) -> 
                 raise ArgumentError(f"The condition on {name!r} is a list: write {{{name!r}: {{'in': [...]}}}}.")
             terms.append(apply("eq", name, column, condition, bindings, scope))
     return terms
-
-
-def _adapted(word: str, name: str, value: Any) -> Any:
-    try:
-        return adapt(value)
-    except ArgumentError as error:
-        raise _refused(word, name, error) from None
 
 
 def _refused(word: str, name: str, error: ArgumentError) -> ArgumentError:
@@ -232,6 +231,10 @@ def _members(value: Any) -> list[Any]:
 
 
 def _in(column: str, value: Any, bindings: list[Any], scope: Scope) -> str:
+    if type(value) is list and 0 < len(value) <= LISTED and _SIMPLE.issuperset(map(type, value)):
+        # What most lists are; the text is the same as below.
+        bindings.extend(map(adapt, value))
+        return f"{column} IN ({', '.join('?' * len(value))})"
     members = _members(value)
     if not members:
         # Not 1 = 0 alone: a misspelt column must be an error here too.
