@@ -62,8 +62,8 @@ def rate_limit(
 
 def _too_late(per_minute: int, window: float, left: float, timeout: float) -> RateLimitError:
     error = RateLimitError.of(
-        f"{per_minute} requests per {window:g} seconds are all taken, and nothing was sent: the turn of this call would "
-        f"come in {left:.1f} seconds, after its timeout of {timeout:g}. Wait, or give it more time.",
+        f"{per_minute} requests per {window:g} seconds are all taken, and nothing was sent: the turn of this call "
+        f"would come in {left:.1f} seconds, after its timeout of {timeout:g}. Wait, or give it more time.",
         status_code=429,
         details={"retry_after": left},
     )

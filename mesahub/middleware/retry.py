@@ -13,7 +13,7 @@ What became of a request and whether it may be sent twice decide together:
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from time import monotonic, time
 from typing import Self
 
@@ -124,7 +124,7 @@ class RetryPolicy(Frozen):
         throttle_window: float = 60.0,
         attempt_timeout: float | None = None,
         budget: float = 20.0,
-        statuses: Sequence[int] | frozenset[int] = frozenset({429, 502, 503, 504}),
+        statuses: Collection[int] = frozenset({429, 502, 503, 504}),
     ) -> None:
         if type(attempts) is not int or attempts < 1:
             raise ConfigurationError(f"attempts must be an integer from 1 on, not {attempts!r}.")

@@ -7,7 +7,7 @@ import socket
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import closing
+from contextlib import ExitStack, closing
 from pathlib import Path
 from typing import Any
 
@@ -20,13 +20,14 @@ from tests.faults.proxy import FAULTS, FaultProxy
 from tests.faults.workload import THREADS, Report, check, prepare, run
 from tests.servers import ADMIN_TOKEN, Server, start_server
 
-TIMEOUT = 1.0
+TIMEOUT = 0.5
+TRANSPORTS = ["urllib", "requests", "urllib3"]
 RETRY = RetryPolicy(4, backoff=0.002, throttled_backoff=0.005, throttle_window=0.01, budget=10_000)
 
 
 @pytest.fixture
 def proxy(server: Server) -> Iterator[FaultProxy]:
-    with closing(FaultProxy(server.host, server.port, stall=TIMEOUT + 0.3)) as made:
+    with closing(FaultProxy(server.host, server.port, stall=TIMEOUT + 0.2)) as made:
         yield made
 
 
@@ -34,15 +35,21 @@ def connect(proxy: FaultProxy, name: str, **options: Any) -> DatabaseHandle:
     return mesahub.connect(f"mh://{ADMIN_TOKEN}@127.0.0.1:{proxy.port}/{name}", retry=RETRY, pool_size=16, **options)
 
 
-def play(proxy: FaultProxy, server: Server, name: str, schedules: int, calls: int, transport: str) -> Report:
+def play(proxy: FaultProxy, server: Server, name: str, schedules: range, calls: int) -> Report:
+    """Play schedules, each on the next transport, and count the rows."""
     server.new_database(name)
     report = Report()
-    with mesahub.connect(server.url(name)) as straight:
+    with mesahub.connect(server.url(name)) as straight, ExitStack() as stack:
         prepare(straight)
-        with connect(proxy, name, transport=transport) as db:
-            for seed in range(schedules):
-                proxy.play(seed)
-                run(db, seed, calls, TIMEOUT, report)
+        databases = [stack.enter_context(connect(proxy, name, transport=transport)) for transport in TRANSPORTS]
+        for seed in schedules:
+            proxy.play(seed)
+            refusing = threading.Thread(target=proxy.pause, args=(0.02,)) if seed % 20 == 19 else None
+            if refusing:
+                refusing.start()
+            run(databases[seed % len(databases)], seed, calls, TIMEOUT, report)
+            if refusing:
+                refusing.join()
         check(straight, report)
     return report
 
@@ -58,17 +65,18 @@ def tell(title: str, report: Report, proxy: FaultProxy) -> None:
     print(f"  faults: {dict(sorted(proxy.played.items()))}")
 
 
-@pytest.mark.parametrize("transport", ["urllib", "requests", "urllib3"])
-def test_a_few_schedules(proxy: FaultProxy, server: Server, transport: str) -> None:
-    report = play(proxy, server, f"few-{transport}", 12, 4, transport)
+def test_a_few_schedules(proxy: FaultProxy, server: Server) -> None:
+    report = play(proxy, server, "few", range(24), 4)
+    tell("24 schedules", report, proxy)
     assert proxy.played["reset_after"] > 0
     assert report.outcomes["read done"] > 0
     assert report.done
+    assert report.ambiguous
 
 
 @pytest.mark.soak
 def test_two_thousand_schedules(proxy: FaultProxy, server: Server) -> None:
-    report = play(proxy, server, "soak", 2_000, 4, "urllib")
+    report = play(proxy, server, "soak", range(2_000), 4)
     tell(f"2,000 schedules, {THREADS} threads", report, proxy)
     assert set(proxy.played) == set(FAULTS)
     assert report.latest < 1.0, "a call hung"
@@ -120,25 +128,44 @@ def free_port() -> int:
 
 def test_a_server_that_is_killed_in_mid_write(tmp_path: Path) -> None:
     port = free_port()
-    report = Report()
     retries: list[Any] = []
-    policy = RetryPolicy(60, backoff=0.05, max_backoff=0.2, budget=10_000)
-    with start_server(tmp_path, port) as first:
-        first.new_database("killed")
-        with mesahub.connect(first.url("killed")) as straight:
-            prepare(straight)
-        with mesahub.connect(first.url("killed"), retry=policy, middleware=[hooks(retry=retries.append)]) as db:
-            working = threading.Thread(target=run, args=(db, 7, 150, 20.0, report))
-            working.start()
-            time.sleep(0.3)
-            first.process.send_signal(signal.SIGKILL)
-            first.process.wait(10)
-            with start_server(tmp_path, port) as second:
-                working.join()
-                with mesahub.connect(second.url("killed")) as straight:
-                    check(straight, report)
+    report = kill(tmp_path, port, 1, retries)
     assert report.done
     assert retries, "the server was killed when all was over"
+
+
+@pytest.mark.soak
+def test_a_server_that_is_killed_again_and_again(tmp_path: Path) -> None:
+    report = kill(tmp_path, free_port(), 15, [])
+    print(
+        f"\n15 kills: writes done {len(report.done)}, ambiguous {len(report.ambiguous)}, refused {len(report.refused)}"
+        f"; outcomes: {dict(sorted(report.outcomes.items()))}"
+    )
+    assert len(report.done) > 1_000
+
+
+def kill(folder: Path, port: int, kills: int, retries: list[Any]) -> Report:
+    """Kill the server under a workload so often, start it again each time, and count the rows."""
+    report = Report()
+    policy = RetryPolicy(60, backoff=0.05, max_backoff=0.2, budget=10_000)
+    with ExitStack() as running:
+        current = running.enter_context(start_server(folder, port))
+        current.new_database("killed")
+        url = current.url("killed")
+        with mesahub.connect(url) as straight:
+            prepare(straight)
+        with mesahub.connect(url, retry=policy, middleware=[hooks(retry=retries.append)]) as db:
+            for seed in range(kills):
+                working = threading.Thread(target=run, args=(db, seed, 150, 20.0, report))
+                working.start()
+                time.sleep(0.3)
+                current.process.send_signal(signal.SIGKILL)
+                current.process.wait(10)
+                current = running.enter_context(start_server(folder, port))
+                working.join()
+        with mesahub.connect(url) as straight:
+            check(straight, report)
+    return report
 
 
 @pytest.mark.soak

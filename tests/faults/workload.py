@@ -83,7 +83,8 @@ def _work(db: DatabaseHandle, name: str, number: int, calls: int, timeout: float
         except ResultError:
             outcome = "done"  # it says so itself: carried out, and its answer cannot be shown
         except MesahubError as error:
-            outcome = "ambiguous" if kind == "keyed" else "refused"
+            # A write that is not reported as ambiguous was not carried out, also one that was sent several times.
+            outcome = "refused"
             with report.lock:
                 report.outcomes[f"{'read' if kind == 'read' else 'write'} {type(error).__name__}"] += 1
         except BaseException as error:
