@@ -8,11 +8,10 @@ from typing import NamedTuple
 
 from mesahub.client import connect
 from mesahub.copying.rows import STAGING, Digest, Reader, Writer, fingerprint
-from mesahub.copying.schema import SchemaObject, Table, objects_of, parents_first, refuse_virtual
+from mesahub.copying.schema import SchemaObject, Table, is_derived, objects_of, parents_first, quoted, refuse_virtual
 from mesahub.copying.values import literal
 from mesahub.database import DatabaseHandle
 from mesahub.errors import AmbiguousResultError, ArgumentError, MesahubError
-from mesahub.sql import quote_name
 
 __all__ = ["CopyError", "CopyResult", "TableCopy", "copy", "dump_script"]
 
@@ -131,7 +130,9 @@ class _Copy:
         self._exec(f"DROP TABLE IF EXISTS {STAGING}")
         existing = {(entry.type, entry.name): entry.sql for entry in objects_of(self._target)}
         self._refuse_strangers(existing, [*chosen, *others], all_of_it=wanted is None)
-        tables, related = parents_first(self._source, [Table(self._source, entry) for entry in chosen])
+        tables, related = parents_first(
+            self._source, [Table(self._source, entry) for entry in chosen if not is_derived(entry)]
+        )
         for entry in chosen:
             if ("table", entry.name) not in existing:
                 self._make(entry)
@@ -140,6 +141,10 @@ class _Copy:
             for table in tables:
                 self._drop_triggers(table, existing)
                 copied.append(self._copy(table))
+        for entry in chosen:
+            if is_derived(entry):
+                name = quoted(entry.name)
+                self._exec(f"INSERT INTO {name} ({name}) VALUES ('rebuild')")
         self._copy_sequences([table.name for table in tables])
         for entry in sorted(others, key=lambda entry: ("index", "view", "trigger").index(entry.type)):
             if (entry.type, entry.name) not in existing:
@@ -199,7 +204,7 @@ class _Copy:
         """Triggers of an earlier copy, which rows that were added since must not fire; they are made again."""
         for entry in objects_of(self._target) if any(kind == "trigger" for kind, _ in existing) else ():
             if entry.type == "trigger" and entry.table.lower() == table.name.lower():
-                self._exec(f"DROP TRIGGER IF EXISTS {quote_name(entry.name)}")
+                self._exec(f"DROP TRIGGER IF EXISTS {quoted(entry.name)}")
                 existing.pop(("trigger", entry.name), None)
 
     def _copy_sequences(self, names: list[str]) -> None:
@@ -280,14 +285,20 @@ def dump_script(db: DatabaseHandle, tables: Iterable[str] | None = None, *, batc
     """
     chosen, others = _choose(objects_of(db), None if tables is None else list(tables))
     refuse_virtual(chosen)
+    derived = []
     yield "PRAGMA foreign_keys = OFF;"
     yield "BEGIN;"
     for entry in chosen:
         yield f"{entry.sql};"
+        if is_derived(entry):
+            name = quoted(entry.name)
+            derived.append(f"INSERT INTO {name} ({name}) VALUES ('rebuild');")
+            continue
         table = Table(db, entry)
         for rows in Reader(db, table, batch_size, None).pages():
             for row in rows:
                 yield f"{table.insert} VALUES ({', '.join(map(literal, row))});"
+    yield from derived
     for entry in others:
         yield f"{entry.sql};"
     yield "COMMIT;"

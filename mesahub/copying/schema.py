@@ -2,18 +2,34 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from typing import Any, NamedTuple
 
 from mesahub.copying.values import Row, value_term
 from mesahub.database import DatabaseHandle
 from mesahub.errors import ArgumentError
-from mesahub.sql import quote_name, tokenize
+from mesahub.sql import tokenize
 
-__all__ = ["KeyPart", "SchemaObject", "Table", "joined", "objects_of", "parents_first", "refuse_virtual"]
+__all__ = [
+    "KeyPart",
+    "SchemaObject",
+    "Table",
+    "is_derived",
+    "joined",
+    "objects_of",
+    "parents_first",
+    "quoted",
+    "refuse_virtual",
+]
 
 _ROWID = ("rowid", "_rowid_", "oid")
 _FULL_TEXT = ("fts3", "fts4", "fts5")
+
+
+def quoted(name: str) -> str:
+    """A name as SQL text; a column's may even be empty."""
+    return '"' + name.replace('"', '""') + '"'
 
 
 class SchemaObject(NamedTuple):
@@ -80,7 +96,7 @@ class Table:
     def __init__(self, db: DatabaseHandle, entry: SchemaObject) -> None:
         self.name = entry.name
         self.sql = entry.sql
-        self.quoted = quote_name(entry.name)
+        self.quoted = quoted(entry.name)
         info = db.query("SELECT name, type, pk, hidden FROM pragma_table_xinfo(?) ORDER BY cid", [entry.name]).rows
         # Hidden are generated columns (2 and 3), which take no value, and a virtual table's commands (1).
         stored = [row for row in info if row["hidden"] == 0]
@@ -89,18 +105,18 @@ class Table:
             "WHERE l.origin = 'pk' AND x.\"key\" ORDER BY x.seqno",
             [entry.name],
         ).rows
-        self.columns = [quote_name(row["name"]) for row in stored]
+        self.columns = [quoted(row["name"]) for row in stored]
         names = [row["name"] for row in stored]
         if entry.without_rowid:
             self.key = [
-                KeyPart(quote_name(row["name"]), f" COLLATE {quote_name(row['coll'])}", names.index(row["name"]))
+                KeyPart(quoted(row["name"]), f" COLLATE {quoted(row['coll'])}", names.index(row["name"]))
                 for row in keys
             ]
         else:
             own = [row for row in stored if row["pk"]]
             # INTEGER PRIMARY KEY is the rowid, unless SQLite made an index for it (as it does for ... DESC).
             if len(own) == 1 and own[0]["type"].upper() == "INTEGER" and not keys:
-                self.key = [KeyPart(quote_name(own[0]["name"]), "", names.index(own[0]["name"]))]
+                self.key = [KeyPart(quoted(own[0]["name"]), "", names.index(own[0]["name"]))]
             else:
                 rowid = _rowid_name(entry.name, names)
                 self.columns.insert(0, rowid)
@@ -153,21 +169,30 @@ def joined(terms: list[str], operator: str) -> str:
     return operator.join(terms)
 
 
+def is_derived(entry: SchemaObject) -> bool:
+    """Is it a full-text index of another table's content? Then it is made anew of that, not copied."""
+    return entry.kind == "virtual" and "content=" in _module(entry)[1]
+
+
 def refuse_virtual(entries: Iterable[SchemaObject]) -> None:
     """Raise `ArgumentError` for virtual tables whose content cannot be read back as rows."""
     for entry in entries:
         if entry.kind != "virtual":
             continue
-        words = [text for kind, text, _ in tokenize(entry.sql) if kind not in ("space", "comment")]
-        lowered = [word.lower() for word in words]
-        module = lowered[lowered.index("using") + 1] if "using" in lowered else ""
-        arguments = "".join(lowered)
-        contentless = "content=''" in arguments or 'content=""' in arguments
+        module, arguments = _module(entry)
+        contentless = re.search(r"""content=(''|""|,|\))""", arguments)
         if module not in _FULL_TEXT or contentless:
             raise ArgumentError(
                 f"{entry.name!r} is a virtual table ({module or 'of an unknown module'}) whose content cannot be read "
                 "back as rows. Copy the other tables (tables=[...]) and make this one anew."
             )
+
+
+def _module(entry: SchemaObject) -> tuple[str, str]:
+    """The module of a virtual table and its arguments, in lower case, without blanks."""
+    words = [text.lower() for kind, text, _ in tokenize(entry.sql) if kind not in ("space", "comment")]
+    at = words.index("using") + 1
+    return words[at], "".join(words[at + 1 :])
 
 
 def parents_first(db: DatabaseHandle, tables: list[Table]) -> tuple[list[Table], bool]:

@@ -13,7 +13,6 @@ import pytest
 import mesahub
 from mesahub import ArgumentError, DatabaseHandle
 from mesahub.copying import CopyError
-from mesahub.sql import quote_name
 from tests.servers import Server
 
 SCRIPT = """
@@ -52,12 +51,18 @@ def content(path: Path) -> list[Any]:
             "SELECT type, name, sql FROM sqlite_schema WHERE sql IS NOT NULL ORDER BY type, name"
         ).fetchall()
         tables = "SELECT name FROM sqlite_schema WHERE type = 'table' ORDER BY name"
+        connection.text_factory = lambda text: text.decode("utf-8", "surrogateescape")
         for (name,) in connection.execute(tables).fetchall():
-            columns = [quote_name(row[1]) for row in connection.execute(f'PRAGMA table_xinfo("{name}")')]
-            terms = ", ".join(f"typeof({column}), quote({column})" for column in columns)
-            rows = connection.execute(f'SELECT {terms} FROM "{name}"').fetchall()
+            table = _quoted(name)
+            columns = [_quoted(row[1]) for row in connection.execute(f"PRAGMA table_xinfo({table})")]
+            terms = ", ".join(f"typeof({table}.{column}), quote({table}.{column})" for column in columns)
+            rows = connection.execute(f"SELECT {terms} FROM {table}").fetchall()
             found.append((name, sorted(rows)))
         return found
+
+
+def _quoted(name: str) -> str:
+    return '"' + name.replace('"', '""') + '"'
 
 
 def file_of(folder: Path, name: str) -> Path:
