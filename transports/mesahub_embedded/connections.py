@@ -19,23 +19,35 @@ MARK = -(2**62) - 4004
 """A rowid that no insert gives unasked: found again after an INSERT, it says that nothing was inserted."""
 
 
+Permits = Callable[[int, str | None, str | None], bool]
+"""May this be done? Asked with SQLite's action code and its two first arguments."""
+
+
 class Connection:
-    """A connection with a deadline.
+    """A connection with a deadline, that asks for permission.
 
     Attributes:
         sqlite: the connection itself.
         interrupted: was the last statement stopped by its deadline?
+        compiled: was a statement compiled since this was set to ``False``? SQLite asks for permission then. It
+            compiles a statement anew when the schema has changed, by whatever process; while one runs as it was
+            compiled, its columns and their types are the same.
+        plans: what the user of the connection knows of its compiled statements, by their text.
     """
 
-    __slots__ = ("_alive", "_deadline", "_marked", "interrupted", "sqlite")
+    __slots__ = ("_alive", "_deadline", "_marked", "_permits", "compiled", "interrupted", "plans", "sqlite")
 
-    def __init__(self, sqlite: sqlite3.Connection) -> None:
+    def __init__(self, sqlite: sqlite3.Connection, permits: Permits) -> None:
         self.sqlite = sqlite
+        self.compiled = True
+        self.plans: dict[str, Any] = {}
+        self._permits = permits
         self.interrupted = False
         self._deadline: float | None = None
         self._alive: Callable[[], bool] | None = None
         self._marked = False
         sqlite.set_progress_handler(self._look, STEPS)
+        sqlite.set_authorizer(self._ask)
 
     def begin(self, timeout: float | None, alive: Callable[[], bool] | None) -> None:
         """A statement starts that may take ``timeout`` seconds."""
@@ -53,6 +65,10 @@ class Connection:
         if late or (self._alive is not None and not self._alive()):
             self.interrupted = True
         return self.interrupted
+
+    def _ask(self, action: int, first: str | None, second: str | None, *_: str | None) -> int:
+        self.compiled = True
+        return sqlite3.SQLITE_OK if self._permits(action, first, second) else sqlite3.SQLITE_DENY
 
     def schema_version(self) -> int:
         """A number that changes with the schema."""
@@ -84,6 +100,7 @@ class Connection:
     def close(self) -> None:
         """Close it."""
         self.sqlite.set_progress_handler(None, 0)
+        self.sqlite.set_authorizer(None)
         self.sqlite.close()
 
 
@@ -115,11 +132,10 @@ def open_connection(path: str | os.PathLike[str], busy: float, *, read_only: boo
             sqlite.create_function("unhex", 2, _unhex, deterministic=True)
         if read_only:
             sqlite.execute("PRAGMA query_only = ON")
-        sqlite.set_authorizer(_authorize_reading if read_only else _authorize)
     except sqlite3.Error as error:
         sqlite.close()
         raise ConfigurationError(f"The file {path} cannot be used as a database: {error}.") from error
-    return Connection(sqlite)
+    return Connection(sqlite, _permits_reading if read_only else _permits)
 
 
 # What belongs to the connection, which is not one caller's alone, or breaks the file.
@@ -157,21 +173,19 @@ _TELLING = frozenset(
 )
 
 
-def _authorize(action: int, first: str | None, second: str | None, *_: str | None) -> int:
+def _permits(action: int, first: str | None, second: str | None) -> bool:
     """No ATTACH: a database reaches no file beside its own (VACUUM attaches a nameless one). And no PRAGMA that
     would stay with the connection for the next caller."""
-    if action == sqlite3.SQLITE_ATTACH and first not in ("", None):
-        return sqlite3.SQLITE_DENY
-    if action == sqlite3.SQLITE_PRAGMA and second is not None and (first or "").lower() in _KEPT:
-        return sqlite3.SQLITE_DENY
-    return sqlite3.SQLITE_OK
+    if action == sqlite3.SQLITE_ATTACH:
+        return first in ("", None)
+    return action != sqlite3.SQLITE_PRAGMA or second is None or (first or "").lower() not in _KEPT
 
 
-def _authorize_reading(action: int, first: str | None, second: str | None, *_: str | None) -> int:
+def _permits_reading(action: int, first: str | None, second: str | None) -> bool:
     """On a connection that reads, no PRAGMA sets anything."""
-    if action == sqlite3.SQLITE_PRAGMA and second is not None and (first or "").lower() not in _TELLING:
-        return sqlite3.SQLITE_DENY
-    return _authorize(action, first, second)
+    if action == sqlite3.SQLITE_PRAGMA:
+        return second is None or (first or "").lower() in _TELLING
+    return _permits(action, first, second)
 
 
 def _write_ahead(sqlite: sqlite3.Connection, busy: float) -> None:
@@ -193,6 +207,12 @@ def _unhex(text: Any, ignored: Any = "") -> bytes | None:
     if text is None or ignored is None:
         return None
     digits = text.decode("utf-8", "replace") if isinstance(text, bytes) else str(text)
+    if digits.isalnum() and digits.isascii():
+        # Nearly always. (`fromhex` by itself would skip blanks.)
+        try:
+            return bytes.fromhex(digits)
+        except ValueError:
+            pass
     pairs = bytearray()
     position = 0
     while position < len(digits):

@@ -20,7 +20,6 @@ from mesahub_embedded.conversion import Plan
 from mesahub_embedded.declared import DeclaredTypes
 from mesahub_embedded.faults import RefusedError, TimedOutError, fewer_wanted, refusal
 from mesahub_embedded.parameters import bound
-from mesahub_embedded.walog import WriteAheadLog, settled
 
 __all__ = ["Engine", "Outcome"]
 
@@ -30,7 +29,6 @@ IDLE_READERS = 8
 _PLANS = 1000
 _UPSERT = re.compile(r"\bDO\s+UPDATE\b", re.IGNORECASE)
 _CHANGES = frozenset({"INSERT", "REPLACE", "UPDATE", "DELETE", "WITH"})
-_DATA = _CHANGES | {"SELECT", "VALUES", "EXPLAIN"}
 _FIRST_WORD = re.compile(r"(?:\s|--[^\n]*(?:\n|\Z)|/\*.*?(?:\*/|\Z))*([A-Za-z]*)", re.DOTALL)
 
 Alive = Callable[[], bool] | None
@@ -100,8 +98,6 @@ class Engine:
         self._lock = threading.Lock()
         self._readers: list[Connection] = []
         self._types = DeclaredTypes(self._path)
-        self._log = WriteAheadLog(self._path)
-        self._verified: tuple[int, int] | None = None
         self._plans: dict[str, Plan] = {}
         self._inserts: dict[str, bool] = {}
         self._schema = -1
@@ -196,7 +192,6 @@ class Engine:
         """Empty the database: no table, no view, nothing is left. Others may have it open meanwhile."""
         with self._writing(None) as connection, closing(sqlite3.connect(":memory:")) as empty:
             empty.backup(connection.sqlite)
-            self._forget_schema()
 
     @contextmanager
     def _writing(self, timeout: float | None) -> Iterator[Connection]:
@@ -267,8 +262,6 @@ class Engine:
                         if len(self._inserts) >= _PLANS:
                             self._inserts.clear()
                         self._inserts[sql] = True
-        elif word not in _DATA:
-            self._forget_schema()
         plan = None
         if cursor.description is not None:
             plan = self._plan(connection, sql, cursor.description)
@@ -280,6 +273,7 @@ class Engine:
         self, connection: Connection, sql: str, bindings: Sequence[Any], *, tolerant: bool = False
     ) -> tuple[sqlite3.Cursor, list[tuple[Any, ...]]]:
         text, values = bound(sql, bindings)
+        connection.compiled = False
         if tolerant:
             # Rows of RETURNING are read once and for all: a read can be repeated, a write can not.
             connection.sqlite.text_factory = _decode
@@ -303,14 +297,14 @@ class Engine:
                 connection.sqlite.text_factory = str
 
     def _plan(self, connection: Connection, sql: str, description: Any) -> Plan:
-        state = self._log.state()
-        if state is None or state != self._verified:
-            schema = connection.schema_version()
-            if schema != self._schema:
-                self._plans = {}
-                self._inserts = {}
-                self._schema = schema
-            self._verified = state if state is not None and settled(state) else None
+        plan: Plan | None = connection.plans.get(sql)
+        if plan is not None and not connection.compiled:
+            return plan
+        schema = connection.schema_version()
+        if schema != self._schema:
+            self._plans = {}
+            self._inserts = {}
+            self._schema = schema
         plan = self._plans.get(sql)
         if plan is None or len(plan.names) != len(description):
             names = tuple([column[0] for column in description])
@@ -318,11 +312,10 @@ class Engine:
             if len(self._plans) >= _PLANS:
                 self._plans = {}
             self._plans[sql] = plan
+        if len(connection.plans) >= _PLANS:
+            connection.plans.clear()
+        connection.plans[sql] = plan
         return plan
-
-    def _forget_schema(self) -> None:
-        self._schema = -1
-        self._verified = None
 
     def _refusal(
         self,
@@ -368,8 +361,6 @@ class Engine:
             except IndexError:
                 break
         self._types.close()
-        log, self._log = self._log, WriteAheadLog(self._path)
-        log.close()
         if self._lock.acquire(blocking=False):
             try:
                 writer, self._writer = self._writer, None
@@ -386,7 +377,6 @@ class Engine:
         with self._lock:
             writer, self._writer = self._writer, None
         self._types.close()
-        self._log.close()
         while self._readers:
             try:
                 self._readers.pop().close()
