@@ -155,9 +155,7 @@ class TableHandle:
             group_by: one row for each combination of these columns; without it there is one row in all.
             having: which groups, by the names of ``group_by`` and ``functions``.
             order_by: by the same names.
-            limit: most groups.
-            offset: groups to skip.
-            timeout: seconds.
+            limit, offset: most groups, and groups to skip.
 
         Returns:
             One dict per group: its columns, and the results.
@@ -180,8 +178,8 @@ class TableHandle:
     ) -> Iterator[Row]:
         """All rows that match, however many, in pages: memory holds one page at a time.
 
-        Each page begins behind the last row of the one before (by its key, not by a count), so rows that are
-        inserted or deleted meanwhile shift nothing: a row that stays is seen exactly once.
+        Each page begins behind the last row of the one before (by its key, not by a count), so inserts and deletes
+        meanwhile shift nothing: a row that stays is seen exactly once.
 
         Args:
             where: a filter.
@@ -277,7 +275,8 @@ class TableHandle:
             update: for ``"update"``: the columns to change; default: all that are given but the key.
             returning: ``True`` or columns: the stored rows come in ``result.rows``.
             progress: called with (rows done, rows in all or ``None``) after each request.
-            idempotent: running it twice does no harm, so it may be sent again when an answer was lost.
+            idempotent: running it twice does no harm, so it may be sent again when an answer was lost. It needs an
+                ``on_conflict`` (and rows with a unique key); ``rows_affected`` is what the last sending did.
             timeout: seconds for each request.
 
         Returns:
@@ -300,6 +299,8 @@ class TableHandle:
             columns = ()
         else:
             raise ArgumentError("key and update belong to on_conflict='update'.")
+        if idempotent and on_conflict is None:
+            raise ArgumentError("Rows that are sent twice are stored twice or fail: idempotent needs an on_conflict.")
         return insert_batches(
             rows,
             scope=self._scope,
@@ -323,7 +324,8 @@ class TableHandle:
         """Insert a row, or change the one that has its key (ON CONFLICT DO UPDATE).
 
         Args:
-            data: from column to value, the key's included.
+            data: from column to value, the key's included, and that of each column which is NOT NULL without a
+                default: SQLite looks at those first, also where it will change a row that is there.
             key: the columns of a unique constraint; default: the primary key.
             update: the columns to change; default: all that are given but the key. ``[]`` changes nothing.
             idempotent: it may be sent again when its answer was lost (true unless triggers count).

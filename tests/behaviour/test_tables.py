@@ -111,3 +111,65 @@ def test_any_name_is_one_name(db: DatabaseHandle, name: str) -> None:
     assert table.find(where={name: 1}, select=[name], order_by=[{"column": name, "direction": "desc"}]) == [{name: 1}]
     assert table.update(where={name: 1}, set={name: 2}).rows_affected == 1
     assert table.delete(where={name: 2}).rows_affected == 1
+
+
+def test_get_upsert_and_returning(db: DatabaseHandle) -> None:
+    fill(db)
+    people = db.table("people")
+    assert people.get(2, select=["name"]) == {"name": "Bob"}
+    assert people.get(99) is None
+    assert people.upsert({"name": "Bob", "age": 18}, key="name") == {"id": 2, "name": "Bob", "age": 18, "role": None}
+    done = people.upsert_many(
+        [{"id": 2, "name": "", "age": 19}, {"id": 9, "name": "Eve", "age": None}],
+        update=["age"],
+        returning=["id", "age"],
+    )
+    assert (done.rows_affected, done.rows) == (2, [{"id": 2, "age": 19}, {"id": 9, "age": None}])
+    assert people.update({"id": 9}, {"age": 1}, returning=True).rows == [
+        {"id": 9, "name": "Eve", "age": 1, "role": None}
+    ]
+    assert people.delete({"id": 9}, returning=["name"]).rows == [{"name": "Eve"}]
+
+
+def test_an_idempotent_insert_may_be_said_twice(db: DatabaseHandle) -> None:
+    db.exec("CREATE TABLE t (id TEXT PRIMARY KEY, n INTEGER, b BLOB)")
+    t = db.table("t")
+    row = {"id": "k", "n": 2**60 + 1, "b": b"\x00\xff"}
+    assert t.insert(row, idempotent=True) == row
+    assert t.insert(row, idempotent=True) == row
+    with pytest.raises(IntegrityError) as caught:
+        t.insert(row | {"n": 1}, idempotent=True)
+    assert (caught.value.kind, caught.value.columns) == ("unique", ("id",))
+
+
+def test_a_list_of_any_length_and_kind(db: DatabaseHandle) -> None:
+    db.exec("CREATE TABLE t (id INTEGER PRIMARY KEY, x, s TEXT)")
+    t = db.table("t")
+    values = [2**63 - 1, 0.1, 1e16, 1.0, b"\x00\xff", "a\0b", "5", "é", 1e-300]
+    t.insert_many([{"x": value, "s": "5"} for value in values])
+    assert t.count({"x": {"in": values * 20}}) == len(values)
+    assert t.count({"x": {"in": [*range(200), "é"]}}) == 2  # 1.0 and é
+    assert t.count({"x": {"not_in": [*range(200), "é"]}}) == len(values) - 2
+    assert t.count({"s": {"in": list(range(200))}}) == len(values)
+
+
+def test_pages_by_odd_keys(db: DatabaseHandle) -> None:
+    db.exec("CREATE TABLE t (a, b TEXT, r REAL, PRIMARY KEY (a, b))")
+    t = db.table("t")
+    rows = [{"a": a, "b": b, "r": 3.0} for a in (None, 1, 1.5, "x", b"\x00") for b in (None, "a", "b")]
+    t.insert_many(rows)
+    found = list(t.iterate(order_by=["-r", {"column": "a", "nulls": "last"}], select=["b", "r"], batch_size=2))
+    assert len(found) == len(rows)
+    assert sorted(str(row["b"]) for row in found) == sorted(str(row["b"]) for row in rows)
+    assert all(type(row["r"]) is float for row in found)
+
+
+def test_rows_of_defaults_and_aggregates(db: DatabaseHandle) -> None:
+    db.exec("CREATE TABLE t (id INTEGER PRIMARY KEY, g TEXT DEFAULT 'none', n INTEGER DEFAULT 7)")
+    t = db.table("t")
+    assert t.insert({}) == {"id": 1, "g": "none", "n": 7}
+    assert t.insert_many([{}, {"g": "a"}, {"n": None, "g": "a"}, {}]).rows_affected == 4
+    assert t.aggregate(
+        {"rows": "count", "sum": ("sum", "n")}, group_by="g", having={"rows": {"gt": 1}}, order_by=["-rows"]
+    ) == [{"g": "none", "rows": 3, "sum": 21}, {"g": "a", "rows": 2, "sum": 7}]
+    assert t.exists({"n": None}) is True

@@ -147,6 +147,7 @@ def test_conflicts(t: mesahub.TableHandle, db: DatabaseHandle) -> None:
     ("options", "message"),
     [
         ({"on_conflict": "abort"}, "on_conflict must be"),
+        ({"idempotent": True}, "idempotent needs an on_conflict"),
         ({"key": "id"}, "key and update belong to on_conflict='update'"),
         ({"on_conflict": "ignore", "update": ["n"]}, "key and update belong"),
         ({"on_conflict": "update", "key": []}, "key must be"),
