@@ -90,6 +90,10 @@ def _other(store: Store, request: Request) -> Response:
 
     handler: Callable[[Store, Request], Response] | None = OPERATIONS.get(request.operation)
     if handler is None:
+        from mesahub_embedded import inprocess
+
+        if request.operation.startswith(inprocess.PREFIXES):
+            return inprocess.answer(store, request)
         raise ConfigurationError(
             f"The transport 'embedded' cannot do {request.operation!r}: that takes a server (mesahub serve)."
         )

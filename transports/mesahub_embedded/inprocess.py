@@ -1,0 +1,89 @@
+"""Administration and buckets without a server: the server's own handlers, called in this process."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Iterator
+from functools import lru_cache
+from typing import Any
+from urllib.parse import urlencode
+
+from mesahub.errors import ConfigurationError
+from mesahub.transport import BodyStream, Headers, Request, Response
+from mesahub_embedded.store import Store
+from mesahub_embedded.web import Call, Reply, Table
+
+__all__ = ["PREFIXES", "answer"]
+
+PREFIXES = ("admin.", "buckets.")
+"""The operations that are answered here begin so."""
+
+
+@lru_cache(maxsize=1)
+def _table() -> Table:
+    from mesahub_embedded import admin, buckets, data_routes
+
+    return Table([*data_routes.ROUTES, *admin.ROUTES, *buckets.ROUTES])
+
+
+def answer(store: Store, request: Request) -> Response:
+    """Answer a request as the server would. What is in this process is its caller's: no key is asked for.
+
+    Raises:
+        RefusedError: as the server refuses it.
+        ConfigurationError: it makes no sense without a server.
+    """
+    found = _table().find(request.path)
+    route = found[0].get(request.method) if found is not None else None
+    if found is None or route is None or "presign" in request.operation:
+        raise ConfigurationError(
+            f"The transport 'embedded' cannot do {request.operation!r}: that takes a server (mesahub serve)."
+        )
+    content = request.content
+    environ = {
+        "REQUEST_METHOD": request.method,
+        "QUERY_STRING": urlencode(request.params),
+        "CONTENT_LENGTH": str(len(content)) if content is not None else "0",
+        "CONTENT_TYPE": request.content_type or "",
+        "HTTP_HOST": "local",
+        "wsgi.input": io.BytesIO(content) if isinstance(content, bytes) else _Pieces(content),
+    }
+    environ |= {f"HTTP_{name.upper().replace('-', '_')}": value for name, value in request.headers.items()}
+    call = Call(environ, store, request.path)
+    call.arguments = found[1]
+    call.admin = True
+    return _response(route.handler(call))
+
+
+def _response(reply: Reply) -> Response:
+    headers = Headers(reply.headers)
+    if reply.payload is not None:
+        return Response(reply.status, headers, payload=reply.payload)
+    if isinstance(reply.body, bytes) or reply.body is None:
+        return Response(reply.status, headers, reply.body or b"")
+    return Response(reply.status, headers, stream=_Pieces(reply.body))
+
+
+class _Pieces:
+    """A file to read of pieces that come one by one."""
+
+    def __init__(self, source: Any | BodyStream | None) -> None:
+        self._source: Iterator[bytes] = iter(source or ())
+        self._rest = b""
+
+    def read(self, size: int = -1, /) -> bytes:
+        if size < 0:
+            whole, self._rest = b"".join([self._rest, *self._source]), b""
+            return whole
+        while not self._rest:
+            piece = next(self._source, None)
+            if piece is None:
+                return b""
+            self._rest = piece
+        piece, self._rest = self._rest[:size], self._rest[size:]
+        return piece
+
+    def close(self) -> None:
+        close = getattr(self._source, "close", None)
+        if close is not None:
+            close()
