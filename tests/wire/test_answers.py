@@ -1,0 +1,127 @@
+"""Results out of answers, and what is said where an answer is none."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+
+from mesahub import (
+    AmbiguousResultError,
+    ArgumentError,
+    ServerError,
+    TruncatedResultError,
+    UnrepresentableResultError,
+)
+from mesahub.sql import Statement, prepare
+from mesahub.transport import Response
+from mesahub.wire import ROW_LIMIT, Routes, read_exec, read_query, statement_request
+
+READ = prepare("SELECT 1", None, operation="query")
+INSERT = prepare("INSERT INTO t VALUES (?)", [1], operation="exec")
+UPDATE = prepare("UPDATE t SET a = 1", None, operation="exec")
+CREATE = prepare("CREATE TABLE t (a)", None, operation="exec")
+RETURNING = prepare("UPDATE t SET a = 1 RETURNING a", None, operation="exec")
+
+
+def answer(body: Any) -> Response:
+    return Response(
+        200, {"content-type": "application/json"}, body if isinstance(body, bytes) else json.dumps(body).encode()
+    )
+
+
+def header(name: str, declared: str = "") -> dict[str, str]:
+    return {"name": name, "displayName": name, "originalType": declared, "type": "text"}
+
+
+GARBAGE = [b'{"headers": [{"na', b"<html>", b"[1, 2]", b'"text"', b"\xff\xfe"]
+
+
+@pytest.mark.parametrize("body", GARBAGE, ids=repr)
+def test_what_is_no_result_of_a_read_is_a_fault_of_the_server(body: bytes) -> None:
+    with pytest.raises(ServerError, match="is no result") as caught:
+        read_query(answer(body))
+    assert caught.value.status_code == 200
+
+
+@pytest.mark.parametrize("body", GARBAGE, ids=repr)
+def test_what_is_no_result_of_a_write_leaves_it_open(body: bytes) -> None:
+    with pytest.raises(AmbiguousResultError, match="before you repeat it"):
+        read_exec(INSERT, answer(body))
+
+
+def test_an_empty_answer_is_an_infinity_and_says_whether_the_write_happened() -> None:
+    with pytest.raises(UnrepresentableResultError, match=r"CAST\(column AS TEXT\)") as caught:
+        read_query(answer(b""))
+    assert "carried out" not in str(caught.value)
+    with pytest.raises(UnrepresentableResultError, match="was carried out"):
+        read_exec(RETURNING, answer(b""))
+
+
+def test_a_cut_result_is_not_handed_over() -> None:
+    full = Response(200, payload={"headers": [header("a")], "rows": [{"a": 1}] * ROW_LIMIT})
+    with pytest.raises(TruncatedResultError, match="iterate"):
+        read_query(full)
+    with pytest.raises(TruncatedResultError, match="carried out in full"):
+        read_exec(RETURNING, full)
+    assert read_query(full, ROW_LIMIT).row_count == ROW_LIMIT
+    whole = Response(200, payload={"headers": [header("a")], "rows": [{"a": 1}] * ROW_LIMIT, "whole": True})
+    assert read_query(whole).row_count == ROW_LIMIT
+
+
+def test_old_answers_name_columns_otherwise() -> None:
+    result = read_query(answer({"columns": ["a"], "rows": [{"a": 1}]}))
+    assert (result.columns, result.rows, result.query_duration_ms) == (["a"], [{"a": 1}], None)
+
+
+def test_rows_that_are_null_are_none() -> None:
+    assert read_query(answer({"headers": [header("a")], "rows": None})).rows == []
+
+
+def test_values_get_their_types_back() -> None:
+    body = {
+        "headers": [header("r", "REAL"), header("d", "double"), header("b", "BLOB"), header("i", "INTEGER")],
+        "rows": [{"r": 3, "d": 1, "b": "AAE=", "i": 3}, {"r": None, "d": None, "b": "no base64!", "i": None}],
+    }
+    first, second = read_query(answer(body)).rows
+    assert [type(value) for value in first.values()] == [float, float, bytes, int]
+    assert first["b"] == b"\x00\x01"
+    assert second == {"r": None, "d": None, "b": "no base64!", "i": None}
+
+
+@pytest.mark.parametrize(
+    ("statement", "affected", "rowid"),
+    [(INSERT, 2, 7), (UPDATE, 2, None), (CREATE, 0, None)],
+)
+def test_stale_numbers_are_not_handed_on(statement: Statement, affected: int, rowid: int | None) -> None:
+    result = read_exec(statement, answer({"rowsAffected": 2, "lastInsertRowid": 7, "stat": {"queryDurationMs": 1}}))
+    assert (result.rows_affected, result.last_insert_rowid, result.query_duration_ms) == (affected, rowid, 1)
+
+
+def test_an_ignored_insert_has_no_rowid() -> None:
+    assert read_exec(INSERT, answer({"rowsAffected": 0, "lastInsertRowid": 7})).last_insert_rowid is None
+
+
+def test_returned_rows_count_as_affected() -> None:
+    result = read_exec(RETURNING, answer({"headers": [header("a")], "rows": [{"a": 1}, {"a": 1}]}))
+    assert (result.rows_affected, result.rows) == (2, [{"a": 1}, {"a": 1}])
+
+
+def test_a_read_may_be_sent_twice_and_a_write_only_when_it_says_so() -> None:
+    routes = Routes("v1")
+
+    def safe(operation: str, **options: Any) -> bool:
+        return statement_request(routes, "db", operation, READ, timeout=None, **options).safe
+
+    assert safe("query")
+    assert not safe("exec")
+    assert safe("exec", idempotent=True)
+
+
+def test_a_request_that_the_server_would_not_read_is_not_sent() -> None:
+    large = prepare("INSERT INTO t VALUES (?)", ["x" * 11_000_000], operation="exec")
+    request = statement_request(Routes("v1"), "db", "exec", large, timeout=None)
+    with pytest.raises(ArgumentError, match="10,485,760") as caught:
+        _ = request.content
+    assert caught.value.code == "BODY_TOO_LARGE"
