@@ -6,7 +6,7 @@ import pytest
 
 from mesahub import ArgumentError, DatabaseHandle, IntegrityError, NoSuchColumnError, NoSuchTableError
 
-PEOPLE = [
+PEOPLE: list[dict[str, object]] = [
     {"name": "Ann", "age": 41, "role": "admin"},
     {"name": "Bob", "age": 17, "role": None},
     {"name": "Cem", "age": 28, "role": "editor"},
