@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from mesahub.errors import ArgumentError, IntegrityError, NoSuchTableError, SQLError
 from mesahub.sql.statement import Statement
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 
-class KeyColumns(NamedTuple):
+class KeyColumns:
     """The key of a table.
 
     Attributes:
@@ -25,10 +25,14 @@ class KeyColumns(NamedTuple):
         is_rowid: is ``distinct`` the one column that is declared INTEGER PRIMARY KEY?
     """
 
-    primary: list[tuple[str, str]]
-    declared: bool
-    distinct: list[str]
-    is_rowid: bool
+    # Not a NamedTuple, which costs as much as all else of this module when it is imported.
+    __slots__ = ("declared", "distinct", "is_rowid", "primary")
+
+    def __init__(self, primary: list[tuple[str, str]], declared: bool, distinct: list[str], is_rowid: bool) -> None:
+        self.primary = primary
+        self.declared = declared
+        self.distinct = distinct
+        self.is_rowid = is_rowid
 
 
 def keys_statement(table: str) -> Statement:
@@ -100,7 +104,7 @@ class Keys:
             if remembered is None:
                 raise
             self._known = None
-            if self.columns(timeout) == remembered:
+            if self.columns(timeout).primary == remembered.primary:
                 raise
             return run(self.columns(timeout))
 
