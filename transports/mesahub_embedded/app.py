@@ -121,7 +121,7 @@ class Application:
     def _require_database(self, call: Call) -> None:
         database = call.database = self.store.catalog.database(call.arguments["slug"])
         if database is None:
-            raise RefusedError(404, "Database not found")
+            raise RefusedError(404, "database not found" if "/rest/" in call.path else "Database not found")
         call.admin = self._is_admin(call.token)
         if call.admin:
             return

@@ -12,6 +12,7 @@ from mesahub.sql import analyze
 from mesahub_embedded.answers import exec_answer, query_answer
 from mesahub_embedded.faults import RefusedError
 from mesahub_embedded.file_routes import FILE_ROUTES
+from mesahub_embedded.rest_routes import REST_ROUTES
 from mesahub_embedded.scripts import run_script
 from mesahub_embedded.web import DATABASE, OPEN, Call, Reply, Route
 
@@ -156,4 +157,5 @@ ROUTES = [
     Route("POST", "/v1/query/{slug}", query, DATABASE),
     Route("POST", "/v1/exec/{slug}", execute, DATABASE),
     *FILE_ROUTES,
+    *REST_ROUTES,
 ]

@@ -31,12 +31,13 @@ def _constant(name: str) -> Any:
 _decoder = json.JSONDecoder(parse_constant=_constant)
 
 
-def decode_first(data: bytes, kinds: dict[str, str], limit: int) -> dict[str, Any]:
+def decode_first(data: bytes, kinds: dict[str, str] | None, limit: int) -> dict[str, Any]:
     """The first JSON value of a body; what stands behind it is not looked at.
 
     Args:
         data: the body, or its first ``limit + 1`` bytes.
-        kinds: field name to Go type. Fields beside these are left out; missing and null ones too.
+        kinds: field name to Go type. Fields beside these are left out; missing and null ones too. ``None``: any
+            fields of any types.
         limit: bytes that a value may take.
 
     Raises:
@@ -62,8 +63,8 @@ def decode_first(data: bytes, kinds: dict[str, str], limit: int) -> dict[str, An
         if value is None:
             return {}
         kind = _KINDS[type(value)]
-        raise _invalid(f"json: cannot unmarshal {kind} into Go value of type {_struct(kinds)}")
-    return _fields(value, kinds, text)
+        raise _invalid(f"json: cannot unmarshal {kind} into Go value of type {_struct(kinds or {})}")
+    return value if kinds is None else _fields(value, kinds, text)
 
 
 def _fields(value: dict[str, Any], kinds: dict[str, str], text: str) -> dict[str, Any]:

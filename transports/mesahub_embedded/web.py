@@ -111,8 +111,8 @@ class Call:
         stream: BinaryIO = self.environ["wsgi.input"]
         return stream
 
-    def json(self, kinds: dict[str, str]) -> dict[str, Any]:
-        """The body as a JSON object with these fields, as Go's decoder takes it.
+    def json(self, kinds: dict[str, str] | None) -> dict[str, Any]:
+        """The body as a JSON object with these fields (``None``: any), as Go's decoder takes it.
 
         Args:
             kinds: field to Go type (``"string"``, ``"[]interface {}"``, ...); others are left out.
