@@ -33,10 +33,8 @@ def origin(base_url: str) -> Origin:
     """
     match = _ORIGIN.fullmatch(base_url)
     port = int(match[4]) if match and match[4] else None
-    if match is None or (port is not None and port > 65535):
-        raise ConfigurationError(
-            f"The server's URL must be http://host[:port] or https://host[:port], not {base_url!r}."
-        )
+    if match is None or (port is not None and port > 65535) or ".." in base_url:
+        raise ConfigurationError(f"api_url must be http://host[:port] or https://host[:port], not {base_url!r}.")
     return Origin(match[1], (match[2] or match[3]).lower(), port, match[5] or "")
 
 

@@ -45,6 +45,9 @@ __all__ = [
     "TransportOptions",
 ]
 
+_LONG = 1024 * 1024
+"""Bytes from which on a body is not kept beside what was parsed of it."""
+
 EMPTY: Mapping[str, Any] = MappingProxyType({})
 _HIDDEN = frozenset({"authorization", "proxy-authorization", "cookie", "x-api-key"})
 
@@ -191,8 +194,12 @@ class Request:
 
     def with_header(self, name: str, value: str) -> Request:
         """A copy with one more header."""
+        return self.with_headers({**self.headers, name: value})
+
+    def with_headers(self, headers: Mapping[str, str]) -> Request:
+        """A copy with these headers and no others."""
         clone = self._copy()
-        clone.headers = {**self.headers, name: value}
+        clone.headers = headers
         return clone
 
     def _copy(self) -> Request:
@@ -320,8 +327,21 @@ class Response:
         Parsed once and kept. ``None`` for an empty body. Raises ``ValueError`` for one that is no JSON.
         """
         if self._payload is None and self.content:
-            self._payload = _json.loads(self.content)
+            if len(self.content) > _LONG:
+                self._payload = self._loads_long()
+            else:
+                self._payload = _json.loads(self.content)
         return self._payload
+
+    def _loads_long(self) -> Any:
+        # The bytes go before the objects come: the peak of memory is lower by the size of the body.
+        held = [self.content]
+        self.content = b""
+        try:
+            return _json.loads_last(held)
+        except ValueError:
+            self.content = held[0] if held else b""
+            raise
 
     def read(self) -> bytes:
         """The whole body, from ``content`` or from ``stream``."""

@@ -24,6 +24,12 @@ def resident() -> int:
         return int(file.read().split()[1]) * resource.getpagesize()
 
 
+def high_water() -> int:
+    # Not getrusage's ru_maxrss: that begins with what the parent had when it forked.
+    with open("/proc/self/status") as file:
+        return next(int(line.split()[1]) for line in file if line.startswith("VmHWM")) * 1024
+
+
 def main() -> None:
     module, scenario, arguments = sys.argv[1:]
     sys.path.insert(0, str(Path(__file__).parent / "contenders"))
@@ -38,7 +44,7 @@ def main() -> None:
         own = run(n)
         seconds = time.perf_counter() - started if own is None else own
         cpu = time.process_time() - cpu
-        peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024 - before
+        peak = high_water() - before
         print(json.dumps({"seconds": seconds, "cpu": cpu, "peak": peak}), flush=True)
 
 

@@ -186,7 +186,7 @@ def to_json(value: Any) -> bytes:
     try:
         text = _json.dumps(value)
     except (TypeError, ValueError):
-        import json  # orjson refuses integers beyond 64 bits and lone surrogates
+        import json  # a lone surrogate
 
         text = json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode("utf-8", "replace")
     for plain, escaped in _ESCAPES:

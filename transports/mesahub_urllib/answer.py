@@ -126,10 +126,31 @@ class Answer:
         if self._left is not None and len(self._buffer) - self._at == self._left and not self._chunked:
             self._left = 0
             return self._buffer[self._at :]
+        if not self._chunked and self._left is not None and self._left > _RECV_LONG:
+            return self._read_long(self._left)
         pieces = []
         while piece := self.read_some(_RECV_LONG):
             pieces.append(piece)
         return b"".join(pieces)
+
+    def _read_long(self, length: int) -> bytes:
+        # Into one buffer: pieces that are joined afterwards take twice the memory, and leave holes in the heap.
+        buffer = bytearray(length)
+        view = memoryview(buffer)
+        start = self._buffer[self._at : self._at + length]
+        self._at += len(start)
+        view[: len(start)] = start
+        done = len(start)
+        while done < length:
+            count = self._connection.recv_into(view[done:])
+            if not count:
+                raise self._connection.lost(f"it was cut short, {length - done} bytes before the end")
+            done += count
+        self._left = 0
+        if self._at < len(self._buffer):
+            self.reusable = False
+        view.release()
+        return bytes(buffer)
 
     def read_some(self, size: int) -> bytes:
         """At most ``size`` bytes of the body, ``b""`` at its end."""

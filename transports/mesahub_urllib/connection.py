@@ -159,6 +159,16 @@ class Connection:
                 raise TLSError(f"{self.peer} refused the TLS connection: {error}.") from error
             raise self.lost(f"the connection broke ({error})") from error
 
+    def recv_into(self, buffer: memoryview) -> int:
+        """Fill a part of ``buffer``; the bytes received, 0 at the end. Raises what `recv` does."""
+        try:
+            self._arm()
+            return self._sock.recv_into(buffer)
+        except TimeoutError as error:
+            raise self._timed_out("while waiting for the answer") from error
+        except OSError as error:
+            raise self.lost(f"the connection broke ({error})") from error
+
     def lost(self, why: str) -> ConnectionLostError:
         """The error for an answer that did not come, or not whole."""
         if self.broken is not None:
