@@ -343,3 +343,23 @@ def test_an_idempotent_insert_needs_a_key_of_the_clients(
 
 def test_a_handle_shows_where_it_belongs(t: mesahub.TableHandle) -> None:
     assert (repr(t), t.name) == ("<TableHandle 't' of 'table'>", "t")
+
+
+def test_views_with_triggers_and_full_text_tables_are_tables_too(db: DatabaseHandle, t: mesahub.TableHandle) -> None:
+    db.exec("CREATE VIEW v AS SELECT id, name FROM t")
+    db.exec("CREATE TRIGGER i INSTEAD OF INSERT ON v BEGIN INSERT INTO t (name) VALUES (new.name); END")
+    db.exec("CREATE TRIGGER u INSTEAD OF UPDATE ON v BEGIN UPDATE t SET name = new.name WHERE id = old.id; END")
+    db.exec("CREATE TRIGGER d INSTEAD OF DELETE ON v BEGIN DELETE FROM t WHERE id = old.id; END")
+    v = db.table("v")
+    assert v.insert({"name": "a"})["name"] == "a"
+    v.insert_many([{"name": "b"}, {"name": "c"}])
+    v.update({"name": "a"}, {"name": "z"})
+    v.delete({"name": "b"})
+    assert [row["name"] for row in stored(db)] == ["z", "c"]
+
+    db.exec("CREATE VIRTUAL TABLE f USING fts5(body)")
+    f = db.table("f")
+    assert f.insert({"body": "one two"}) == {"body": "one two"}
+    f.insert_many([{"body": "three"}])
+    assert f.get(2) == {"body": "three"}
+    assert [row["body"] for row in f.iterate(batch_size=1)] == ["one two", "three"]
