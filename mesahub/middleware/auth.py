@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
+from types import MappingProxyType
 
 from mesahub._network import origin
 from mesahub.errors import ConfigurationError, MesahubError
@@ -59,12 +60,14 @@ def _refuse_path(request: Request) -> None:
 
 
 def _with_key(key: str) -> Middleware:
-    header = _header(key)
+    # Made once: most requests have no header of their own.
+    alone = MappingProxyType({"Authorization": _header(key)})
 
     def authenticate(request: Request, forward: Handler) -> Response:
         if request.path[:1] != "/":
             _refuse_path(request)
-        return forward(request.with_header("Authorization", header))
+        headers = request.headers
+        return forward(request.with_headers({**headers, **alone} if headers else alone))
 
     return authenticate
 
