@@ -123,7 +123,7 @@ class MesahubClient:
         self, ref: str, statement: Statement, *, timeout: float | None = None, limit: int | None = None
     ) -> QueryResult:
         """Send a compiled statement (`mesahub.sql`) to the query route. ``limit``: most rows that it can give."""
-        return read_query(self.send_statement(ref, "query", statement, timeout=timeout), limit)
+        return read_query(self.send_statement(ref, "query", statement, timeout=timeout), limit, statement.sql)
 
     def run_exec(
         self, ref: str, statement: Statement, *, timeout: float | None = None, idempotent: bool = False

@@ -95,12 +95,12 @@ def _encode_statement(request: Request) -> tuple[bytes | BodyStream | None, str 
     return content, "application/json"
 
 
-def read_query(response: Response, limit: int | None = None) -> QueryResult:
-    """The rows of a ``query`` answer. ``limit``: how many were asked for at most."""
+def read_query(response: Response, limit: int | None = None, sql: str = "") -> QueryResult:
+    """The rows of a ``query`` answer. ``limit``: how many were asked for at most; ``sql``: what was asked."""
     if response.status != 200:
         _raise(response, "query")
     answer = _answer(response, "query")
-    rows, columns = _rows(answer)
+    rows, columns = _rows(answer, sql)
     stat = answer.get("stat")
     result = QueryResult(
         rows=rows,
@@ -127,7 +127,7 @@ def read_exec(statement: Statement, response: Response) -> ExecResult:
     answer = _answer(response, "exec")
     stat = answer.get("stat") or {}
     if "headers" in answer or "columns" in answer:
-        rows, columns = _rows(answer)
+        rows, columns = _rows(answer, statement.sql)
         result = ExecResult(
             rows_affected=len(rows) if statement.writes else 0,
             last_insert_rowid=answer.get("lastInsertRowid"),
@@ -183,7 +183,7 @@ def _answer(response: Response, operation: str) -> dict[str, Any]:
     raise ServerError.of(f"The server, or something before it, {what}", status_code=response.status)
 
 
-def _rows(answer: dict[str, Any]) -> tuple[list[Row], list[str]]:
+def _rows(answer: dict[str, Any], sql: str) -> tuple[list[Row], list[str]]:
     rows: list[Row] = answer.get("rows") or []
     headers = answer.get("headers")
     if headers is None:
@@ -197,15 +197,14 @@ def _rows(answer: dict[str, Any]) -> tuple[list[Row], list[str]]:
             if convert is not None:
                 convert(rows, name)
         columns.append(name)
-    for index, name in enumerate(columns):
+    if any("CAST(" in name or "unhex(" in name for name in columns):
         # An expression without AS is named after its text, and the text was changed on the way out.
-        if "CAST(" in name or "unhex(" in name:
-            written = restore_name(name)
-            if written != name:
-                columns[index] = written
-                for row in rows:
-                    if name in row:
-                        row[written] = row.pop(name)
+        written = [restore_name(name, sql) for name in columns]
+        if written != columns:
+            # Of several columns with one name, a row has the last one's value.
+            sources = dict(zip(written, columns, strict=True))
+            rows = [{name: row[source] for name, source in sources.items() if source in row} for row in rows]
+            columns = written
     return rows, columns
 
 

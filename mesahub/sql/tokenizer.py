@@ -13,8 +13,9 @@ Token = tuple[str, str, int]
 _CHARACTER = r"[^\x00-#%-/:-@\[-^`{-\x7f]"
 _START = r"[^\x00-@\[-^`{-\x7f]"
 
+# A vertical tab is blank to SQLite only behind another blank; a byte order mark is blank where a token may begin.
 _GRAMMAR = rf"""
-    (?P<space>[ \t\n\f\r\ufeff]+)
+    (?P<space>[ \t\n\f\r][ \t\n\v\f\r]*|\ufeff)
   | (?P<comment>--[^\n]*\n?|/\*(?!\Z).*?(?:\*/|\Z))
   | (?P<blob>[xX]'[^']*')
   | (?P<word>{_START}{_CHARACTER}*)
@@ -37,7 +38,7 @@ def tokenize(sql: str) -> list[Token]:
     """
     global _pattern
     if _pattern is None:  # compiled when it is first needed: the table API gets by without
-        _pattern = re.compile(_GRAMMAR, re.VERBOSE | re.DOTALL)
+        _pattern = re.compile(_GRAMMAR, re.VERBOSE | re.DOTALL | re.ASCII)
     return [(match.lastgroup or "", match[0], match.start()) for match in _pattern.finditer(sql)]
 
 
@@ -49,7 +50,8 @@ def significant(sql: str) -> list[Token]:
 def canonical(sql: str) -> str:
     """The text with comments taken out and blanks made one, outside literals and names.
 
-    Two texts with one canonical form mean the same to SQLite; the recorder compares by it.
+    Two texts with one canonical form mean the same to SQLite, but for the name of a result column without AS, which
+    is its expression as it was written. The recorder compares by it.
 
     >>> canonical("SELECT  'a  b' -- note\\n FROM t;")
     "SELECT 'a  b' FROM t"

@@ -15,14 +15,15 @@ def connect() -> sqlite3.Connection:
     connection = sqlite3.connect(":memory:", isolation_level=None)
     if sqlite3.sqlite_version_info < (3, 41):
         connection.create_function("unhex", 1, lambda text: None if text is None else bytes.fromhex(text))
+    # Blobs may be joined to text that is no UTF-8; it is compared like any other.
+    connection.text_factory = lambda text: text.decode(errors="surrogateescape")
     return connection
 
 
 def over_the_wire(bindings: Sequence[Any]) -> list[Any]:
     """What the server binds: JSON there and back, with every number a double, and no number where there is none."""
-    return [
-        float(value) if type(value) is int else value for value in json.loads(json.dumps(list(bindings), allow_nan=False))
-    ]
+    arrived = json.loads(json.dumps(list(bindings), allow_nan=False))
+    return [float(value) if type(value) is int else value for value in arrived]
 
 
 def run_natively(connection: sqlite3.Connection, statement: Statement) -> list[tuple[Any, ...]]:
@@ -35,6 +36,8 @@ def run_natively(connection: sqlite3.Connection, statement: Statement) -> list[t
 
 def run_lowered(connection: sqlite3.Connection, statement: Statement) -> list[tuple[Any, ...]]:
     """The rows that the server would give."""
+    sql: str
+    bindings: Sequence[Any]
     if statement.rows is not None:
         sql, bindings = lower_rows(statement.sql, statement.rows)
     else:
