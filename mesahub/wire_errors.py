@@ -101,7 +101,8 @@ def _unnamed(status: int, response: Response) -> str:
         phrase = "unknown status"
     kind = response.headers.get("content-type") or "no content type"
     what = "an empty body" if not response.content else f"{kind}, {len(response.content)} bytes"
-    said = f"The server, or something before it, answered {status} {phrase} ({what}) without saying why"
+    said = f"The server, or something before it, answered {status} {phrase} ({what}) "
+    said += "with what is no result" if status < 300 else "without saying why"
     location = response.headers.get("location")
     if 300 <= status < 400 and location:
         # Without what follows "?", which may be a token.

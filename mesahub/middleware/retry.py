@@ -6,7 +6,7 @@ What became of a request and whether it may be sent twice decide together:
 |---|---|---|
 | nothing was sent: refused, no such host, no connection free | again | again |
 | refused by the server: 429, 503, locked, queue full | again, after Retry-After | again, after Retry-After |
-| it may have run: timeout, reset, 502, 504 | again | `AmbiguousResultError` |
+| it may have run: timeout, reset, 502, 504, broken JSON | again | `AmbiguousResultError` |
 | an SQL error, 400, 401, 403, 404, TLS, configuration | never | never |
 """
 
@@ -161,6 +161,8 @@ class RetryPolicy(Frozen):
         from mesahub.wire_errors import is_busy, is_inactive, text_of
 
         status = response.status
+        if status < 400:  # it was handed over as no answer
+            return Outcome.MAYBE_RAN
         text = text_of(response)
         if is_busy(text):
             return Outcome.REFUSED
@@ -257,7 +259,7 @@ def retrying(
             response = forward(first)
         except TransportError as error:
             return _again(request, forward, error, began)
-        if response.status < 400:
+        if _fine(request, response):
             if state.tenths < full:
                 state.tenths += 1
             return response
@@ -300,7 +302,7 @@ def retrying(
             except TransportError as error:
                 result = error
             else:
-                if result.status < 400:
+                if _fine(request, result):
                     return result
 
     def _wait(request: Request, seconds: float, deadline: float | None) -> bool:
@@ -344,6 +346,19 @@ def _next(request: Request, policy: RetryPolicy, deadline: float | None, now: fl
     if deadline is not None:
         limits.append(max(deadline - now, 0.001))
     return request.replace(timeout=min(limits)) if limits else request
+
+
+def _fine(request: Request, response: Response) -> bool:
+    """Is this an answer to hand on? Broken JSON, or a page in its place, is one only where nobody may ask again."""
+    if response.status >= 400:
+        return False
+    if not request.safe or request.operation not in _COUNTED:
+        return True
+    try:
+        # Parsed here or later, once in any case. An empty body has a meaning of its own.
+        return type(response.payload) is dict or not response.content
+    except ValueError:
+        return False
 
 
 def _whole(result: Response | Exception) -> Response | Exception:

@@ -46,7 +46,7 @@ class FaultProxy:
         self._closed = False
         self._open: set[socket.socket] = set()
         self.played: Counter[str] = Counter()
-        self._listener = socket.create_server(("127.0.0.1", 0), backlog=256)
+        self._listener = listen()
         self.port: int = self._listener.getsockname()[1]
         self._thread = threading.Thread(target=self._accept, daemon=True)
         self._thread.start()
@@ -146,6 +146,16 @@ class FaultProxy:
             connections = list(self._open)
         for connection in connections:
             connection.close()
+
+
+def listen() -> socket.socket:
+    """Listen on a free port that no outgoing connection will get while `FaultProxy.pause` leaves it."""
+    for port in random.sample(range(15_000, 30_000), 100):
+        try:
+            return socket.create_server(("127.0.0.1", port), backlog=256)
+        except OSError:
+            continue
+    raise OSError("no free port")
 
 
 def reset(connection: socket.socket) -> None:

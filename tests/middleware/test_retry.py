@@ -137,6 +137,27 @@ def test_what_the_database_says_in_the_end_is_the_result_of_an_idempotent_write(
     assert line.call(safe=True, operation="exec").status == 400
 
 
+@pytest.mark.parametrize("body", [b'{"rows": [{"a', b"<html>", b"[]"], ids=repr)
+def test_an_answer_that_is_no_result_is_asked_for_again_where_that_is_safe(body: bytes) -> None:
+    good = Response(200, content=b'{"rows": []}')
+    for operation in ("query", "exec"):
+        line = Line(Response(200, content=body), good)
+        assert line.call(safe=True, operation=operation) is good
+        assert line.waits
+    broken = Response(200, content=body)
+    assert Line(broken).call(safe=False) is broken, "the wire says that this is ambiguous"
+    assert Line(*[broken] * 3).call(safe=True) is broken
+    with pytest.raises(AmbiguousResultError, match="what is no result"):
+        Line(*[broken] * 3).call(safe=True, operation="exec")
+
+
+def test_an_empty_answer_is_handed_on() -> None:
+    empty = Response(200)
+    line = Line(empty)
+    assert line.call() is empty
+    assert Line(Response(200, content=b"a file")).call(operation="files.download").content == b"a file"
+
+
 def test_the_body_of_a_refusal_may_break_off() -> None:
     class Breaks:
         def read(self, size: int = -1, /) -> bytes:
