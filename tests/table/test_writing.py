@@ -173,7 +173,11 @@ def small(monkeypatch: pytest.MonkeyPatch) -> None:
     """Requests of ten rows."""
     monkeypatch.setattr(bulk, "_SLAB", 10)
     cut = bulk.batches
-    monkeypatch.setattr("mesahub._bulk.batches", lambda rows, **options: cut(rows, **(options | {"most_rows": 10})))
+
+    def cut_small(rows: Any, *, in_order: bool, most_rows: int) -> Iterator[bulk.Batch]:
+        return cut(rows, in_order=in_order, most_rows=min(most_rows, 10))
+
+    monkeypatch.setattr("mesahub._bulk.batches", cut_small)
 
 
 @pytest.mark.usefixtures("small")
