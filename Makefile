@@ -68,7 +68,7 @@ bench: $(VENV)/.group-bench  ## The table of docs/performance.md, with peers in 
 	$(BIN)/python tests/benchmarks/run.py
 
 docs: $(VENV)/.group-docs  ## The documentation site, into site/
-	$(BIN)/mkdocs build --strict --quiet
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet
 
 docs-serve: $(VENV)/.group-docs  ## The documentation site, while you write
 	$(BIN)/mkdocs serve

@@ -86,7 +86,8 @@ class Headers(Mapping[str, str]):
     __slots__ = ("_items",)
 
     def __init__(self, items: Iterable[tuple[str, str]] | Mapping[str, str] = ()) -> None:
-        pairs = items.items() if isinstance(items, Mapping) else items
+        # Lists are what HTTP transports give; asking the abstract class costs as much as three headers.
+        pairs = items.items() if type(items) is not list and isinstance(items, Mapping) else items
         self._items: dict[str, str] = {}
         for name, value in pairs:
             key = name.lower()

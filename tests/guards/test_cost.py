@@ -1,0 +1,115 @@
+"""What a call costs, counted and not timed: Python functions entered, modules imported, objects made.
+
+A bound here is a tripwire: when it is hit, find out what the hot path does now that it did not, and raise the bound
+only if it is worth it (`make bench` says what it costs).
+"""
+
+from __future__ import annotations
+
+import gc
+import subprocess
+import sys
+import tracemalloc
+from collections.abc import Callable
+from pathlib import Path
+from types import FrameType
+from typing import Any
+
+import mesahub
+from tests.servers import Server
+
+
+def functions_entered(call: Callable[[], object]) -> list[str]:
+    """The Python functions that a call enters, in this thread."""
+    entered: list[str] = []
+
+    def note(frame: FrameType, event: str, _: Any) -> None:
+        if event == "call":
+            entered.append(f"{Path(frame.f_code.co_filename).name}:{frame.f_code.co_qualname}")
+
+    call()  # warm: caches, connections, imports
+    call()
+    sys.setprofile(note)
+    try:
+        call()
+    finally:
+        sys.setprofile(None)
+    return entered
+
+
+def test_a_find_over_http_enters_few_functions(server: Server) -> None:
+    server.new_database("guard")
+    with mesahub.connect(server.url("guard")) as db:
+        db.exec("CREATE TABLE t (id INTEGER PRIMARY KEY, name TEXT)")
+        table = db.table("t")
+        entered = functions_entered(lambda: table.find(where={"id": 1}, limit=1))
+    assert len(entered) <= 66, "\n".join(entered)
+
+
+def test_a_find_in_process_enters_few_functions(tmp_path: Path) -> None:
+    with mesahub.connect("mh://local/guard", data=str(tmp_path)) as db:
+        db.exec("CREATE TABLE t (id INTEGER PRIMARY KEY, name TEXT)")
+        table = db.table("t")
+        entered = functions_entered(lambda: table.find(where={"id": 1}, limit=1))
+    assert len(entered) <= 42, "\n".join(entered)
+
+
+def test_rows_cost_no_function_each(tmp_path: Path) -> None:
+    with mesahub.connect("mh://local/guard", data=str(tmp_path)) as db:
+        db.exec("CREATE TABLE t (id INTEGER PRIMARY KEY, name TEXT)")
+        table = db.table("t")
+        table.insert_many([{"name": "x"}] * 10)
+        few = len(functions_entered(lambda: table.find()))
+        table.insert_many([{"name": "x"}] * 1000)
+        many = len(functions_entered(lambda: table.find()))
+    assert many <= few + 5
+
+
+def test_iterate_holds_one_page(tmp_path: Path) -> None:
+    with mesahub.connect("mh://local/guard", data=str(tmp_path)) as db:
+        db.exec("CREATE TABLE t (id INTEGER PRIMARY KEY, text TEXT)")
+        db.table("t").insert_many({"text": f"{i:0100d}"} for i in range(20_000))
+
+        def peak(rows: int) -> int:
+            gc.collect()
+            tracemalloc.start()
+            count = sum(1 for _ in db.table("t").iterate(where={"id": {"lte": rows}}, batch_size=500))
+            size = tracemalloc.get_traced_memory()[1]
+            tracemalloc.stop()
+            assert count == rows
+            return size
+
+        peak(1_000)  # warm
+        assert peak(20_000) < 1.5 * peak(2_000)
+
+
+def loaded_by(code: str) -> set[str]:
+    script = f"import sys; before = set(sys.modules); {code}; print(*sorted(set(sys.modules) - before))"
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+    return set(done.stdout.split())
+
+
+# Each of these takes as long to import as a good part of the package, and a client needs none of them.
+HEAVY = {
+    "dataclasses", "inspect", "difflib", "email", "http.client", "ssl", "asyncio", "logging", "decimal", "uuid",
+    "ipaddress", "urllib.parse", "urllib.request", "importlib.metadata", "hashlib", "tempfile", "random", "pathlib",
+    "click", "requests", "urllib3", "sqlite3",
+}  # fmt: skip
+
+
+def test_a_client_imports_what_it_needs() -> None:
+    # msgspec, where it is installed, brings some of these with it.
+    loaded = loaded_by(
+        "sys.modules['msgspec'] = None; import mesahub; mesahub.MesahubClient('key', 'http://localhost:1')"
+    )
+    assert sorted(loaded & HEAVY) == []
+    ours = {name for name in loaded if name.startswith("mesahub")}
+    unneeded = {"mesahub.cli", "mesahub.testing", "mesahub.management", "mesahub.copying", "mesahub.files"}
+    assert sorted(ours & unneeded) == []
+
+
+def test_a_database_in_process_imports_what_it_needs(tmp_path: Path) -> None:
+    loaded = loaded_by(
+        f"sys.modules['msgspec'] = None; import mesahub; mesahub.connect('mh://local/x', data={str(tmp_path)!r})"
+    )
+    assert sorted(loaded & (HEAVY - {"sqlite3", "pathlib", "urllib.parse", "ipaddress"})) == []
