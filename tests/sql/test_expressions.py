@@ -172,7 +172,7 @@ def test_a_column_has_a_name(name: Any) -> None:
 
 def test_pythons_own_logic_is_refused_with_advice() -> None:
     with pytest.raises(ArgumentError, match=r"use & for and, \| for or, ~ for not.*between"):
-        assert 1 < col("a") < 5
+        assert 1 < col("a") < 5  # pyright: ignore[reportGeneralTypeIssues]
     for wrong in (
         lambda: (a == 1) and (b == 2),
         lambda: (a == 1) or (b == 2),
