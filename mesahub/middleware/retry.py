@@ -19,11 +19,8 @@ from typing import Self
 
 from mesahub._frozen import Frozen
 from mesahub.errors import (
-    AmbiguousResultError,
     ConfigurationError,
-    MesahubError,
     Outcome,
-    RateLimitError,
     RequestTimeoutError,
     TLSError,
     TransportError,
@@ -266,6 +263,9 @@ def retrying(
         return _again(request, forward, response, began)
 
     def _again(request: Request, forward: Handler, result: Response | Exception, began: float) -> Response:
+        # Imported for the first call that does not succeed at once.
+        from mesahub.middleware.endings import end, what
+
         # A request that streams has no end in time, only a longest silence.
         deadline = None if request.timeout is None or request.streams else began + request.timeout
         attempts: list[Attempt] = []
@@ -288,14 +288,14 @@ def retrying(
                 wait = max(wait, _quiet(state, request, now))
                 if (deadline is not None and now + wait >= deadline) or closing.is_set() or not _take(state):
                     wait = None
-            what, message = _what(result)
-            attempts.append(Attempt(number, wall() - (now - started), now - started, what, message, wait or 0.0))
+            outcome, message = what(result)
+            attempts.append(Attempt(number, wall() - (now - started), now - started, outcome, message, wait or 0.0))
             if wait is None:
-                return _end(request, result, outcomes, attempts)
+                return end(request, result, outcomes, attempts)
             for listener in listeners:
                 listener(request, attempts[-1])
             if not _wait(request, wait, deadline):
-                return _end(request, result, outcomes, attempts)
+                return end(request, result, outcomes, attempts)
             started = clock()
             try:
                 result = forward(_next(request, policy, deadline, started))
@@ -327,7 +327,9 @@ def retrying(
                     state.quiet_until = 0.0
         while left > 0:
             if request.timeout is not None and waited + left >= request.timeout:
-                raise _held_back(left)
+                from mesahub.middleware.endings import held_back
+
+                raise held_back(left)
             pause(left)
             waited += left
             if closing.is_set():
@@ -371,56 +373,6 @@ def _whole(result: Response | Exception) -> Response | Exception:
     return result
 
 
-def _end(
-    request: Request, result: Response | Exception, outcomes: list[Outcome | None], attempts: list[Attempt]
-) -> Response:
-    """The last answer, or the last error, with what was tried."""
-    tried = tuple(attempts)
-    # An earlier attempt of an idempotent write may have run, and then the last one was refused: that is no "no".
-    writes = not request.safe or request.operation == "exec"
-    if writes and Outcome.MAYBE_RAN in outcomes and outcomes[-1] is not None:
-        raise _ambiguous(request, result, tried)
-    if isinstance(result, Response):
-        result.attempts = tried
-        return result
-    if isinstance(result, MesahubError):
-        result.attempts = tried
-    raise result
-
-
-def _ambiguous(request: Request, result: Response | Exception, tried: tuple[Attempt, ...]) -> AmbiguousResultError:
-    if isinstance(result, AmbiguousResultError):
-        result.attempts = tried
-        return result
-    if isinstance(result, Response):
-        from mesahub.wire_errors import error_from
-
-        cause: Exception = error_from(result, request.operation)
-    else:
-        cause = result
-    advice = (
-        "it said idempotent=True, so it may be sent again"
-        if request.safe
-        else "look before you repeat it; a call that may be sent twice can say idempotent=True"
-    )
-    error = AmbiguousResultError.of(
-        f"{request.operation} was sent, and it is not known whether it was carried out ({advice}): {cause}",
-        status_code=result.status if isinstance(result, Response) else 0,
-        details=cause.details if isinstance(cause, MesahubError) else None,
-    )
-    error.attempts = tried
-    error.__cause__ = cause
-    return error
-
-
-def _what(result: Response | Exception) -> tuple[str, str]:
-    if isinstance(result, Response):
-        from mesahub.wire_errors import text_of
-
-        return f"HTTP {result.status}", text_of(result)
-    return type(result).__name__, str(result)
-
-
 def _take(state: _State) -> bool:
     with state.lock:
         if state.tenths < 10:
@@ -446,17 +398,6 @@ def _quiet(state: _State, request: Request, now: float) -> float:
     if not state.quiet_until or request.operation not in _COUNTED:
         return 0.0
     return max(state.quiet_until - now, 0.0)
-
-
-def _held_back(left: float) -> RateLimitError:
-    error = RateLimitError.of(
-        "The server refused a request for being one too many, and would refuse this one too; nothing was sent. "
-        f"Try again in {left:.0f} seconds.",
-        status_code=429,
-        details={"retry_after": left},
-    )
-    error.retry_after = left
-    return error
 
 
 def _random() -> Callable[[], float]:
