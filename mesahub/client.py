@@ -10,6 +10,7 @@ from mesahub._stack import Stack
 from mesahub.database import DatabaseHandle
 from mesahub.errors import ConfigurationError
 from mesahub.results import ExecResult, QueryResult
+from mesahub.secret import Secret
 from mesahub.sql import Bindings, Statement, prepare
 from mesahub.transport import Request, Response, TLSOptions
 from mesahub.url import parse_url, split_api_url
@@ -75,6 +76,8 @@ class MesahubClient:
         pool_size: int = 10,
         **options: Any,
     ) -> None:
+        if isinstance(api_key, str):
+            api_key = Secret(api_key)  # before anything may fail: a traceback may show this function's variables
         if route_prefix not in ("v1", "api"):
             raise ConfigurationError(f"route_prefix must be 'v1' or 'api', not {route_prefix!r}.")
         self._stack = Stack(
@@ -212,6 +215,10 @@ def connect(url: str | None = None, **options: Any) -> DatabaseHandle:
                 "No database to connect to: give a URL (mh://apikey@host/database or mh://local/database) "
                 "or set MESAHUB_URL."
             )
+    if isinstance(url, str):
+        url = Secret(url)
+    if isinstance(options.get("api_key"), str):
+        options["api_key"] = Secret(options["api_key"])
     target = parse_url(url)
     arguments: dict[str, Any] = {
         "api_key": target.api_key,

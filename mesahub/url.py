@@ -53,7 +53,8 @@ def parse_url(url: str) -> ConnectionURL:
         raise ConfigurationError(f"A MesaHub URL must start with mh://, but {got}. The form: {_FORM}.")
     simple = _SIMPLE(url)
     if simple is not None:
-        return _connection(simple[2].lower(), int(simple[3]) if simple[3] else None, simple[1] or "", simple[4], {})
+        port = int(simple[3]) if simple[3] else None
+        return _connection(simple[2].lower(), port, Secret(simple[1] or ""), simple[4], {})
     from urllib.parse import parse_qsl, unquote, urlsplit
 
     try:
@@ -61,9 +62,12 @@ def parse_url(url: str) -> ConnectionURL:
         port = parts.port
     except ValueError as error:
         # The standard library's text may quote the part with the key in it.
+        parts, url = urlsplit(""), ""
         what = "the port is not a number from 0 to 65535" if "ort" in str(error) else "the host is not valid"
         raise ConfigurationError(f"The MesaHub URL cannot be read: {what}. The form: {_FORM}.") from None
-    host = parts.hostname or ""
+    host, key = parts.hostname or "", Secret(unquote(parts.username or ""))
+    # A traceback may show these variables, here as above.
+    parts, url = parts._replace(netloc=""), ""
     if not host:
         raise ConfigurationError(f"The MesaHub URL has no host. The form: {_FORM}.")
     name = unquote(parts.path.strip("/"))
@@ -74,7 +78,7 @@ def parse_url(url: str) -> ConnectionURL:
             f"The MesaHub URL's path must be one database name, not {parts.path!r}. The form: {_FORM}."
         )
     options = dict(parse_qsl(parts.query, keep_blank_values=True, strict_parsing=False))
-    return _connection(host, port, unquote(parts.username or ""), name, options)
+    return _connection(host, port, key, name, options)
 
 
 # What needs no decoding, and so no module that takes longer to import than a client to make.
@@ -82,7 +86,7 @@ _SIMPLE = re.compile(r"mh://(?:([A-Za-z0-9_-]+)@)?([A-Za-z0-9.-]+)(?::([1-5]?\d{
 _PLAIN = re.compile(r"[A-Za-z0-9_.-]+").fullmatch
 
 
-def _connection(host: str, port: int | None, key: str, name: str, options: dict[str, str]) -> ConnectionURL:
+def _connection(host: str, port: int | None, key: Secret, name: str, options: dict[str, str]) -> ConnectionURL:
     transport = options.pop("transport", None)
     if host == "local" and port is None:
         return ConnectionURL("", None, name, "api", transport or "embedded", options)
@@ -95,7 +99,7 @@ def _connection(host: str, port: int | None, key: str, name: str, options: dict[
     prefix = options.pop("route_prefix", "api" if private else "v1")
     shown = f"[{host}]" if ":" in host else host
     api_url = f"{scheme}://{shown}" + (f":{port}" if port else "")
-    return ConnectionURL(api_url, Secret(key), name, prefix, transport, options)
+    return ConnectionURL(api_url, key, name, prefix, transport, options)
 
 
 def parse_mesahub_url(raw: str) -> dict[str, str]:

@@ -45,7 +45,8 @@ def _header(key: object) -> Secret:
     # First of all: a traceback may show this function's variables.
     key = Secret(key) if isinstance(key, str) else key
     if not isinstance(key, str):
-        raise ConfigurationError(f"The api_key must be text, not {type(key).__name__}.")
+        kind, key = type(key).__name__, None
+        raise ConfigurationError(f"The api_key must be text, not {kind}.")
     if not key or not key.isascii() or not key.isprintable() or key != key.strip():
         raise ConfigurationError(
             "The api_key must be printable ASCII text without blanks at its ends, as the server's dashboard shows "
