@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from mesahub.sql.tokenizer import Token, significant
 
-READS = frozenset({"select", "values", "explain", "pragma"})
+MAX_PARAMETER = 32_766
+"""SQLite's highest parameter number, as it is usually compiled."""
+
 TRANSACTION = frozenset({"begin", "commit", "end", "rollback", "savepoint", "release"})
 ATTACHING = frozenset({"attach", "detach"})
 _CHANGES = frozenset({"insert", "replace", "update", "delete"})
@@ -49,12 +51,13 @@ class Analysis:
         parts: the statements that are not empty.
         semicolons: is there any ``;`` outside of them?
         parameters: for each parameter number from 1 on its name without prefix, or ``None``.
+        marked: the same with their prefixes, which tell ``:a`` from ``@a``.
         highest: the highest parameter number, as SQLite counts them.
         named: are there ``:name``, ``@name`` or ``$name``?
         positional: are there ``?`` or ``?1``?
     """
 
-    __slots__ = ("highest", "named", "parameters", "parts", "positional", "semicolons")
+    __slots__ = ("highest", "marked", "named", "parameters", "parts", "positional", "semicolons")
 
     def __init__(self, sql: str) -> None:
         self.parts, self.semicolons = _split(significant(sql))
@@ -67,19 +70,26 @@ class Analysis:
                 if kind == "parameter":
                     self._count(text, numbers)
         self.highest = len(self.parameters)
+        names = {number: name for name, number in numbers.items()}
+        self.marked = [names.get(number) for number in range(1, self.highest + 1)]
 
     def _count(self, text: str, numbers: dict[str, int]) -> None:
         if text[0] == "?":
             self.positional = True
+            wanted = parameter_number(text) if len(text) > 1 else len(self.parameters) + 1
             # A number that SQLite would refuse is left to SQLite, and must not fill memory here.
-            wanted = int(text[1:]) if len(text) > 1 else len(self.parameters) + 1
-            if 32766 >= wanted > len(self.parameters):
+            if MAX_PARAMETER >= wanted > len(self.parameters):
                 self.parameters.extend([None] * (wanted - len(self.parameters)))
         else:
             self.named = True
             if text not in numbers:
                 self.parameters.append(text[1:])
                 numbers[text] = len(self.parameters)
+
+
+def parameter_number(text: str) -> int:
+    """The number in ``?12``. Of digits without end, which Python refuses to read, just a number that is too high."""
+    return int(text[1:]) if len(text) < 20 else MAX_PARAMETER + 1
 
 
 def analyze(sql: str) -> Analysis:
@@ -159,6 +169,6 @@ def _pragma_writes(tokens: list[Token]) -> bool:
     names = [text for kind, text, _ in tokens[1:4] if kind in ("word", "name")]
     has_schema = len(tokens) > 2 and tokens[2][1] == "."
     name = (names[1] if has_schema and len(names) > 1 else names[0] if names else "").strip("\"'`[]").lower()
-    if name in _TELLING:
-        return False
-    return name in _DOING or any(text in ("=", "(") for _, text, _ in tokens)
+    marks = {text for _, text, _ in tokens}
+    # The server refuses every = on its query route, whatever it would do.
+    return name in _DOING or "=" in marks or ("(" in marks and name not in _TELLING)

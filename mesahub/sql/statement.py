@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence, Set
 from typing import Any
 
 from mesahub._near import near
 from mesahub.errors import ArgumentError
-from mesahub.sql.analysis import ATTACHING, TRANSACTION, Analysis, Part
+from mesahub.sql.analysis import ATTACHING, TRANSACTION, Analysis, Part, parameter_number
 from mesahub.sql.values import adapt
 
 Bindings = Sequence[Any] | Mapping[str, Any] | None
@@ -19,6 +19,8 @@ MAX_BINDINGS = 5_000
 """The most values that the server takes for one statement."""
 
 _KEPT = 1024
+_KEPT_SIZE = 4096
+"""Longer texts are looked at each time: a thousand of them would fill the memory."""
 
 
 class Statement:
@@ -55,18 +57,17 @@ class Statement:
 class _Prepared:
     """What is known of a text before its values are."""
 
-    __slots__ = ("highest", "named", "parameters", "positional", "sql", "verb", "writes")
+    __slots__ = ("analysis", "highest", "sql", "verb", "writes")
 
     def __init__(self, sql: str) -> None:
-        found = Analysis(sql)
-        part = _only_part(found)
-        self.sql = _mended(sql, found, part)
+        self.analysis = Analysis(sql)
+        part = _only_part(self.analysis)
+        self.sql = _mended(sql, self.analysis, part)
         self.verb = part.verb
         self.writes = part.writes
-        self.parameters = found.parameters
-        self.highest = found.highest
-        self.named = found.named
-        self.positional = found.positional
+        self.highest = self.analysis.highest
+        # Parts are large, and have served.
+        self.analysis.parts = []
 
 
 _prepared: dict[str, _Prepared] = {}
@@ -91,26 +92,27 @@ def prepare(sql: str, bindings: Bindings = None, *, operation: str) -> Statement
     if known is None:
         _check_text(sql)
         known = _Prepared(sql)
-        if len(_prepared) >= _KEPT:
-            _prepared.clear()
-        _prepared[sql] = known
+        if len(sql) <= _KEPT_SIZE:
+            if len(_prepared) >= _KEPT:
+                _prepared.clear()
+            _prepared[sql] = known
     if known.writes and operation == "query":
         raise ArgumentError(f"This statement writes ({known.verb.upper()}), and query() only reads. Use exec().")
-    if not bindings:
+    if bindings is None:
         values: list[Any] = []
-        if known.highest:
-            _refuse_count(known, 0)
+    elif type(bindings) is list or type(bindings) is tuple:  # first: to ask for a Mapping takes much longer
+        values = [adapt(value) for value in bindings]
     elif isinstance(bindings, Mapping):
-        values = [adapt(value) for value in _by_name(known, bindings)]
-    elif isinstance(bindings, (str, bytes)) or not isinstance(bindings, Iterable):
+        values = _by_name(known.analysis, bindings)
+    elif isinstance(bindings, (str, bytes, bytearray, Set)) or not isinstance(bindings, Iterable):
         raise ArgumentError(
             f"bindings must be a list for ?, or a dict for :name, not {type(bindings).__name__}"
             + (f": [{bindings!r}]" if isinstance(bindings, str) and len(bindings) < 40 else ".")
         )
     else:
         values = [adapt(value) for value in bindings]
-        if len(values) != known.highest:
-            _refuse_count(known, len(values))
+    if len(values) != known.highest:
+        _refuse_count(known.analysis, len(values))
     if len(values) > MAX_BINDINGS:
         raise ArgumentError(
             f"A statement can have {MAX_BINDINGS} values, and this one has {len(values)}. For many rows use "
@@ -156,8 +158,8 @@ def _only_part(found: Analysis) -> Part:
             "for all. To bring data together use mesahub.copy()."
         )
     for kind, text, _ in part.tokens:
-        if kind == "parameter" and text[0] == "?" and text[1:] and not 1 <= int(text[1:]) <= MAX_BINDINGS:
-            raise ArgumentError(f"The parameter {text} must have a number from ?1 to ?{MAX_BINDINGS}.")
+        if kind == "parameter" and text[0] == "?" and text[1:] and not 1 <= parameter_number(text) <= MAX_BINDINGS:
+            raise ArgumentError(f"The parameter {text:.30} must have a number from ?1 to ?{MAX_BINDINGS}.")
     return part
 
 
@@ -169,25 +171,33 @@ def _mended(sql: str, found: Analysis, part: Part) -> str:
     return sql[part.start if ";" in leading else 0 : part.end]
 
 
-def _by_name(known: _Prepared, bindings: Mapping[str, Any]) -> list[Any]:
-    if known.positional:
+def _by_name(found: Analysis, bindings: Mapping[str, Any]) -> list[Any]:
+    if found.positional:
         raise ArgumentError("The statement has ? parameters: give their values as a list, not as a dict.")
-    names = [name or "" for name in known.parameters]
-    given = {name[1:] if name[:1] in (":", "@", "$") else name: value for name, value in bindings.items()}
-    missing = [name for name in dict.fromkeys(names) if name not in given]
-    unknown = [name for name in given if name not in names]
+    values: list[Any] = []
+    used: set[Any] = set()
+    missing: list[str] = []
+    for marked, name in zip(found.marked, found.parameters, strict=True):
+        key: Any = marked if marked in bindings else name
+        if key in bindings:
+            values.append(adapt(bindings[key]))
+            used.add(key)
+        elif name and name not in missing:
+            missing.append(name)
+    unknown = [name for name in bindings if name not in used]
     if missing or unknown:
+        names = [name for name in found.parameters if name]
         raise ArgumentError(
             "The names of the values do not fit the statement's parameters."
             + (f" Without a value: {', '.join(missing)}." if missing else "")
-            + (f" Not in the statement: {', '.join(unknown)}.{near(unknown[0], names)}" if unknown else "")
+            + (f" Not in the statement: {', '.join(map(str, unknown))}.{near(unknown[0], names)}" if unknown else "")
         )
-    return [given[name] for name in names]
+    return values
 
 
-def _refuse_count(known: _Prepared, given: int) -> None:
-    wants = f"{known.highest} value{'' if known.highest == 1 else 's'}"
-    if known.named and not known.positional:
-        names = ", ".join(dict.fromkeys(str(name) for name in known.parameters))
+def _refuse_count(found: Analysis, given: int) -> None:
+    wants = f"{found.highest} value{'' if found.highest == 1 else 's'}"
+    if found.named and not found.positional:
+        names = ", ".join(dict.fromkeys(str(name) for name in found.parameters))
         raise ArgumentError(f"The statement has {wants} to bind, as a dict with the names {names}; {given} given.")
     raise ArgumentError(f"The statement has {wants} to bind, and {given} {'was' if given == 1 else 'were'} given.")

@@ -12,6 +12,7 @@ Token = tuple[str, str, int]
 # Said by what is not allowed: a set with all of Unicode in it takes 10 ms to compile.
 _CHARACTER = r"[^\x00-#%-/:-@\[-^`{-\x7f]"
 _START = r"[^\x00-@\[-^`{-\x7f]"
+_NUMBER = r"(?>0[xX][0-9A-Fa-f_]+|(?:\d[\d_]*\.?[\d_]*|\.\d[\d_]*)(?:[eE][+-]?\d[\d_]*)?)"
 
 # A vertical tab is blank to SQLite only behind another blank; a byte order mark is blank where a token may begin.
 _GRAMMAR = rf"""
@@ -21,11 +22,11 @@ _GRAMMAR = rf"""
   | (?P<word>{_START}{_CHARACTER}*)
   | (?P<string>'(?:[^']|'')*')
   | (?P<name>"(?:[^"]|"")*"|`(?:[^`]|``)*`|\[[^\]]*\])
-  | (?P<number>0[xX][0-9A-Fa-f_]+|(?:\d[\d_]*\.?[\d_]*|\.\d[\d_]*)(?:[eE][+-]?\d[\d_]*)?)
+  | (?P<number>{_NUMBER}(?!{_CHARACTER}))
   | (?P<parameter>\?\d*|[$@:\#](?:::)*{_CHARACTER}(?:{_CHARACTER}|::)*(?:\([^\s)]*\))?)
   | (?P<semicolon>;)
   | (?P<operator>->>|->|\|\||<=|<>|<<|>=|>>|==|!=|[-+*/%=<>&|~(),.])
-  | (?P<illegal>['"`\[].*|.)
+  | (?P<illegal>['"`\[].*|{_NUMBER}{_CHARACTER}+|.)
     """
 _pattern: re.Pattern[str] | None = None
 

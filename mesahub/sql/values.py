@@ -2,7 +2,7 @@
 
 | Python | SQLite |
 |---|---|
-| ``None``, ``bool``, ``int`` (64 bits), ``float`` (finite), ``str``, ``bytes`` | as the standard library's sqlite3 binds them |
+| ``None``, ``bool``, ``int`` (64 bits), ``float`` (finite), ``str``, ``bytes`` | as sqlite3 binds them |
 | ``bytearray``, ``memoryview`` | BLOB |
 | ``datetime`` | TEXT, ISO 8601 with a space: ``2026-01-31 12:30:00+02:00`` |
 | ``date``, ``time`` | TEXT, ISO 8601 |
@@ -10,7 +10,7 @@
 | ``UUID`` | TEXT, with hyphens |
 | ``Enum`` | its value |
 | ``Path`` | TEXT |
-"""  # noqa: E501
+"""
 
 from __future__ import annotations
 
@@ -43,6 +43,8 @@ def register_adapter(type_: type, function: Callable[[Any], Any]) -> None:
     """
     if not isinstance(type_, type) or not callable(function):
         raise ArgumentError("register_adapter takes a type and a function.")
+    if type_ in _STORED:
+        raise ArgumentError(f"A value of the type {type_.__name__} is stored as it is; it needs no adapter.")
     _registered[type_] = function
 
 
@@ -76,25 +78,43 @@ def adapt(value: Any) -> Any:
     return _adapt_other(value)
 
 
-def _adapt_other(value: Any) -> Any:
+_MOST_STEPS = 10
+
+
+def _adapt_other(value: Any, steps: int = 1) -> Any:
     kind = type(value)
+    adapter = _adapter_of(kind)
+    if adapter is None:
+        if isinstance(value, (list, tuple, dict, set, frozenset)):
+            advice = "Store it as JSON text: json.dumps(value)."
+        else:
+            advice = "Say how: mesahub.sql.register_adapter(type, function)."
+        raise ArgumentError(f"A value of the type {kind.__name__} cannot be stored in SQLite. {advice}")
+    adapted = adapter(value)
+    if type(adapted) in _STORED:
+        return adapt(adapted)
+    if steps == _MOST_STEPS:
+        raise ArgumentError(f"The adapter of {kind.__name__} gives a value that needs an adapter again, and so on.")
+    return _adapt_other(adapted, steps + 1)
+
+
+def _adapter_of(kind: type) -> Adapter | None:
+    # The nearest class decides, but an Enum that is an int or a str too is an Enum first.
+    scalar = None
     for base in kind.__mro__:
-        adapter = _registered.get(base) or _builtin(base)
+        adapter = _registered.get(base)
         if adapter is not None:
-            adapted = adapter(value)
-            if type(adapted) is kind:
-                raise ArgumentError(f"The adapter of {kind.__name__} gives a {kind.__name__} again.")
-            return adapt(adapted)
-    advice = " Store it as JSON text: json.dumps(value)." if isinstance(value, (list, tuple, dict, set)) else ""
-    raise ArgumentError(
-        f"A value of the type {kind.__name__} cannot be stored in SQLite.{advice or ' Say how: mesahub.sql.register_adapter(type, function).'}"  # noqa: E501
-    )
+            return adapter
+        # By name: none of these modules needs to be imported for those who do not use them.
+        adapter = _BUILTIN.get((base.__module__, base.__qualname__))
+        if adapter is not None:
+            if base not in _STORED:
+                return adapter
+            scalar = scalar or adapter
+    return scalar
 
 
-def _builtin(base: type) -> Adapter | None:
-    # By name: none of these modules needs to be imported for those who do not use them.
-    return _BUILTIN.get((base.__module__, base.__qualname__))
-
+_STORED = frozenset({str, int, float, bytes, bool, type(None)})
 
 _BUILTIN: dict[tuple[str, str], Adapter] = {
     ("builtins", "bytearray"): bytes,
@@ -110,7 +130,6 @@ _BUILTIN: dict[tuple[str, str], Adapter] = {
     ("pathlib", "PurePath"): str,
     ("pathlib._local", "PurePath"): str,
     # Subclasses of what SQLite knows, such as numpy's float64.
-    ("builtins", "bool"): bool,
     ("builtins", "int"): int,
     ("builtins", "float"): float,
     ("builtins", "str"): lambda value: str.__str__(value),
