@@ -21,7 +21,7 @@ from mesahub.sql import Statement
 
 __all__ = ["STAGING", "Reader", "Writer", "fingerprint"]
 
-PAGE_BYTES = 4_000_000
+PAGE_BYTES = 2_000_000
 """Bytes of a page, as nearly as rows allow: a copy holds one page, whatever a table holds."""
 PIECE = 3_000_000
 """Bytes of a value that go in one request, when the value is larger than a request may be."""
