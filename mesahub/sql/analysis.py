@@ -122,10 +122,9 @@ def _split(tokens: list[Token]) -> tuple[list[Part], bool]:
         if kind == "word" and len(current) <= 6 and text.lower() == "trigger":
             in_trigger = _creates_trigger(current)
     if current:
-        while current and current[-1][0] == "semicolon":  # an unfinished trigger
+        while current[-1][0] == "semicolon":  # an unfinished trigger
             current.pop()
-        if current:
-            parts.append(Part(current))
+        parts.append(Part(current))
     return parts, semicolons
 
 

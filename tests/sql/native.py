@@ -7,7 +7,7 @@ import sqlite3
 from collections.abc import Sequence
 from typing import Any
 
-from mesahub.sql import Statement, lower, lower_rows
+from mesahub.sql import Statement, analyze, lower, lower_rows, tokenize
 
 
 def connect() -> sqlite3.Connection:
@@ -31,7 +31,7 @@ def run_natively(connection: sqlite3.Connection, statement: Statement) -> list[t
     if statement.rows is not None:
         connection.executemany(statement.sql, statement.rows)
         return []
-    return connection.execute(statement.sql, statement.bindings).fetchall()
+    return connection.execute(numbered(statement.sql), statement.bindings).fetchall()
 
 
 def run_lowered(connection: sqlite3.Connection, statement: Statement) -> list[tuple[Any, ...]]:
@@ -42,7 +42,16 @@ def run_lowered(connection: sqlite3.Connection, statement: Statement) -> list[tu
         sql, bindings = lower_rows(statement.sql, statement.rows)
     else:
         sql, bindings = lower(statement.sql, statement.bindings)
-    return connection.execute(sql, over_the_wire(bindings)).fetchall()
+    return connection.execute(numbered(sql), over_the_wire(bindings)).fetchall()
+
+
+def numbered(sql: str) -> str:
+    """The text with ``?1`` for ``:a``: from Python 3.14 on, sqlite3 takes no list of values for names."""
+    marked = analyze(sql).marked
+    if not any(marked):
+        return sql
+    numbers = {name: f"?{number}" for number, name in enumerate(marked, 1)}
+    return "".join(numbers.get(text, text) if kind == "parameter" else text for kind, text, _ in tokenize(sql))
 
 
 def typed(rows: Sequence[Sequence[Any]]) -> list[list[tuple[type, Any]]]:
