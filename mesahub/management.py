@@ -14,6 +14,7 @@ from mesahub._api import Api, segment
 from mesahub._stack import Stack
 from mesahub._transfer import upload_form
 from mesahub.errors import ConfigurationError
+from mesahub.secret import Secret
 
 if TYPE_CHECKING:
     from mesahub.middleware import Middleware
@@ -64,6 +65,8 @@ class MesahubManagementClient:
         pool_size: int = 10,
         **options: Any,
     ) -> None:
+        if isinstance(api_key, str):
+            api_key = Secret(api_key)  # before anything may fail: a traceback may show this function's variables
         if not isinstance(dashboard_url, str) or not dashboard_url.startswith(("http://", "https://")):
             raise ConfigurationError("dashboard_url must be a URL such as https://www.mesahub.app.")
         self._stack = Stack(

@@ -7,14 +7,22 @@ import pickle
 import socket
 import threading
 import traceback
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import closing
 from typing import Any
 
 import pytest
 
 import mesahub
-from mesahub import AuthenticationError, ConfigurationError, MesahubClient, MesahubError, NotSentError, RetryPolicy
+from mesahub import (
+    AuthenticationError,
+    ConfigurationError,
+    MesahubClient,
+    MesahubError,
+    MesahubManagementClient,
+    NotSentError,
+    RetryPolicy,
+)
 from mesahub.middleware import logging as log_calls
 
 KEY = "shk_5ecret_of_the_house"
@@ -139,6 +147,25 @@ def test_a_url_that_is_refused_does_not_show_the_key(url: str) -> None:
     with pytest.raises(ConfigurationError) as caught:
         mesahub.connect(url)
     assert KEY not in own_frames(caught.value)
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda: MesahubClient(KEY, "http://example.com"),
+        lambda: MesahubClient(KEY, "nowhere"),
+        lambda: MesahubClient(KEY, route_prefix="v9"),
+        lambda: MesahubClient(KEY, "http://localhost", transport="nosuch"),
+        lambda: MesahubClient(KEY, "http://localhost", nosuch=1),
+        lambda: MesahubManagementClient("nowhere", KEY),
+        lambda: MesahubManagementClient("http://example.com", KEY),
+        lambda: mesahub.connect("mh://local/db", api_key=KEY, pool_size="many", transport="nosuch"),
+    ],
+)
+def test_a_client_that_cannot_be_made_does_not_show_the_key(make: Callable[[], object]) -> None:
+    with pytest.raises(ConfigurationError) as caught:
+        make()
+    assert KEY not in own_frames(caught.value).replace(repr(make), "")
 
 
 def test_the_servers_refusal_does_not_show_the_key() -> None:
