@@ -54,19 +54,19 @@ def test_a_large_table_takes_the_memory_of_a_page(server: Server, tmp_path: Path
     with mesahub.connect("mh://local/source", data=str(tmp_path)) as source:
         source.exec("CREATE TABLE t (id INTEGER PRIMARY KEY, small TEXT, large BLOB)")
         source.exec(
-            "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 3000) "
-            "INSERT INTO t SELECT i, 'row ' || i, CASE WHEN i % 100 = 0 THEN randomblob(600000) END FROM n"
+            "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 400) "
+            "INSERT INTO t SELECT i, 'row ' || i, CASE WHEN i % 10 = 0 THEN randomblob(200000) END FROM n"
         )
         total = source.query("SELECT sum(length(large)) AS n FROM t").rows[0]["n"]
-        assert total == 30 * 600_000
+        assert total == 40 * 200_000
         with mesahub.connect(server.url(server.new_database("copy-memory"))) as away:
             tracemalloc.start()
             try:
-                assert mesahub.copy(source, away).rows == 3000
+                assert mesahub.copy(source, away).rows == 400
                 peak = tracemalloc.get_traced_memory()[1]
             finally:
                 tracemalloc.stop()
-    # 18 MB of blobs, 24 MB as base64 and 36 MB as hexadecimal, would fit into one page of 5,000 rows.
+    # 8 MB of blobs, 11 MB as base64 and 16 MB as hexadecimal, are less than 5,000 rows; held at once they take 80 MB.
     assert peak < 24 * MEGABYTE
 
 
