@@ -187,25 +187,35 @@ class Databases:
         self,
         slug: str,
         target: str | os.PathLike[str] | BinaryIO,
-        tables: Iterable[str],
+        tables: Iterable[str] | None = None,
         *,
         progress: Progress | None = None,
     ) -> int:
         """Write tables of a database to a SQLite file, without holding it in memory.
 
-        The server leaves out tables that it does not have, and all indexes; `mesahub.copy` leaves out nothing.
+        The file has the tables with their rows, and no indexes, views and triggers; `mesahub.copy` leaves out nothing.
 
         Args:
             slug: the database.
             target: a path, or a file opened for writing in binary mode.
-            tables: their names.
+            tables: their names; default: all.
             progress: called with (bytes written, bytes in all or ``None``).
 
         Returns:
             The bytes written.
+
+        Raises:
+            ArgumentError: there is no such table. (The server would leave it out, or send an empty file.)
         """
         path = f"/api/db/{segment('A slug', slug)}/export"
-        payload = {"tables": _tables(tables)}
+        found = self._table_names(slug)
+        wanted = found if tables is None else _tables(tables)
+        missing = [name for name in wanted if name not in found]
+        if missing or not wanted:
+            has = ", ".join(found) or "none"
+            what = f"has no table {missing[0]!r}" if missing else "has no tables to export"
+            raise ArgumentError(f"The database {slug!r} {what}; its tables: {has}.")
+        payload = {"tables": wanted}
         request = self._api.request(
             "databases.export", "POST", path, payload=payload, database=slug, safe=True, streams=True
         )
@@ -226,7 +236,8 @@ class Databases:
     ) -> int:
         """Take tables of a SQLite file into a database.
 
-        Rows whose key is there already are left as they are, and indexes are not taken over.
+        Rows whose key is there already are left as they are, indexes are not taken over, and names of tables that the
+        file does not have are passed over: `inspect` tells what it has.
 
         Args:
             slug: the database.
@@ -247,6 +258,16 @@ class Databases:
         fields: dict[str, str] = {} if tables is None else {"tables": json.dumps(tables)}
         return upload_form(self._api, what, path, file, fields, progress, database=slug, safe=safe)
 
+    def _table_names(self, slug: str) -> Names:
+        sql = (
+            "SELECT name FROM sqlite_schema WHERE type = 'table' AND name NOT LIKE 'sqlite\\_%' ESCAPE '\\' "
+            "ORDER BY rowid"
+        )
+        path = f"/api/db/{segment('A slug', slug)}/query"
+        payload = {"sql": sql, "bindings": []}
+        answer = self._api.call("databases.tables", "POST", path, payload=payload, database=slug, safe=True)
+        return [row["name"] for row in answer["rows"]]
+
     def _call(self, what: str, method: str, slug: str, **fields: Any) -> Any:
         return self._api.call(what, method, f"/api/db/{segment('A slug', slug)}", database=slug, **fields)
 
@@ -258,7 +279,7 @@ class Databases:
 def _tables(tables: Iterable[str]) -> list[str]:
     if isinstance(tables, str):
         raise ArgumentError(f"tables is a list of names, such as [{tables!r}].")
-    names = list(tables)
+    names = list(dict.fromkeys(tables))  # the server fails over a table that is named twice
     if not names:
         raise ArgumentError("Name at least one table.")
     return names

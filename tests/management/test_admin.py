@@ -32,6 +32,18 @@ def client(request: pytest.FixtureRequest, server: Server) -> Iterator[MesahubCl
         yield made
 
 
+@pytest.fixture(params=["urllib", "urllib3", "embedded"])
+def anywhere(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[MesahubClient]:
+    """An administrator of a server, or of a folder in this process."""
+    if request.param == "embedded":
+        made = MesahubClient(transport="embedded", data=str(tmp_path / "data"))
+    else:
+        server: Server = request.getfixturevalue("server")
+        made = MesahubClient(server.admin_token, server.base_url, "api", transport=request.param)
+    with made:
+        yield made
+
+
 def fresh(client: MesahubClient, name: str) -> str:
     """A database that nobody else uses."""
     slug = f"{name}-{len(client.admin.databases.list())}-{len(client.admin.databases.list_deleted())}"
@@ -45,7 +57,8 @@ def test_health_and_version_need_no_key(server: Server) -> None:
         assert "version" in client.admin.version()
 
 
-def test_a_databases_life(client: MesahubClient) -> None:
+def test_a_databases_life(anywhere: MesahubClient) -> None:
+    client = anywhere
     databases = client.admin.databases
     slug = fresh(client, "life")
     assert databases.get(slug)["status"] == "active"
@@ -112,10 +125,11 @@ def test_a_scope_that_grants_nothing_cannot_be_said(client: MesahubClient, scope
 @pytest.mark.parametrize("slug", ["", "a b", "a/b", "ä", "deleted", "store", "x" * 201, None])
 def test_names_are_checked_before_they_are_sent(client: MesahubClient, slug: Any) -> None:
     with pytest.raises(ArgumentError):
-        client.admin.databases.create("name", slug=slug if slug is not None else 5)
+        client.admin.databases.create("name", slug=5 if slug is None else slug)  # type: ignore[arg-type]
 
 
-def test_tables_go_out_and_in_as_a_file(client: MesahubClient, tmp_path: Path) -> None:
+def test_tables_go_out_and_in_as_a_file(anywhere: MesahubClient, tmp_path: Path) -> None:
+    client = anywhere
     slug = fresh(client, "out")
     db = client.db(slug)
     db.exec("CREATE TABLE t (id INTEGER PRIMARY KEY, b BLOB, r REAL, twice AS (id * 2))")
@@ -124,7 +138,7 @@ def test_tables_go_out_and_in_as_a_file(client: MesahubClient, tmp_path: Path) -
     db.table("t").insert_many(rows)
     seen: list[tuple[int, Any]] = []
     path = tmp_path / "out.sqlite"
-    size = client.admin.databases.export(slug, path, ["t", "nosuch"], progress=lambda *args: seen.append(args))
+    size = client.admin.databases.export(slug, path, ["t", "t"], progress=lambda *args: seen.append(args))
     assert path.stat().st_size == size == seen[-1][0]
     with closing(sqlite3.connect(path)) as connection:
         assert connection.execute("SELECT count(*), sum(twice) FROM t").fetchone() == (500, 249500)
@@ -139,6 +153,15 @@ def test_tables_go_out_and_in_as_a_file(client: MesahubClient, tmp_path: Path) -
         client.admin.databases.inspect(slug, b"this is no database, only text of some length " * 10)
     with pytest.raises(ArgumentError):
         client.admin.databases.export(slug, path, "t")
+    with pytest.raises(ArgumentError, match=r"'nosuch'.*t, other"):
+        client.admin.databases.export(slug, path, ["t", "nosuch"])
+    assert path.stat().st_size == size
+    client.admin.databases.export(slug, path)
+    assert [table["name"] for table in client.admin.databases.inspect(slug, path)] == ["t", "other"]
+    with pytest.raises(ArgumentError, match="no tables"):
+        client.admin.databases.export(fresh(client, "empty"), path)
+    with pytest.raises(NotFoundError):
+        client.admin.databases.export("nosuch", path)
 
 
 def test_a_link_to_a_databases_file(client: MesahubClient) -> None:

@@ -10,8 +10,9 @@ from urllib.parse import urlencode
 
 from mesahub.errors import ConfigurationError
 from mesahub.transport import BodyStream, Headers, Request, Response
+from mesahub_embedded.faults import RefusedError
 from mesahub_embedded.store import Store
-from mesahub_embedded.web import Call, Reply, Table
+from mesahub_embedded.web import DATABASE, Call, Reply, Table
 
 __all__ = ["PREFIXES", "answer"]
 
@@ -39,6 +40,8 @@ def answer(store: Store, request: Request) -> Response:
         raise ConfigurationError(
             f"The transport 'embedded' cannot do {request.operation!r}: that takes a server (mesahub serve)."
         )
+    if route.access == DATABASE and store.catalog.database(found[1]["slug"]) is None:
+        raise RefusedError(404, "Database not found")
     content = request.content
     environ = {
         "REQUEST_METHOD": request.method,
