@@ -200,7 +200,9 @@ def test_the_texts_that_are_kept_are_bounded() -> None:
 
     for number in range(lowering._KEPT + 10):
         lower(f"SELECT ?, {number}", [1])
+        lower_rows(f"INSERT INTO t{number} VALUES (?)", [(1,)])
     assert 0 < len(lowering._lowered) <= lowering._KEPT
+    assert 0 < len(lowering._inserts) <= lowering._KEPT
 
 
 def test_five_thousand_integers_fit_into_one_list() -> None:
