@@ -9,6 +9,7 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 
 FAULTS = {
     "none": 60,
@@ -60,7 +61,8 @@ class FaultProxy:
     def pause(self, seconds: float) -> None:
         """Refuse connections for a while."""
         with self._lock:
-            self._listener.close()
+            stop_listening(self._listener)
+        self._thread.join()
         time.sleep(seconds)
         with self._lock:
             self._listener = socket.create_server(("127.0.0.1", self.port), backlog=256)
@@ -142,7 +144,7 @@ class FaultProxy:
         """Close everything."""
         with self._lock:
             self._closed = True
-            self._listener.close()
+            stop_listening(self._listener)
             connections = list(self._open)
         for connection in connections:
             connection.close()
@@ -156,6 +158,13 @@ def listen() -> socket.socket:
         except OSError:
             continue
     raise OSError("no free port")
+
+
+def stop_listening(listener: socket.socket) -> None:
+    """Close a listener also for the kernel, which keeps it as long as a thread waits in accept()."""
+    with suppress(OSError):
+        listener.shutdown(socket.SHUT_RDWR)
+    listener.close()
 
 
 def reset(connection: socket.socket) -> None:

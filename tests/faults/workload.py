@@ -29,6 +29,7 @@ class Report:
         outcomes: how calls ended, counted.
         strange: anything else: must stay empty.
         latest: the longest time by which a call overran its deadline, in seconds.
+        latest_call: which one that was, and how it ended.
     """
 
     done: set[str] = field(default_factory=set)
@@ -37,6 +38,7 @@ class Report:
     outcomes: Counter[str] = field(default_factory=Counter)
     strange: list[str] = field(default_factory=list)
     latest: float = 0.0
+    latest_call: str = ""
     lock: threading.Lock = field(default_factory=threading.Lock)
 
 
@@ -65,6 +67,7 @@ def _work(db: DatabaseHandle, name: str, number: int, calls: int, timeout: float
         kind = choose.choices(["read", "insert", "many", "keyed"], [4, 4, 1, 2])[0]
         started = time.monotonic()
         outcome = "done"
+        failure: MesahubError | None = None
         try:
             if kind == "read":
                 rows = db.table("plain").find(where={"key": key}, timeout=timeout)
@@ -78,11 +81,12 @@ def _work(db: DatabaseHandle, name: str, number: int, calls: int, timeout: float
                 db.table("keyed").insert_many(
                     [{"key": key, "thread": number}], on_conflict="ignore", idempotent=True, timeout=timeout
                 )
-        except AmbiguousResultError:
-            outcome = "ambiguous"
+        except AmbiguousResultError as error:
+            failure, outcome = error, "ambiguous"
         except ResultError:
             outcome = "done"  # it says so itself: carried out, and its answer cannot be shown
         except MesahubError as error:
+            failure = error
             # A write that is not reported as ambiguous was not carried out, also one that was sent several times.
             outcome = "refused"
             with report.lock:
@@ -93,7 +97,9 @@ def _work(db: DatabaseHandle, name: str, number: int, calls: int, timeout: float
             continue
         with report.lock:
             report.outcomes[f"{kind} {outcome}"] += 1
-            report.latest = max(report.latest, time.monotonic() - started - timeout)
+            late = time.monotonic() - started - timeout
+            if late > report.latest:
+                report.latest, report.latest_call = late, f"{kind} {key}: {outcome}, {failure!r}"
             if kind != "read":
                 {"done": report.done, "ambiguous": report.ambiguous, "refused": report.refused}[outcome].add(key)
 
