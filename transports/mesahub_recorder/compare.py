@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import difflib
 import json
-from itertools import pairwise
+from collections.abc import Mapping
 from typing import Any
 
 from mesahub.sql import tokenize
@@ -13,11 +13,24 @@ from mesahub_recorder.interaction import Call, pack
 
 
 def is_ordered(call: Call) -> bool:
-    """Does the statement say in which order its rows come?"""
+    """Does the statement say in which order its rows come? An ORDER BY in brackets (a subquery, a window) does not."""
     if call.sql is None:
         return True
-    words = [text.upper() for kind, text, _ in tokenize(call.sql) if kind == "word"]
-    return any(pair == ("ORDER", "BY") for pair in pairwise(words))
+    depth = 0
+    before = ""
+    for kind, text, _ in tokenize(call.sql):
+        if kind in ("space", "comment"):
+            continue
+        depth += (text == "(") - (text == ")")
+        if kind == "word" and depth == 0 and before == "ORDER" and text.upper() == "BY":
+            return True
+        before = text.upper() if kind == "word" else ""
+    return False
+
+
+def is_unordered(call: Call, answer: Mapping[str, Any]) -> bool:
+    """Are there several rows in an order that the statement does not ask for? A test must not go by it."""
+    return call.operation == "query" and len(answer.get("rows", ())) > 1 and not is_ordered(call)
 
 
 def drift_between(recorded: Interaction, answer: dict[str, Any]) -> str | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import heapq
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Literal
 
@@ -54,9 +55,26 @@ def miss(reason: Reason, message: str) -> CassetteMissError:
 def nearest(call: Call, known: Iterable[Call]) -> Call | None:
     """The recorded call that is most like this one."""
     same = [other for other in known if other.operation == call.operation]
+    if len(same) > _LOOKED_AT:
+        # Comparing texts is slow: it is done with those that share the most words.
+        words = _words(call)
+
+        def alike(other: Call) -> float:
+            theirs = _words(other)
+            return len(words & theirs) / len(words | theirs)
+
+        same = heapq.nlargest(_LOOKED_AT, same, key=alike)
     texts = [other.describe() for other in same]
     found = difflib.get_close_matches(call.describe(), texts, 1, 0.3)
     return same[texts.index(found[0])] if found else None
+
+
+_LOOKED_AT = 20
+
+
+def _words(call: Call) -> set[str]:
+    values = call.bindings if call.sql is not None else [call.other]
+    return {*(call.sql or "").split(), *map(repr, values), str(call.database), call.operation}
 
 
 def difference(recorded: Call, asked: Call) -> str:

@@ -5,13 +5,13 @@ from __future__ import annotations
 import json
 import time
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 from mesahub.transport import Response
 from mesahub_recorder.cassette import Cassette
-from mesahub_recorder.compare import drift_between, is_ordered
+from mesahub_recorder.compare import drift_between, is_unordered
 from mesahub_recorder.interaction import Call, answer_of, pack
 
 Ask = Callable[[Call], Response]
@@ -45,11 +45,6 @@ def statistics(cassette: Cassette) -> dict[str, Any]:
     }
 
 
-def is_unordered(call: Call, answer: dict[str, Any]) -> bool:
-    """Are there several rows in an order that the statement does not ask for? A test must not go by it."""
-    return call.operation == "query" and len(answer.get("rows", ())) > 1 and not is_ordered(call)
-
-
 def bodies(cassette: Cassette) -> list[Path]:
     """The files beside a cassette."""
     return sorted(cassette.folder.iterdir()) if cassette.folder.is_dir() else []
@@ -80,12 +75,6 @@ def prune(cassette: Cassette) -> tuple[int, int]:
     for path in unnamed:
         path.unlink()
     return dropped, len(unnamed)
-
-
-def orphans(folder: Path, used: Iterable[Path]) -> list[Path]:
-    """The cassettes of a folder that no test uses."""
-    known = {path.resolve() for path in used}
-    return sorted(path for path in folder.rglob("*.json") if path.resolve() not in known)
 
 
 def verify(cassette: Cassette, ask: Ask) -> list[str]:

@@ -2,29 +2,30 @@
 
 from __future__ import annotations
 
-import base64
+import contextlib
 import os
 import threading
 import time
 import warnings
 from collections.abc import Mapping
 from typing import Any
-from urllib.parse import quote
 
 from mesahub.errors import ConfigurationError
 from mesahub.transport import Request, Response, Transport, TransportOptions
 from mesahub_recorder.cassette import Cassette, Interaction
-from mesahub_recorder.compare import drift_between
+from mesahub_recorder.compare import drift_between, is_unordered
+from mesahub_recorder.failures import FAILURES, failure_of, is_refused, raised
 from mesahub_recorder.faults import Injection
 from mesahub_recorder.interaction import Filter, answer_of, call_of, response_of
+from mesahub_recorder.merging import merged
 from mesahub_recorder.misses import CassetteDriftError, CassetteError, CassetteMissError, miss
 from mesahub_recorder.player import Player
+from mesahub_recorder.secrecy import forms_of
 
 MODES = ("replay", "record", "extend", "rewrite", "verify", "live")
-_REFUSED = frozenset({429, 502, 503, 504})
 _OWN = (
     "cassette", "mode", "inner", "repeats", "ignore_bindings", "redact", "record_failures", "inject", "max_age",
-    "unused",
+    "unused", "unordered",
 )  # fmt: skip
 
 
@@ -50,6 +51,8 @@ class RecorderTransport:
             * ``inject``: faults to play, see `mesahub_recorder.faults`.
             * ``max_age``: days after which a cassette is too old to be replayed.
             * ``unused``: ``"fail"`` or ``"warn"`` when ``close()`` finds interactions that were never asked for.
+            * ``unordered``: ``"fail"`` or ``"warn"`` when a SELECT without ORDER BY gave several rows: a test that
+              compares them by position goes by luck.
 
     Raises:
         ConfigurationError: a wrong option.
@@ -77,9 +80,10 @@ class RecorderTransport:
             raise ConfigurationError(f"mode must be one of {', '.join(MODES)}, not {self.mode!r}.")
         self._repeats = bool(given.get("repeats", True))
         self._failures = bool(given.get("record_failures", False))
-        self._unused = given.get("unused")
-        if self._unused not in (None, "fail", "warn"):
-            raise ConfigurationError(f"unused must be 'fail' or 'warn', not {self._unused!r}.")
+        self._lints = {name: given.get(name) for name in ("unused", "unordered")}
+        for name, what in self._lints.items():
+            if what not in (None, "fail", "warn"):
+                raise ConfigurationError(f"{name} must be 'fail' or 'warn', not {what!r}.")
         self._missing = False
         self._cassette = self._open(path)
         self._filter = Filter(given.get("ignore_bindings", ()), given.get("redact", ()), self._cassette.salt)
@@ -91,6 +95,8 @@ class RecorderTransport:
         self._keys: set[str] = set()
         self._closed = False
         self._added = False
+        self._before = list(self._cassette.interactions)
+        self._run: dict[int, Interaction] = {}
         self._owns_inner = False
         self.drift: list[str] = []
         rest = {name: value for name, value in given.items() if name not in _OWN}
@@ -98,9 +104,13 @@ class RecorderTransport:
 
     def _open(self, path: Any) -> Cassette:
         cassette = Cassette(path)
+        exists = cassette.path.exists()
+        if self.mode == "rewrite" and exists:
+            # With the old salt the placeholders stay what they were, and the diff small.
+            with contextlib.suppress(CassetteError):
+                cassette.salt = Cassette.load(path).salt
         if self.mode in ("rewrite", "live"):
             return cassette
-        exists = cassette.path.exists()
         if self.mode == "record":
             if exists:
                 raise ConfigurationError(
@@ -158,6 +168,11 @@ class RecorderTransport:
                 if self.mode == "replay":
                     raise
             else:
+                if self.mode == "extend":
+                    with self._lock:
+                        self._run.setdefault(id(found), found)
+                if "raised" in found.answer:
+                    raise raised(found.answer)
                 response = response_of(found.answer, stream=request.streams)
                 return self._injection.after(call, response)
         return self._injection.after(call, self._record(request, call))
@@ -170,10 +185,14 @@ class RecorderTransport:
                 self._cassette.concurrent = True
         try:
             response = self._live(request)
-            refused = response.status in _REFUSED or (response.status >= 400 and b"locked" in response.read())
-            if refused and not self._failures:
+            if not self._failures and is_refused(call, response):
                 return response
             return self._keep(call, response, request.streams)
+        except FAILURES as error:
+            if self._failures and self.mode != "verify":
+                with self._lock:
+                    self._add(call, failure_of(error))
+            raise
         finally:
             with self._lock:
                 self._active -= 1
@@ -187,14 +206,18 @@ class RecorderTransport:
             if self.mode == "verify":
                 self._verify(call, kept)
             else:
-                interaction = Interaction(call, kept)
-                interaction.used = 1
-                interaction.epoch = self._player.passed(call)
-                self._cassette.interactions.append(interaction)
-                self._added = True
-                if self.mode == "extend":
-                    self._player.add(interaction)
+                self._add(call, kept)
         return given
+
+    def _add(self, call: Any, answer: dict[str, Any]) -> None:
+        interaction = Interaction(call, answer)
+        interaction.used = 1
+        interaction.epoch = self._player.passed(call)
+        self._cassette.interactions.append(interaction)
+        self._run[id(interaction)] = interaction
+        self._added = True
+        if self.mode == "extend":
+            self._player.add(interaction)
 
     def _verify(self, call: Any, answer: dict[str, Any]) -> None:
         try:
@@ -215,8 +238,7 @@ class RecorderTransport:
     def _note_key(self, request: Request) -> None:
         header = request.headers.get("Authorization")
         if header:
-            key = header.partition(" ")[2]
-            self._keys.update({key, quote(key, safe=""), base64.b64encode(key.encode()).decode()})
+            self._keys.add(header.partition(" ")[2])
 
     @property
     def unused(self) -> list[str]:
@@ -235,7 +257,9 @@ class RecorderTransport:
         self._closed = True
         try:
             if self.mode in ("record", "rewrite") or (self.mode == "extend" and self._added):
-                self._cassette.save(forbidden=self._keys)
+                if self.mode == "extend":
+                    self._cassette.interactions = merged(self._before, list(self._run.values()))
+                self._cassette.save(forbidden=[form for key in self._keys for form in forms_of(key)])
         finally:
             if self._inner is not None and self._owns_inner:
                 self._inner.close()
@@ -249,10 +273,20 @@ class RecorderTransport:
             )
             error.drift = tuple(self.drift)
             raise error
-        if self._unused is None or self.mode not in ("replay", "verify") or self._missing:
+        if self._missing or self.mode == "live":
             return
-        if left := self.unused:
-            text = f"{self._cassette.path}: {len(left)} interactions were never asked for:\n\n" + "\n\n".join(left)
-            if self._unused == "fail":
-                raise CassetteError(text)
-            warnings.warn(text, stacklevel=3)
+        if self.mode in ("replay", "verify"):
+            self._lint("unused", "interactions were never asked for", self.unused)
+        if self._lints["unordered"] is None:
+            return
+        seen = [one for one in self._cassette.interactions if one.used and is_unordered(one.call, one.answer)]
+        unordered = [one.call.describe() for one in seen]
+        self._lint("unordered", "SELECTs without ORDER BY gave several rows", unordered)
+
+    def _lint(self, name: str, what: str, found: list[str]) -> None:
+        if self._lints[name] is None or not found:
+            return
+        text = f"{self._cassette.path}: {len(found)} {what}:\n\n" + "\n\n".join(found)
+        if self._lints[name] == "fail":
+            raise CassetteError(text)
+        warnings.warn(text, stacklevel=4)
