@@ -30,13 +30,13 @@ class BucketRecord(TypedDict):
     updated_at: NotRequired[str | None]
 
 
-class PresignedUpload(PresignedURL, total=False):
+class PresignedUpload(PresignedURL):
     """A link by which one file can be put into a bucket without a key.
 
     Send the file's bytes with ``method`` to ``url``, with the ``Content-Type`` that the link was made for.
     """
 
-    method: str
+    method: NotRequired[str]
 
 
 class BucketFiles(Files):

@@ -44,7 +44,7 @@ class Sender(Protocol):
     def send(self, request: Request) -> Response: ...
 
 
-class PresignedURL(TypedDict, total=False):
+class PresignedURL(TypedDict):
     """A link that works without a key until ``expires_at`` (RFC 3339)."""
 
     url: str

@@ -170,9 +170,9 @@ class _Copy:
         there = Reader(self._target, table, self._batch_size, self._timeout)
         behind = self._continued(table, reader, there)
         done = there.size.rows
+        digest = Digest()
         if behind is None or done < reader.size.rows:
             writer = Writer(self._target, table, self._timeout, self._switch_off)
-            digest = Digest()
             for rows in reader.pages(behind):
                 writer.write(rows)
                 digest.add(rows)

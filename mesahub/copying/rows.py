@@ -10,6 +10,7 @@ from __future__ import annotations
 import base64
 import hashlib
 from collections.abc import Callable, Iterator
+from functools import cached_property
 from itertools import groupby
 from typing import Any, NamedTuple
 
@@ -55,7 +56,6 @@ class Reader:
         self._table = table
         self._most_rows = most_rows
         self._timeout = timeout
-        self.size = self._measure()
 
     def pages(self, behind: Row | None = None) -> Iterator[list[Row]]:
         """Pages of rows, from the one behind this key on."""
@@ -80,7 +80,9 @@ class Reader:
         sql = f"SELECT count(*) AS n FROM {self._table.quoted} WHERE {condition}"
         return int(self._query(sql, bindings)[0]["n"])
 
-    def _measure(self) -> Size:
+    @cached_property
+    def size(self) -> Size:
+        """What the table has, when it is first asked for."""
         row = self._query(
             f"SELECT count(*) AS n, total(s) AS b, coalesce(max(s), 0) AS m FROM "
             f"(SELECT {self._table.size_term()} AS s FROM {self._table.quoted})"

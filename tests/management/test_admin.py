@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import sqlite3
+import urllib.error
 import urllib.request
 from collections.abc import Iterator
 from contextlib import closing
