@@ -394,3 +394,36 @@ def test_a_policy_is_a_value() -> None:
 def test_a_wrong_policy_is_refused(make: Callable[[], RetryPolicy]) -> None:
     with pytest.raises(ConfigurationError):
         make()
+
+
+def test_closing_ends_the_wait_for_the_window() -> None:
+    line = Line(refused(429), policy=RetryPolicy())
+    line.call(timeout=30.0)
+    line.now += 50
+    line.closing.set()
+    with pytest.raises(RequestTimeoutError, match="closed") as caught:
+        line.call(timeout=30.0)
+    assert caught.value.outcome is Outcome.NOT_SENT
+    assert len(line.sent) == 1
+
+
+def test_a_window_that_grows_past_the_deadline_ends_the_call_with_its_own_answer() -> None:
+    now, sent = [100.0], list[float]()
+
+    def sleep(seconds: float) -> None:
+        now[0] += seconds
+        if len(sent) == 1:
+            # Another call is refused while this one waits.
+            sent.append(now[0])
+            retry(Request("query", "POST", "/", timeout=1.0), lambda request: refused(429, **{"Retry-After": "50"}))
+
+    def handle(request: Request) -> Response:
+        sent.append(now[0])
+        return refused(429, **{"Retry-After": "5"})
+
+    retry = retrying(RetryPolicy(), threading.Event(), clock=lambda: now[0], sleep=sleep, random=lambda: 0.0)
+    answer = retry(Request("query", "POST", "/", timeout=30.0), handle)
+    assert answer.status == 429
+    assert answer.retry_after() == 5.0
+    assert len(answer.attempts) == 1
+    assert len(sent) == 2
