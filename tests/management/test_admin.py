@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import json
 import sqlite3
 import urllib.error
 import urllib.request
@@ -175,3 +176,32 @@ def test_a_link_to_a_databases_file(client: MesahubClient) -> None:
     wrong = link["url"].replace(record["id"], files.upload(b"y", "y.txt")["id"])
     with pytest.raises(urllib.error.HTTPError, match="401"):
         urllib.request.urlopen(wrong)
+
+
+def test_a_token_that_reads_files_and_nothing_else(client: MesahubClient, server: Server) -> None:
+    slug = fresh(client, "tokens")
+    record = client.db(slug).files.upload(b"hello", "a.txt")
+    status, _, body = server.call("POST", f"/api/db/{slug}/tokens/files", {"expires_in": 60})
+    token = json.loads(body)["token"]
+    assert (status, json.loads(body)["scope"]) == (201, "files:read")
+    with MesahubClient(token, server.base_url, "api") as reader:
+        assert reader.db(slug).files.download(record["id"]) == b"hello"
+        assert reader.db(slug).files.list()["total"] == 1
+        for forbidden in (
+            lambda: reader.db(slug).files.upload(b"x", "b.txt"),
+            lambda: reader.db(slug).files.delete(record["id"]),
+            lambda: reader.db(slug).query("SELECT 1"),
+            lambda: reader.db("main").files.list(),
+            lambda: reader.admin.databases.list(),
+        ):
+            with pytest.raises(AuthenticationError):
+                forbidden()
+        by_query = server.call("GET", f"/api/db/{slug}/files?token={token}", token="")
+        assert by_query[0] == 200
+        assert server.call("POST", f"/api/db/{slug}/tokens/files/revoke", {"token": token})[0] == 200
+        with pytest.raises(AuthenticationError):
+            reader.db(slug).files.list()
+    assert server.call("POST", f"/api/db/{slug}/tokens/files/revoke", {})[0] == 400
+    _, _, body = server.call("POST", f"/api/db/{slug}/files/presign/batch", {"ids": [record["id"]], "expires_in": 60})
+    with urllib.request.urlopen(json.loads(body)["results"][0]["url"]) as answer:
+        assert answer.read() == b"hello"

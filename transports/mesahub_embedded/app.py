@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
-from mesahub_embedded import data_routes
+from mesahub_embedded import data_routes, file_tokens
 from mesahub_embedded.conversion import UnrepresentableError
 from mesahub_embedded.faults import RefusedError, TimedOutError
 from mesahub_embedded.store import Store
@@ -128,6 +128,8 @@ class Application:
         if database["status"] != "active":
             raise RefusedError(503, "This database is inactive")
         key = call.key = self.store.catalog.find_key(call.token) if call.token else None
+        if key is None and database["deleted_at"] is None and file_tokens.opens(call):
+            return
         if key is None or key["owner"] not in ("admin", database["owner"]) or database["deleted_at"] is not None:
             raise RefusedError(401, "Unauthorized")
         self._touch(key["id"])
@@ -152,7 +154,7 @@ def _allows(scopes: list[str], name: str, *, write: bool) -> bool:
 def _all_routes() -> list[Route]:
     from mesahub_embedded import admin, buckets, dashboard
 
-    return [*data_routes.ROUTES, *admin.ROUTES, *buckets.ROUTES, *dashboard.ROUTES]
+    return [*data_routes.ROUTES, *admin.ROUTES, *file_tokens.ROUTES, *buckets.ROUTES, *dashboard.ROUTES]
 
 
 def _send(reply: Reply, call: Call, start_response: StartResponse) -> Iterable[bytes]:
