@@ -7,9 +7,11 @@ way (a ``null`` closes the list), so that two branches which add interactions me
 
 from __future__ import annotations
 
+import gc
 import hashlib
 import json
 import os
+import re
 import secrets
 import tempfile
 import time
@@ -17,28 +19,118 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
-from mesahub_recorder.interaction import Call, pack, unpack
+from mesahub_recorder.interaction import (
+    BESIDE,
+    Call,
+    compact,
+    entry_writes,
+    key_of_entry,
+    pack,
+    table_text,
+    unpack,
+)
 from mesahub_recorder.misses import CassetteError
 
 VERSION = 1
-BESIDE = 64 * 1024
-"""Bytes from which on a body, or a table of rows, lies beside the cassette, in a file named by its hash."""
-
-_compact = json.JSONEncoder(ensure_ascii=False, allow_nan=False, separators=(", ", ": ")).encode
-_STATEMENT = ("sql", "bindings", "values")
 
 
 class Interaction:
-    """A call and its answer."""
+    """A call and its answer. One that comes from a file is taken apart when it is first looked at.
 
-    __slots__ = ("answer", "call", "epoch", "used")
+    Attributes:
+        key: what its call is found by.
+        writes: may its call change what later reads answer?
+        database: its call's.
+        epoch: how many writes to its database were recorded before it.
+        history: tells which writes these were (see `mesahub_recorder.player`).
+        used: how often it was asked for.
+    """
 
-    def __init__(self, call: Call, answer: dict[str, Any]) -> None:
-        self.call = call
-        self.answer = answer
+    __slots__ = ("_answer", "_call", "_entry", "_folder", "database", "epoch", "history", "key", "used", "writes")
+
+    def __init__(
+        self,
+        call: Call | None = None,
+        answer: dict[str, Any] | None = None,
+        *,
+        entry: dict[str, Any] | None = None,
+        folder: Path | None = None,
+    ) -> None:
+        self._call = call
+        self._answer = answer
+        self._entry = entry
+        self._folder = folder
         self.used = 0
         self.epoch = 0
-        """How many writes to its database were recorded before it."""
+        self.history = 0
+        if call is not None:
+            self.key = call.key()
+            self.database = call.database
+            self.writes = call.writes
+        else:
+            assert entry is not None
+            self.key = key_of_entry(entry)
+            self.database = entry["database"]
+            self.writes = entry_writes(entry)
+
+    @property
+    def call(self) -> Call:
+        """What was asked."""
+        if self._call is None:
+            assert self._entry is not None
+            self._call = _call_of(self._entry, self._folder)
+        return self._call
+
+    @property
+    def answer(self) -> dict[str, Any]:
+        """What was answered."""
+        if self._answer is None:
+            assert self._entry is not None
+            try:
+                self._answer = _answer_of(self._entry, self._folder)
+            except (ValueError, KeyError, TypeError, AttributeError) as error:
+                raise CassetteError(
+                    f"The cassette is damaged: an answer cannot be read ({error!r}). Record it anew.\n"
+                    f"{self.call.describe()}"
+                ) from None
+        return self._answer
+
+
+def _answer_of(entry: dict[str, Any], folder: Path | None) -> dict[str, Any]:
+    raw = entry["answer"]
+    if "beside" in raw:
+        raw = {**raw, **_beside(folder, raw["beside"], raw.get("of", "body"))}
+    answer: dict[str, Any] = unpack(raw)
+    if "columns" in answer:
+        width = len(answer["columns"])
+        for row in answer["rows"]:
+            if len(row) != width:
+                raise ValueError(f"a row has {len(row)} values, and there are {width} columns")
+    return answer
+
+
+def _call_of(entry: dict[str, Any], folder: Path | None) -> Call:
+    sql = entry.get("sql")
+    if sql is None:
+        return Call(entry["call"], entry["database"], other=unpack(entry["request"]))
+    values = entry.get("values")
+    if isinstance(values, dict):
+        values = _beside(folder, values["beside"], "values")["values"]
+    return Call(
+        entry["call"],
+        entry["database"],
+        sql if isinstance(sql, str) else "\n".join(sql),
+        unpack(entry.get("bindings", [])),
+        None if values is None else unpack(values),
+    )
+
+
+def _beside(folder: Path | None, name: str, what: str) -> dict[str, Any]:
+    assert folder is not None
+    content = (folder / name).read_bytes()
+    if hashlib.sha256(content).hexdigest() != name:
+        raise ValueError(f"the file {name} beside it was changed")
+    return {what: pack(content) if what == "body" else json.loads(content)}
 
 
 class Cassette:
@@ -67,9 +159,20 @@ class Cassette:
             CassetteError: it is damaged, or of a newer version.
             FileNotFoundError: there is none.
         """
-        cassette = cls(path)
-        text = cassette.path.read_text(encoding="utf-8")
+        # No garbage is made here, and looking for it again and again takes two thirds of the time.
+        collects = gc.isenabled()
+        gc.disable()
         try:
+            return cls._load(path)
+        finally:
+            if collects:
+                gc.enable()
+
+    @classmethod
+    def _load(cls, path: str | os.PathLike[str]) -> Cassette:
+        cassette = cls(path)
+        try:
+            text = cassette.path.read_text(encoding="utf-8")
             document = json.loads(text)
             version = document["mesahub_cassette"]
         except (ValueError, KeyError, TypeError) as error:
@@ -85,10 +188,11 @@ class Cassette:
             cassette.recorded = document["recorded"]
             cassette.salt = document["salt"]
             cassette.concurrent = document.get("concurrent", False)
+            folder = cassette.folder
             for entry in document["interactions"]:
                 if entry is not None:
-                    cassette.interactions.append(cassette._read(entry))
-        except (ValueError, KeyError, TypeError, OSError) as error:
+                    cassette.interactions.append(_read(entry, folder))
+        except (ValueError, KeyError, TypeError, AttributeError, OSError) as error:
             number = len(cassette.interactions)
             raise CassetteError(
                 f"The cassette {path} is damaged: interaction {number} cannot be read ({error!r}). Record it anew."
@@ -100,35 +204,10 @@ class Cassette:
         """Number the interactions by the writes before them."""
         writes: dict[str | None, int] = {}
         for interaction in self.interactions:
-            database = interaction.call.database
+            database = interaction.database
             interaction.epoch = writes.get(database, 0)
-            if interaction.call.writes:
+            if interaction.writes:
                 writes[database] = interaction.epoch + 1
-
-    def _read(self, entry: dict[str, Any]) -> Interaction:
-        answer = entry["answer"]
-        if "beside" in answer:
-            answer = {**answer, **self._beside(answer["beside"], answer.get("of", "body"))}
-        sql = entry.get("sql")
-        if sql is None:
-            return Interaction(Call(entry["call"], entry["database"], other=unpack(entry["request"])), unpack(answer))
-        values = entry.get("values")
-        if isinstance(values, dict):
-            values = self._beside(values["beside"], "values")["values"]
-        call = Call(
-            entry["call"],
-            entry["database"],
-            sql if isinstance(sql, str) else "\n".join(sql),
-            unpack(entry.get("bindings", [])),
-            None if values is None else unpack(values),
-        )
-        return Interaction(call, unpack(answer))
-
-    def _beside(self, name: str, what: str) -> dict[str, Any]:
-        content = (self.folder / name).read_bytes()
-        if hashlib.sha256(content).hexdigest() != name:
-            raise ValueError(f"the file {name} beside it was changed")
-        return {what: pack(content) if what == "body" else json.loads(content)}
 
     @property
     def folder(self) -> Path:
@@ -157,6 +236,10 @@ class Cassette:
             self.folder.mkdir(exist_ok=True)
             _write(self.folder / name, body)
         _write(self.path, text.encode())
+        # The new file names all it needs. What only the old one named goes last, so that one of the two is whole.
+        for old in self.folder.iterdir() if self.folder.is_dir() else ():
+            if re.fullmatch("[0-9a-f]{64}", old.name) and old.name not in bodies:
+                old.unlink()
 
     def _lines(self, bodies: dict[str, bytes]) -> Iterator[str]:
         yield f'{{"mesahub_cassette": {VERSION},\n "recorded": {self.recorded}, "salt": "{self.salt}"'
@@ -166,18 +249,27 @@ class Cassette:
         yield "null]}\n"
 
 
+def _read(entry: dict[str, Any], folder: Path) -> Interaction:
+    interaction = Interaction(entry=entry, folder=folder)
+    if "beside" in entry["answer"] or isinstance(entry.get("values"), dict):
+        # What lies beside it must be there, and be what it was: it is read now.
+        _call_of(entry, folder)
+        _answer_of(entry, folder)
+    return interaction
+
+
 def _entry(interaction: Interaction, bodies: dict[str, bytes]) -> Iterator[str]:
     call, answer = interaction.call, interaction.answer
-    yield f'{{"call": {_compact(call.operation)}, "database": {_compact(call.database)},\n'
+    yield f'{{"call": {compact(call.operation)}, "database": {compact(call.database)},\n'
     if call.sql is None:
-        yield f' "request": {_compact(pack(call.other))},\n'
+        yield f' "request": {compact(pack(call.other))},\n'
     else:
         lines = call.sql.split("\n")
-        yield f' "sql": {_compact(lines[0])},\n' if len(lines) == 1 else f' "sql": [\n{_table(lines)}],\n'
+        yield f' "sql": {compact(lines[0])},\n' if len(lines) == 1 else f' "sql": {table_text(lines)},\n'
         if call.rows is not None:
             yield f' "values": {_maybe_beside(pack(call.rows), bodies)},\n'
         elif call.bindings:
-            yield f' "bindings": {_compact(pack(call.bindings))},\n'
+            yield f' "bindings": {compact(pack(call.bindings))},\n'
     body = answer.get("body")
     if isinstance(body, bytes) and len(body) > BESIDE:
         name = hashlib.sha256(body).hexdigest()
@@ -185,32 +277,25 @@ def _entry(interaction: Interaction, bodies: dict[str, bytes]) -> Iterator[str]:
         answer = {**{key: value for key, value in answer.items() if key != "body"}, "beside": name}
     rows = answer.get("rows")
     if rows is None:
-        yield f' "answer": {_compact(pack(answer))}}},\n'
+        yield f' "answer": {compact(pack(answer))}}},\n'
         return
-    rest = {name: value for name, value in answer.items() if name != "rows"}
-    packed = pack(rows)
-    text = _table(packed)
+    rest = pack({name: value for name, value in answer.items() if name != "rows"})
+    text = table_text(pack(rows))
     if len(text) > BESIDE:
-        yield f' "answer": {_compact({**pack(rest), "of": "rows", "beside": _keep(packed, bodies)})}}},\n'
+        yield f' "answer": {compact({**rest, "of": "rows", "beside": _keep(text, bodies)})}}},\n'
     elif rows:
-        yield f' "answer": {_compact(pack(rest))[:-1]}{", " if rest else ""}"rows": [\n{text}]}}}},\n'
+        yield f' "answer": {compact(rest)[:-1]}{", " if rest else ""}"rows": {text}}}}},\n'
     else:
-        yield f' "answer": {_compact(pack({**rest, "rows": []}))}}},\n'
-
-
-def _table(rows: list[Any]) -> str:
-    return ",\n".join(f"  {_compact(row)}" for row in rows)
+        yield f' "answer": {compact({**rest, "rows": []})}}},\n'
 
 
 def _maybe_beside(values: list[Any], bodies: dict[str, bytes]) -> str:
-    text = _table(values)
-    if len(text) > BESIDE:
-        return _compact({"beside": _keep(values, bodies)})
-    return f"[\n{text}]"
+    text = table_text(values)
+    return compact({"beside": _keep(text, bodies)}) if len(text) > BESIDE else text
 
 
-def _keep(value: Any, bodies: dict[str, bytes]) -> str:
-    content = ("[\n" + _table(value) + "]\n").encode()
+def _keep(text: str, bodies: dict[str, bytes]) -> str:
+    content = text.encode()
     name = hashlib.sha256(content).hexdigest()
     bodies[name] = content
     return name

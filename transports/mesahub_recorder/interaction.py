@@ -63,8 +63,15 @@ class Call:
         """Equal for calls that are the same: blanks in the SQL aside, types and all."""
         if self.sql is None:
             return self.operation, self.database, json.dumps(pack(self.other), sort_keys=True)
-        values = [self.bindings] if self.rows is None else self.rows
-        return self.operation, self.database, canonical_sql(self.sql), _typed(values)
+        return self.operation, self.database, canonical_sql(self.sql), self._values()
+
+    def _values(self) -> str:
+        # repr tells 1, 1.0, True, "1" and b"1" apart, and -0.0 from 0.0.
+        if self.rows is None:
+            return repr(pack(self.bindings))
+        packed = pack(self.rows)
+        text = table_text(packed)
+        return hashlib.sha256(text.encode()).hexdigest() if len(text) > BESIDE else repr(packed)
 
     def describe(self) -> str:
         """For people."""
@@ -76,9 +83,25 @@ class Call:
         return "\n".join(lines)
 
 
-def _typed(values: Sequence[Sequence[Any]]) -> tuple[Any, ...]:
-    # repr tells 1, 1.0, True, "1" and b"1" apart, and -0.0 from 0.0.
-    return tuple([repr(list(row)) for row in values])
+def key_of_entry(entry: Mapping[str, Any]) -> tuple[Any, ...]:
+    """`Call.key` of a cassette's entry, without making anything else of it: a cassette has thousands."""
+    sql = entry.get("sql")
+    if sql is None:
+        return entry["call"], entry["database"], json.dumps(entry["request"], sort_keys=True)
+    values = entry.get("values")
+    if values is None:
+        text = repr(entry.get("bindings", []))
+    else:
+        text = values["beside"] if isinstance(values, dict) else repr(values)
+    return entry["call"], entry["database"], canonical_sql(sql if isinstance(sql, str) else "\n".join(sql)), text
+
+
+def entry_writes(entry: Mapping[str, Any]) -> bool:
+    """`Call.writes` of a cassette's entry."""
+    return entry["call"] not in _READS and entry.get("request", _NO_REQUEST).get("method") not in ("GET", "HEAD")
+
+
+_NO_REQUEST: Mapping[str, Any] = {}
 
 
 def call_of(request: Request) -> Call:
@@ -186,6 +209,22 @@ def _counts(payload: dict[str, Any], answer: Mapping[str, Any]) -> None:
 # --- values as JSON ----------------------------------------------------------------------------------------
 
 
+BESIDE = 64 * 1024
+"""Characters from which on a table of values, or a body, lies beside the cassette, in a file named by its hash."""
+
+_compact = json.JSONEncoder(ensure_ascii=False, allow_nan=False, separators=(", ", ": ")).encode
+
+
+def compact(value: Any) -> str:
+    """JSON in one line."""
+    return _compact(value)
+
+
+def table_text(rows: Sequence[Any]) -> str:
+    """Rows as JSON, one per line."""
+    return "[\n" + ",\n".join([f"  {_compact(row)}" for row in rows]) + "]"
+
+
 def pack(value: Any) -> Any:
     """A value as JSON can hold it: bytes as ``{"bytes": base64}``; an object of that form is wrapped once more."""
     if isinstance(value, bytes):
@@ -285,9 +324,9 @@ class Filter:
         self.salt = salt
 
     @property
-    def redacts(self) -> bool:
-        """Is there anything to redact?"""
-        return bool(self._redact)
+    def acts(self) -> bool:
+        """Is there anything to ignore or redact?"""
+        return bool(self._redact or self._ignore)
 
     def call(self, call: Call) -> Call:
         """The call without what must not be written or compared."""

@@ -19,7 +19,7 @@ def merged(before: Sequence[Interaction], run: Sequence[Interaction]) -> list[In
     """
     ran = {id(one): place for place, one in enumerate(run)}
     old = {id(one) for one in before}
-    added = {(one.call.key(), one.epoch) for one in run if id(one) not in old}
+    added = {(one.key, one.history) for one in run if id(one) not in old}
     ahead: dict[int, list[Interaction]] = {}  # what stands before an interaction of the run
     waiting: list[Interaction] = []
     last: list[Interaction] = []
@@ -28,10 +28,10 @@ def merged(before: Sequence[Interaction], run: Sequence[Interaction]) -> list[In
         if id(one) in ran:
             ahead.setdefault(id(one), []).extend(waiting)
             waiting = []
-        elif one.call.writes or one.call.database in behind:
-            behind.add(one.call.database)
+        elif one.writes or one.database in behind:
+            behind.add(one.database)
             last.append(one)
-        elif (one.call.key(), one.epoch) not in added:  # else the run recorded it anew
+        elif (one.key, one.history) not in added:  # else the run recorded it anew
             waiting.append(one)
     result: list[Interaction] = []
     for one in run:

@@ -13,9 +13,11 @@ from mesahub_recorder.misses import CassetteMissError, difference, miss, nearest
 class Player:
     """Plays a cassette back, for any number of threads.
 
-    A read gets the answer that was recorded after as many writes to its database as were played so far. When it is
+    A read gets the answer that was recorded after the same writes to its database as were played so far. When it is
     asked more often than it was recorded, it gets the last answer of its time again, if ``repeats`` allows it. A
     write has its answer once.
+
+    Which writes these were is told by the sum of their hashes: writes of several threads may come in another order.
 
     Args:
         cassette: what was recorded.
@@ -29,13 +31,32 @@ class Player:
         self._repeats = repeats
         self._lock = threading.Lock()
         self._epochs: dict[str | None, int] = {}
+        self._histories: dict[str | None, int] = {}
         self._by_key: dict[tuple[Any, ...], list[Interaction]] = {}
+        histories: dict[str | None, int] = {}
         for interaction in cassette.interactions:
-            self.add(interaction)
+            key = filter_.call(interaction.call).key() if filter_.acts else interaction.key
+            self._by_key.setdefault(key, []).append(interaction)
+            interaction.history = histories.get(interaction.database, 0)
+            if interaction.writes:
+                histories[interaction.database] = interaction.history + hash(key)
 
-    def add(self, interaction: Interaction) -> None:
-        """One more interaction."""
-        self._by_key.setdefault(self._filter.call(interaction.call).key(), []).append(interaction)
+    def record(self, interaction: Interaction, call: Call) -> None:
+        """Note an interaction that has just been recorded, so that it is played when it is asked for again."""
+        with self._lock:
+            key = call.key()
+            interaction.epoch, interaction.history = self._now(call)
+            self._by_key.setdefault(key, []).append(interaction)
+            self._pass(call, key)
+
+    def _now(self, call: Call) -> tuple[int, int]:
+        return self._epochs.get(call.database, 0), self._histories.get(call.database, 0)
+
+    def _pass(self, call: Call, key: tuple[Any, ...]) -> None:
+        if call.writes:
+            epoch, history = self._now(call)
+            self._epochs[call.database] = epoch + 1
+            self._histories[call.database] = history + hash(key)
 
     def find(self, call: Call) -> Interaction:
         """The interaction that answers a call; it counts as used.
@@ -44,28 +65,25 @@ class Player:
             CassetteMissError: there is none.
         """
         with self._lock:
-            known = self._by_key.get(call.key())
-            epoch = self._epochs.get(call.database, 0)
-            found = self._choose(known, epoch, call.writes) if known else None
+            key = call.key()
+            known = self._by_key.get(key)
+            epoch, history = self._now(call)
+            found = self._choose(known, epoch, history, call.writes) if known else None
             if found is None:
-                raise self._miss(call, known, epoch)
+                raise self._miss(call, known, epoch, history)
             found.used += 1
-            if call.writes:
-                self._epochs[call.database] = epoch + 1
+            self._pass(call, key)
             return found
 
-    def passed(self, call: Call) -> int:
-        """Note a call that went to the server; gives its epoch."""
+    def passed(self, call: Call) -> None:
+        """Note a call that went to the server and is not in the cassette."""
         with self._lock:
-            epoch = self._epochs.get(call.database, 0)
-            if call.writes:
-                self._epochs[call.database] = epoch + 1
-            return epoch
+            self._pass(call, call.key())
 
-    def _choose(self, known: list[Interaction], epoch: int, writes: bool) -> Interaction | None:
+    def _choose(self, known: list[Interaction], epoch: int, history: int, writes: bool) -> Interaction | None:
         if writes:
             return next((one for one in known if not one.used), None)
-        now = [one for one in known if one.epoch == epoch]
+        now = [one for one in known if one.history == history]
         fresh = next((one for one in now if not one.used), None)
         if fresh is not None:
             return fresh
@@ -83,14 +101,19 @@ class Player:
         """What was recorded and never asked for."""
         return [one for one in self._cassette.interactions if not one.used]
 
-    def _miss(self, call: Call, known: list[Interaction] | None, epoch: int) -> CassetteMissError:
+    def _miss(self, call: Call, known: list[Interaction] | None, epoch: int, history: int) -> CassetteMissError:
         path = self._cassette.path
         if known:
             times = sorted({one.epoch for one in known})
             if call.writes:
                 why = f"it was recorded {len(known)} times, and all of these are used up"
-            elif epoch in times:
+            elif any(one.history == history for one in known):
                 why = "its answers are used up, and repeats=False"
+            elif epoch in times:
+                why = (
+                    f"it was recorded after {epoch} writes to this database that were not the {epoch} made now: its "
+                    "answer would be of another time"
+                )
             else:
                 why = (
                     f"it was recorded after {' and '.join(map(str, times))} writes to this database, and now "

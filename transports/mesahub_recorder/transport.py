@@ -212,12 +212,10 @@ class RecorderTransport:
     def _add(self, call: Any, answer: dict[str, Any]) -> None:
         interaction = Interaction(call, answer)
         interaction.used = 1
-        interaction.epoch = self._player.passed(call)
+        self._player.record(interaction, call)
         self._cassette.interactions.append(interaction)
         self._run[id(interaction)] = interaction
         self._added = True
-        if self.mode == "extend":
-            self._player.add(interaction)
 
     def _verify(self, call: Any, answer: dict[str, Any]) -> None:
         try:
