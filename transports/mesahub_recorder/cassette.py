@@ -166,6 +166,10 @@ class Cassette:
             return cls._load(path)
         finally:
             if collects:
+                if gc.get_freeze_count() == 0:
+                    # Puts what was made among the old objects at once, which are looked at seldom.
+                    gc.freeze()
+                    gc.unfreeze()
                 gc.enable()
 
     @classmethod

@@ -26,7 +26,9 @@ _CONSTRAINT = re.compile(r"[A-Z ]+constraint failed", re.IGNORECASE)
 def is_refused(call: Call, response: Response) -> bool:
     """Was it not carried out, or is this no answer of the server's? The same call may be answered in a moment."""
     if response.status < 400:
-        return call.sql is not None and response.status == 200 and not isinstance(_payload(response), dict)
+        # An empty body is the server's answer where a value is an infinity. Other text is a proxy's.
+        strange = bool(response.content) and not isinstance(_payload(response), dict)
+        return strange and call.sql is not None and response.status == 200
     text = _text(response)
     if response.status == 503:
         return "inactive" not in text.lower()  # a database that is switched off is an answer
