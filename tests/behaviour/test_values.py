@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import math
+import re
+import sqlite3
+from contextlib import closing
 from typing import Any
 
 import pytest
 
-from mesahub import ArgumentError, DatabaseHandle
+from mesahub import ArgumentError, DatabaseHandle, SQLSyntaxError
 
 INTEGERS = [0, 1, -1, 2**31, 2**53, 2**53 + 1, -(2**53) - 1, 2**63 - 1, -(2**63)]
 TEXTS = ["", "a", "it's", '"', "ä€😀", "a\nb\tc", "null", "5", "5.0", "[1]", "\u2028", "x" * 10_000, "a\x00b"]
@@ -73,6 +76,26 @@ def test_an_integer_binding_means_an_integer_in_raw_sql(db: DatabaseHandle) -> N
 def test_a_column_named_after_a_placeholder_has_the_name_that_was_written(db: DatabaseHandle) -> None:
     assert db.query("SELECT 1 + ?", [2]).rows == [{"1 + ?": 3}]
     assert db.query("SELECT length(?)", [b"abc"]).columns == ["length(?)"]
+
+
+def test_columns_named_after_placeholders_keep_names_and_the_last_value(db: DatabaseHandle) -> None:
+    result = db.query("SELECT ?, ?, ? || ?", [1, "a", b"b", 2])
+    assert result.columns == ["?", "?", "? || ?"]
+    assert result.rows == [{"?": "a", "? || ?": "b2"}]
+    assert db.query("SELECT unhex(?)", ["61"]).columns == ["unhex(?)"]
+
+
+def test_a_forgotten_comma_between_integers_is_no_sum(db: DatabaseHandle) -> None:
+    with pytest.raises(SQLSyntaxError, match=re.escape('near "?": syntax error')):
+        db.query("SELECT 3 IN (? ?) AS found", [1, 2])
+
+
+def test_integers_keep_a_compounds_affinity(db: DatabaseHandle) -> None:
+    # SQLite itself answers so or so, by its version.
+    sql = "SELECT n = '5' AS same FROM (SELECT CAST(6 AS INTEGER) AS n UNION ALL SELECT ?)"
+    with closing(sqlite3.connect(":memory:")) as native:
+        expected = native.execute(sql, [5]).fetchall()
+    assert [(row["same"],) for row in db.query(sql, [5]).rows] == expected
 
 
 def test_declared_types_shape_the_answer(db: DatabaseHandle) -> None:
