@@ -94,6 +94,45 @@ def test_recording_needs_a_database(pytester: pytest.Pytester) -> None:
     result.stdout.fnmatch_lines(["*set MESAHUB_URL*"])
 
 
+def test_two_connections_share_a_cassette(
+    pytester: pytest.Pytester, server: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    server.new_database("plugin-a")
+    server.new_database("plugin-b")
+    pytester.makepyfile(
+        f"""
+        def test_two(mesahub_connect):
+            first = mesahub_connect({server.url("plugin-a")!r})
+            second = mesahub_connect({server.url("plugin-b")!r})
+            first.exec("CREATE TABLE IF NOT EXISTS t (a)")
+            first.close()
+            assert second.query("SELECT name FROM sqlite_schema").rows == []
+        """
+    )
+    pytester.runpytest_subprocess("--mesahub-record=record").assert_outcomes(passed=1)
+    pytester.runpytest_subprocess("--mesahub-unused=fail", "--disable-socket").assert_outcomes(passed=1)
+
+
+def test_orphans_are_found(pytester: pytest.Pytester, server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
+    record(pytester, server, "plugin-orphans", monkeypatch)
+    pytester.runpytest_subprocess("--mesahub-orphans=fail", "-k", "test_one").assert_outcomes(passed=1, deselected=5)
+    pytester.makepyfile(TESTS.replace("def test_one", "def test_renamed"))
+    result = pytester.runpytest_subprocess("--mesahub-orphans=fail")
+    assert result.ret == pytest.ExitCode.USAGE_ERROR
+    assert "test_one.json" in result.stderr.str() + result.stdout.str()
+
+
+def test_ci_may_verify(pytester: pytest.Pytester, server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
+    record(pytester, server, "plugin-verify", monkeypatch)
+    monkeypatch.setenv("CI", "true")
+    server.new_database("plugin-other")
+    monkeypatch.setenv("MESAHUB_URL", server.url("plugin-other"))
+    result = pytester.runpytest_subprocess("--mesahub-record=verify", "-k", "test_named")
+    # The calls are those of another database than the cassette's, so a verification has something to say.
+    result.assert_outcomes(passed=1, errors=1)
+    result.stdout.fnmatch_lines(["*CassetteDriftError*"])
+
+
 def run_sample(*arguments: str, environment: dict[str, str] | None = None) -> subprocess.CompletedProcess[str]:
     command = [sys.executable, "-m", "pytest", "-c", os.devnull, "--rootdir", str(SAMPLE), "-p", "no:cacheprovider"]
     given = {name: value for name, value in os.environ.items() if name not in ("CI", "MESAHUB_URL")}
