@@ -6,7 +6,6 @@ import json
 import os
 from pathlib import Path
 
-import jsonschema
 import pytest
 
 import mesahub
@@ -16,6 +15,9 @@ from tests.servers import Server
 
 SCHEMA = Path(__file__).resolve().parents[2] / "docs" / "reference" / "cassette.schema.json"
 BIG = os.urandom(100_000)
+
+
+jsonschema = pytest.importorskip("jsonschema")
 
 
 def work(db: DatabaseHandle, tmp_path: Path) -> list[bytes]:
