@@ -219,6 +219,29 @@ FILES = [
     for scenario, extra in (("upload", {}), ("download", {}))
 ]
 
+RECORDER = [
+    Comparison(
+        "replay a find of 10 rows",
+        [ours("recorder", "replay_find", "ours-bare"), ours("compile and decode", "compile_and_decode", "ours-bare")],
+        [("recorder", "compile and decode", 2.0)],
+        times=1000,
+        rounds=9,
+        needs={"folder": "folder"},
+    ),
+    Comparison(
+        "load a cassette of 10,000 calls",
+        [
+            ours("recorder", "load_cassette", "ours-bare", count=10_000),
+            Contender("vcrpy, JSON", "vcrpy", "with_vcr", "load_cassette", {"count": 10_000, "kind": "json"}),
+            Contender("vcrpy, YAML", "vcrpy", "with_vcr", "load_cassette", {"count": 10_000, "kind": "yaml"}),
+        ],
+        [("recorder", "vcrpy, JSON", 0.2), ("recorder", "vcrpy, YAML", 0.2)],
+        times=1,
+        rounds=3,
+        needs={"folder": "folder"},
+    ),
+]
+
 GROUPS: dict[str, Sequence[Comparison]] = {
     "find": FIND,
     "rows": ROWS,
@@ -228,4 +251,5 @@ GROUPS: dict[str, Sequence[Comparison]] = {
     "import": IMPORT,
     "threads": THREADS,
     "files": FILES,
+    "recorder": RECORDER,
 }

@@ -82,9 +82,7 @@ class Worker:
     def __init__(self, contender: Contender, arguments: dict[str, Any]) -> None:
         command = [python_of(contender.environment), str(HERE / "worker.py")]
         command += [contender.module, contender.scenario, json.dumps(arguments | contender.arguments)]
-        self.process = subprocess.Popen(
-            command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, cwd=HERE
-        )
+        self.process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, cwd=HERE)
         if self._line() != "ready":
             raise SystemExit(f"{contender.name} did not start")
 
@@ -177,8 +175,7 @@ def measure(comparison: Comparison, places: dict[str, Any]) -> list[dict[str, An
                     "ratio": ratio,
                     "goal": goal,
                     "our_figure": statistics.median(a[what] for a in rounds[ours]) / comparison.divisor(what),
-                    "their_figure": statistics.median(b[what] for b in rounds[theirs])
-                    / comparison.divisor(what),
+                    "their_figure": statistics.median(b[what] for b in rounds[theirs]) / comparison.divisor(what),
                 }
             )
     return results
@@ -215,9 +212,7 @@ def say(line: str) -> None:
 
 def commit() -> str:
     """The commit that is measured, marked when the tree differs from it."""
-    found = subprocess.run(
-        ["git", "describe", "--always", "--dirty"], cwd=ROOT, capture_output=True, text=True
-    )
+    found = subprocess.run(["git", "describe", "--always", "--dirty"], cwd=ROOT, capture_output=True, text=True)
     return found.stdout.strip() or "unknown"
 
 

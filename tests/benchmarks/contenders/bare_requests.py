@@ -41,9 +41,7 @@ def upload(url: str, path: str) -> Run:
             with open(path, "rb") as file:
                 # requests alone reads a multipart body into memory before it sends it.
                 body = MultipartEncoder({"file": ("big.txt", file, "text/plain")})
-                answer = session.post(
-                    files, data=body, headers={"Content-Type": body.content_type}, timeout=60
-                )
+                answer = session.post(files, data=body, headers={"Content-Type": body.content_type}, timeout=60)
             session.delete(f"{files}/{answer.json()['id']}", timeout=60).raise_for_status()
 
     return run

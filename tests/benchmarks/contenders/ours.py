@@ -51,9 +51,7 @@ def _uncut(table: Any) -> None:
 
 
 def threads(url: str, count: int, transport: str = "urllib", pool_size: int = 10) -> Run:
-    table = (
-        MesahubClient(workload.KEY, url, transport=transport, pool_size=pool_size).db("one").table("people")
-    )
+    table = MesahubClient(workload.KEY, url, transport=transport, pool_size=pool_size).db("one").table("people")
 
     def run(n: int) -> None:
         def work() -> None:
@@ -178,5 +176,66 @@ def download(url: str, path: str, target: str) -> Run:
     def run(n: int) -> None:
         for _ in range(n):
             files.download_to(record["id"], target)
+
+    return run
+
+
+def replay_find(folder: str) -> Run:
+    options: dict[str, Any] = {"transport": "recorder", "cassette": f"{folder}/replay.json"}
+    Path(options["cassette"]).unlink(missing_ok=True)
+    with mesahub.connect("mh://local/rec", mode="record", inner="embedded", data=folder, **options) as db:
+        db.exec("DROP TABLE IF EXISTS people")
+        db.exec(workload.CREATE)
+        db.table("people").insert_many(workload.rows(20))
+        db.table("people").find(where={"age": {"gte": 5}}, order_by=["id"], limit=10)
+    db = mesahub.connect("mh://local/rec", **options)
+    db.exec("DROP TABLE IF EXISTS people")
+    db.exec(workload.CREATE)
+    db.table("people").insert_many(workload.rows(20))
+    find = db.table("people").find
+
+    def run(n: int) -> None:
+        for _ in range(n):
+            find(where={"age": {"gte": 5}}, order_by=["id"], limit=10)
+
+    return run
+
+
+def compile_and_decode(folder: str) -> Run:
+    """The same find, with a transport that has the answer's JSON ready: what is left is compiling and decoding."""
+    from mesahub.transport import Request, Response
+
+    body = workload.answer(10)
+
+    class Ready:
+        def send(self, request: Request) -> Response:
+            return Response(200, content=body)
+
+        def close(self) -> None: ...
+
+    find = MesahubClient(transport=Ready()).db("rec").table("people").find
+
+    def run(n: int) -> None:
+        for _ in range(n):
+            find(where={"age": {"gte": 5}}, order_by=["id"], limit=10)
+
+    return run
+
+
+def load_cassette(folder: str, count: int) -> Run:
+    from mesahub_recorder.cassette import Cassette, Interaction
+    from mesahub_recorder.interaction import Call, Filter
+    from mesahub_recorder.player import Player
+
+    cassette = Cassette(f"{folder}/many.json")
+    for number, row in enumerate(workload.rows(count)):
+        call = Call("query", "db", workload.SQL, [number, 1])
+        columns = [[name, "TEXT"] for name in workload.COLUMNS]
+        cassette.interactions.append(Interaction(call, {"columns": columns, "rows": [list(row.values())]}))
+    cassette.save()
+
+    def run(n: int) -> None:
+        for _ in range(n):
+            Player(Cassette.load(cassette.path), Filter(), repeats=True)
 
     return run
