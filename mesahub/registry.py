@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, cast
 
 from mesahub._near import near
 from mesahub._plugins import Plugin, find_plugins
@@ -90,8 +90,8 @@ def open_transport(transport: Any, options: TransportOptions) -> Transport:
                 "transport must be the name of an installed transport, a factory that takes "
                 f"TransportOptions, or an object with send() and close(), not {type(transport).__name__}."
             )
-        made: Transport = transport(options)
-        return made
+        made: Any = transport(options)
+        return cast(Transport, made)
     if options.options:
         raise ConfigurationError(
             f"The transport is already made, so it cannot take the options {', '.join(options.options)}; "

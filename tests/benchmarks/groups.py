@@ -206,8 +206,8 @@ FILES = [
     Comparison(
         f"{scenario} of 100 MB",
         [
-            ours("urllib", scenario, "ours-bare", **extra),
-            Contender("requests", "requests", "bare_requests", scenario, extra),
+            ours("urllib", scenario, "ours-bare"),
+            Contender("requests", "requests", "bare_requests", scenario),
         ],
         [("urllib", "requests", None)],
         times=1,
@@ -216,7 +216,7 @@ FILES = [
         measures=("seconds", "cpu", "peak"),
         fresh=True,
     )
-    for scenario, extra in (("upload", {}), ("download", {}))
+    for scenario in ("upload", "download")
 ]
 
 RECORDER = [

@@ -50,9 +50,7 @@ def test_a_factory_is_given_the_options(monkeypatch: pytest.MonkeyPatch) -> None
         given.append(options)
         return Answering(options)
 
-    MesahubClient(
-        "key", "https://core.example.com/v1", timeout=5, transport=factory, pool_size=3, own=1
-    ).close()
+    MesahubClient("key", "https://core.example.com/v1", timeout=5, transport=factory, pool_size=3, own=1).close()
     assert (given[0].base_url, given[0].timeout, given[0].pool_size, given[0].options) == (
         "https://core.example.com",
         5,
@@ -109,9 +107,7 @@ def test_a_database_or_table_needs_a_name(name: Any, tmp_path: Path) -> None:
 
 
 def test_the_key_is_shown_nowhere() -> None:
-    client = MesahubClient(
-        KEY, "http://127.0.0.1:9", "api", transport="urllib", retry=mesahub.RetryPolicy.none()
-    )
+    client = MesahubClient(KEY, "http://127.0.0.1:9", "api", transport="urllib", retry=mesahub.RetryPolicy.none())
     shown = [repr(client), repr(vars(client)), repr(client.db("x"))]
     with pytest.raises(mesahub.NotSentError) as caught:
         client.query("db", "SELECT 1")

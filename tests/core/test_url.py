@@ -87,9 +87,7 @@ def test_an_api_url_may_end_in_its_prefix(tail: str) -> None:
     assert split_api_url("https://api.example.com" + tail) == "https://api.example.com"
 
 
-@pytest.mark.parametrize(
-    "url", ["api.example.com", "mh://k@h/d", "ftp://h", "https://", "https://user:pw@h", 5]
-)
+@pytest.mark.parametrize("url", ["api.example.com", "mh://k@h/d", "ftp://h", "https://", "https://user:pw@h", 5])
 def test_an_api_url_that_is_none_is_refused(url: str) -> None:
     with pytest.raises(ConfigurationError) as caught:
         split_api_url(url)
@@ -115,9 +113,7 @@ def test_private_hosts(host: str, private: bool) -> None:
     assert is_private_host(host) is private
 
 
-def test_connect_without_a_url_reads_the_environment(
-    monkeypatch: pytest.MonkeyPatch, tmp_path: object
-) -> None:
+def test_connect_without_a_url_reads_the_environment(monkeypatch: pytest.MonkeyPatch, tmp_path: object) -> None:
     monkeypatch.delenv("MESAHUB_URL", raising=False)
     with pytest.raises(ConfigurationError, match="MESAHUB_URL"):
         mesahub.connect()

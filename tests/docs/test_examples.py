@@ -46,8 +46,6 @@ def test_there_are_pages_to_run() -> None:
 
 def test_the_quickstart_runs_alone(tmp_path: Path) -> None:
     script = ROOT / "docs/examples/quickstart.py"
-    done = subprocess.run(
-        [sys.executable, str(script)], cwd=tmp_path, capture_output=True, text=True, check=False
-    )
+    done = subprocess.run([sys.executable, str(script)], cwd=tmp_path, capture_output=True, text=True, check=False)
     assert (done.returncode, done.stderr) == (0, "")
     assert "It works" in done.stdout

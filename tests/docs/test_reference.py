@@ -5,11 +5,11 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-import mesahub.sql
 import pytest
 
 import mesahub
 import mesahub.middleware
+import mesahub.sql
 import mesahub.testing
 import mesahub.transport
 
@@ -21,9 +21,7 @@ NAMED = {
 }
 
 
-@pytest.mark.parametrize(
-    "module", [mesahub, mesahub.sql, mesahub.middleware, mesahub.transport, mesahub.testing]
-)
+@pytest.mark.parametrize("module", [mesahub, mesahub.sql, mesahub.middleware, mesahub.transport, mesahub.testing])
 def test_every_public_name_is_in_the_reference(module: object) -> None:
     missing = []
     for name in getattr(module, "__all__"):  # noqa: B009

@@ -86,9 +86,7 @@ def forward_proxy(tmp_path: Path) -> Iterator[Callable[..., ForwardProxy]]:
                 lines.append("BasicAuth " + credentials.replace(":", " "))
             config = tmp_path / f"tinyproxy-{port}.conf"
             config.write_text("\n".join(lines) + "\n")
-            stack.enter_context(
-                _running([program, "-d", "-c", str(config)], port, tmp_path / f"tinyproxy-{port}.out")
-            )
+            stack.enter_context(_running([program, "-d", "-c", str(config)], port, tmp_path / f"tinyproxy-{port}.out"))
             at = f"{credentials}@" if credentials else ""
             return ForwardProxy(f"http://{at}127.0.0.1:{port}", log)
 
@@ -159,9 +157,7 @@ def front(tmp_path: Path, certificates: Certificates) -> Iterator[Callable[[str]
             shutil.copy(certificates.good_pem, folder / "server.pem")
             config = folder / "nginx.conf"
             config.write_text(_NGINX.format(folder=folder, http=http, https=https, behind=behind))
-            stack.enter_context(
-                _running([program, "-p", str(folder), "-c", str(config)], http, folder / "nginx.out")
-            )
+            stack.enter_context(_running([program, "-p", str(folder), "-c", str(config)], http, folder / "nginx.out"))
             return Front(f"http://127.0.0.1:{http}", f"https://127.0.0.1:{https}", certificates.ca_file)
 
         yield start

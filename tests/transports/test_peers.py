@@ -31,9 +31,7 @@ def environment(folder: Path, *packages: str) -> Path:
 
 def run(python: Path, *arguments: str) -> str:
     clean = {name: value for name, value in os.environ.items() if not name.startswith(("PYTEST", "COV"))}
-    done = subprocess.run(
-        [str(python), *arguments], cwd=ROOT, env=clean, capture_output=True, text=True, timeout=900
-    )
+    done = subprocess.run([str(python), *arguments], cwd=ROOT, env=clean, capture_output=True, text=True, timeout=900)
     assert done.returncode == 0, f"{' '.join(arguments)}\n{done.stdout[-6000:]}\n{done.stderr[-3000:]}"
     return done.stdout
 
@@ -51,8 +49,6 @@ def test_the_example_plugin_holds_the_contract(tmp_path: Path) -> None:
     example = ROOT / "docs" / "examples" / "mesahub-httpx"
     python = environment(tmp_path / "httpx", "httpx", "hatchling")
     run(python, "-m", "pip", "install", "--quiet", "--no-deps", "--no-build-isolation", str(example))
-    told = run(
-        python, "-m", "pytest", "-q", "-p", "no:cacheprovider", "--rootdir", str(example), str(example)
-    )
+    told = run(python, "-m", "pytest", "-q", "-p", "no:cacheprovider", "--rootdir", str(example), str(example))
     assert " passed" in told
     print(told.splitlines()[-1])

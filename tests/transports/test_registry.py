@@ -44,9 +44,7 @@ def install(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Install:
 
 
 def transports(lines: str) -> str:
-    return (
-        f"[console_scripts]\nmine = x:y\n\n[mesahub.transports]\n# a comment\n{lines}\n\n[other]\nz = x:y\n"
-    )
+    return f"[console_scripts]\nmine = x:y\n\n[mesahub.transports]\n# a comment\n{lines}\n\n[other]\nz = x:y\n"
 
 
 def test_those_that_come_along_are_found_and_load() -> None:
@@ -67,9 +65,7 @@ def test_a_stranger_s_is_found_like_ours(install: Install) -> None:
 
 
 def test_an_unknown_name_is_refused_with_the_nearest_one() -> None:
-    with pytest.raises(
-        ConfigurationError, match=r"no transport named 'urlib'.*Did you mean 'urllib'\?.*requests"
-    ):
+    with pytest.raises(ConfigurationError, match=r"no transport named 'urlib'.*Did you mean 'urllib'\?.*requests"):
         find_factory("urlib")
 
 
@@ -130,9 +126,7 @@ def test_one_that_does_not_load_says_why(install: Install, target: str, code: st
     assert callable(find_factory("urllib")), "a broken one must not spoil the others"
 
 
-def test_a_package_in_an_archive_is_found(
-    install: Install, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_package_in_an_archive_is_found(install: Install, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     site = install("zipped-plugin", transports("zipped = zipped_plugin:Mine"))
     archive = tmp_path / "plugins.zip"
     with zipfile.ZipFile(archive, "w") as target:

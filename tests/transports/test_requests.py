@@ -98,9 +98,7 @@ def test_the_session_is_not_changed_and_not_closed(transport_of: Make) -> None:
         assert session.post(server.url + "/seen").json()["connection"] == 0, "its connection was closed"
 
 
-def test_netrc_does_not_replace_the_key(
-    transport_of: Make, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_netrc_does_not_replace_the_key(transport_of: Make, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     netrc = tmp_path / "netrc"
     netrc.write_text("machine 127.0.0.1 login root password hunter2\n")
     monkeypatch.setenv("NETRC", str(netrc))
@@ -138,9 +136,7 @@ def test_a_session_that_authenticates_needs_no_key() -> None:
         assert not needs_key(session)
 
 
-@pytest.mark.parametrize(
-    "retries", [3, Retry(3), Retry(total=None, connect=2), Retry(0, read=False, other=0)]
-)
+@pytest.mark.parametrize("retries", [3, Retry(3), Retry(total=None, connect=2), Retry(0, read=False, other=0)])
 def test_a_session_that_retries_is_refused(transport_of: Make, retries: Any) -> None:
     harmless = isinstance(retries, Retry) and retries.total == 0
     with requests.Session() as session:
@@ -149,9 +145,7 @@ def test_a_session_that_retries_is_refused(transport_of: Make, retries: Any) -> 
         if harmless:
             transport_of("https://db.example.com", session)
             return
-        with pytest.raises(
-            ConfigurationError, match=r"session\.mount\('https://db\.example\.com', HTTPAdapter"
-        ):
+        with pytest.raises(ConfigurationError, match=r"session\.mount\('https://db\.example\.com', HTTPAdapter"):
             transport_of("https://db.example.com", session)
 
 

@@ -47,9 +47,7 @@ def test_the_manager_s_retries_and_redirects_are_off() -> None:
 @pytest.mark.parametrize("more", [{"tls": TLSOptions()}, {"proxies": {}}])
 def test_a_manager_has_its_own_certificates_and_proxies(more: dict[str, Any]) -> None:
     with urllib3.PoolManager() as manager, pytest.raises(ConfigurationError, match="to the manager"):
-        Urllib3Transport(
-            TransportOptions(base_url="https://127.0.0.1:9", options={"pool_manager": manager}, **more)
-        )
+        Urllib3Transport(TransportOptions(base_url="https://127.0.0.1:9", options={"pool_manager": manager}, **more))
 
 
 @pytest.mark.parametrize(
@@ -117,8 +115,6 @@ def test_a_socks_proxy_that_is_not_there_is_not_sent() -> None:
     with socket.socket() as unused:
         unused.bind(("127.0.0.1", 0))
         proxy = f"socks5h://127.0.0.1:{unused.getsockname()[1]}"
-        transport = Urllib3Transport(
-            TransportOptions(base_url="http://db.example.com", proxies={"http": proxy})
-        )
+        transport = Urllib3Transport(TransportOptions(base_url="http://db.example.com", proxies={"http": proxy}))
         with pytest.raises(NotSentError):
             transport.send(call())

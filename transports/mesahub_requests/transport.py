@@ -39,9 +39,7 @@ class RequestsTransport:
             raise ConfigurationError(f"session must be a requests.Session, not {type(session).__name__}.")
         parts = urlsplit(options.base_url)
         if parts.scheme not in ("http", "https") or not parts.hostname:
-            raise ConfigurationError(
-                f"api_url must be http://host or https://host, not {options.base_url!r}."
-            )
+            raise ConfigurationError(f"api_url must be http://host or https://host, not {options.base_url!r}.")
         self._base_url = options.base_url.rstrip("/")
         self._peer = f"{parts.scheme}://{parts.netloc}"
         self._timeout = options.timeout
@@ -87,9 +85,7 @@ class RequestsTransport:
         lent = False
         try:
             answer = self._exchange(request, timeout)
-            if getattr(
-                answer, "_content_consumed", False
-            ):  # by a hook of the session's, or because it is a redirect
+            if getattr(answer, "_content_consumed", False):  # by a hook of the session's, or because it is a redirect
                 return Response(answer.status_code, answer.headers, answer.content)
             if request.streams and 200 <= answer.status_code < 300:
                 lent = True

@@ -46,9 +46,7 @@ class Urllib3Transport:
             )
         parts = urlsplit(options.base_url)
         if parts.scheme not in ("http", "https") or not parts.hostname:
-            raise ConfigurationError(
-                f"api_url must be http://host or https://host, not {options.base_url!r}."
-            )
+            raise ConfigurationError(f"api_url must be http://host or https://host, not {options.base_url!r}.")
         self._options = options
         self._peer = f"{parts.scheme}://{parts.netloc}"
         self._own = given is None
@@ -77,9 +75,7 @@ class Urllib3Transport:
         for name, value in request.headers.items():
             # http.client refuses these too, by a ValueError that a body might have raised as well.
             if _UNSAFE(name) or _UNSAFE(value):
-                raise ConfigurationError(
-                    f"The header {name!r} holds a character that HTTP does not allow there."
-                )
+                raise ConfigurationError(f"The header {name!r} holds a character that HTTP does not allow there.")
         try:
             raw = self._manager.urlopen(
                 request.method,

@@ -110,13 +110,10 @@ class HttpxTransport:
             yield
         except httpx.PoolTimeout as error:
             raise NotSentError(
-                f"All connections to {where} were in use for as long as the request could wait: use a larger "
-                "pool_size."
+                f"All connections to {where} were in use for as long as the request could wait: use a larger pool_size."
             ) from error
         except httpx.ConnectTimeout as error:
-            raise RequestTimeoutError(
-                f"{where} did not connect in time.", outcome=Outcome.NOT_SENT
-            ) from error
+            raise RequestTimeoutError(f"{where} did not connect in time.", outcome=Outcome.NOT_SENT) from error
         except httpx.TimeoutException as error:
             raise RequestTimeoutError(f"{where} took too long.", outcome=Outcome.MAYBE_RAN) from error
         except (httpx.ConnectError, httpx.ProxyError) as error:
