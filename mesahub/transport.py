@@ -23,7 +23,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any, BinaryIO, Protocol, cast, runtime_checkable
+from typing import TYPE_CHECKING, Any, BinaryIO, Protocol, runtime_checkable
 
 from mesahub import _json, _network
 from mesahub._frozen import Frozen
@@ -87,11 +87,7 @@ class Headers(Mapping[str, str]):
 
     def __init__(self, items: Iterable[tuple[str, str]] | Mapping[str, str] = ()) -> None:
         # Lists are what HTTP transports give; asking the abstract class costs as much as three headers.
-        pairs: Iterable[tuple[str, str]]
-        if type(items) is not list and isinstance(items, Mapping):
-            pairs = items.items()
-        else:
-            pairs = cast("Iterable[tuple[str, str]]", items)
+        pairs: Any = items.items() if type(items) is not list and isinstance(items, Mapping) else items
         self._items: dict[str, str] = {}
         for name, value in pairs:
             key = name.lower()
