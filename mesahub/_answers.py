@@ -8,12 +8,12 @@ from mesahub.errors import ServerError
 from mesahub.transport import Response
 from mesahub.wire_errors import raise_for_status
 
-__all__ = ["read_list", "read_object"]
+__all__ = ["read_any", "read_list", "read_object"]
 
 
 def read_object(response: Response) -> dict[str, Any]:
     """The answer, which is a JSON object. Raises what an error's answer means."""
-    answer = _read(response)
+    answer = read_any(response)
     if not isinstance(answer, dict):
         raise _wrong(response, answer, "an object")
     return answer
@@ -21,7 +21,7 @@ def read_object(response: Response) -> dict[str, Any]:
 
 def read_list(response: Response) -> list[dict[str, Any]]:
     """The answer, which is a JSON array; ``null`` stands for an empty one, as Go writes it."""
-    answer = _read(response)
+    answer = read_any(response)
     if answer is None and response.content.strip() == b"null":
         return []
     if not isinstance(answer, list):
@@ -29,7 +29,8 @@ def read_list(response: Response) -> list[dict[str, Any]]:
     return answer
 
 
-def _read(response: Response) -> Any:
+def read_any(response: Response) -> Any:
+    """The JSON of an answer, ``None`` for an empty one. Raises what an error's answer means."""
     raise_for_status(response)
     response.read()
     try:

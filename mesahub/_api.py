@@ -5,10 +5,10 @@ from __future__ import annotations
 import re
 from typing import Any, Protocol
 
-from mesahub.errors import ArgumentError, ServerError
+from mesahub._answers import read_any
+from mesahub.errors import ArgumentError
 from mesahub.transport import Request, Response
 from mesahub.url import encode_segment
-from mesahub.wire_errors import raise_for_status
 
 __all__ = ["Api", "Sender", "segment"]
 
@@ -55,15 +55,7 @@ class Api:
 
     def answer(self, response: Response) -> Any:
         """The JSON of an answer."""
-        raise_for_status(response)
-        response.read()
-        try:
-            return response.payload
-        except ValueError:
-            raise ServerError.of(
-                f"The server, or something before it, answered {response.status} with what is no JSON.",
-                status_code=response.status,
-            ) from None
+        return read_any(response)
 
 
 def segment(what: str, value: Any) -> str:
