@@ -32,7 +32,7 @@ demo: $(VENV)/.group-demo  ## 28,000 real airports: into an embedded database, t
 
 test: $(VENV)/.group-test  ## All tests, with the floors and the coverage gate
 	$(BIN)/lint-imports
-	COVERAGE_PROCESS_START=pyproject.toml $(BIN)/coverage run -m pytest -n $(WORKERS) -m "not soak"
+	$(BIN)/coverage run -m pytest -n $(WORKERS) -m "not soak"
 	$(BIN)/coverage combine --quiet
 	$(BIN)/coverage report --fail-under=90
 
