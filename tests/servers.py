@@ -33,6 +33,7 @@ class Server:
         data: its data folder.
         process: its process.
         lines: what it printed when it started.
+        errors: what it has written to standard error so far.
     """
 
     host: str
@@ -41,6 +42,7 @@ class Server:
     data: Path
     process: subprocess.Popen[str]
     lines: list[str]
+    errors: list[str]
 
     @property
     def base_url(self) -> str:
@@ -124,7 +126,7 @@ def start_server(
             drain.join(10)
             raise RuntimeError(f"the server did not start:\n{''.join(lines)}{''.join(errors)}")
         address = lines[0].strip().rpartition("@")[2].partition("/")[0]
-        yield Server(host, int(address.rpartition(":")[2]), admin_token, Path(data), process, lines)
+        yield Server(host, int(address.rpartition(":")[2]), admin_token, Path(data), process, lines, errors)
     finally:
         if process.poll() is None:
             process.terminate()

@@ -44,7 +44,12 @@ def test_a_closed_pipe_ends_it_quietly(environment: dict[str, str]) -> None:
 
 def test_ctrl_c_ends_it_with_130(environment: dict[str, str]) -> None:
     with subprocess.Popen(
-        mesahub_command("rows", URL, "t"), stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=environment
+        mesahub_command("rows", URL, "t"),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        env=environment,
+        # A shell starts what runs in its background deaf to Ctrl-C, and children inherit that.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
     ) as process:
         assert process.stdout is not None
         process.stdout.readline()

@@ -31,13 +31,14 @@ def test_it_prints_a_url_that_is_ready_to_use(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 def test_it_ends_cleanly(tmp_path: Path, number: signal.Signals) -> None:
-    with start_server(tmp_path) as server:
+    with start_server(tmp_path, env={"PYTHONWARNINGS": "default"}) as server:
         with mesahub.connect(server.url("main")) as db:
             db.exec("CREATE TABLE t (n)")
-        server.process.send_signal(number)
-        assert server.process.wait(20) == 0
+            server.process.send_signal(number)  # while a client keeps its connection open
+            assert server.process.wait(20) == 0
         assert server.process.stdout is not None
         assert server.process.stdout.read() == ""
+    assert server.errors == []
     assert sorted(path.name for path in (tmp_path / "databases").iterdir()) == ["main.db"]
 
 

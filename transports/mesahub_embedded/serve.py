@@ -71,6 +71,7 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _serve(arguments: argparse.Namespace) -> int:
+    from waitress import wasyncore
     from waitress.server import create_server  # type: ignore[import-untyped]
 
     from mesahub_embedded.app import application
@@ -83,8 +84,10 @@ def _serve(arguments: argparse.Namespace) -> int:
     except BaseException:
         listening.close()
         raise
+    sockets: dict[int, Any] = {}
     server = create_server(
         app,
+        map=sockets,
         sockets=[listening],
         threads=arguments.threads,
         # Uploads may have 100 MiB; what is beyond is refused by its size, not by a broken connection.
@@ -103,7 +106,8 @@ def _serve(arguments: argparse.Namespace) -> int:
     except (KeyboardInterrupt, SystemExit):
         pass
     finally:
-        server.close()
+        # The server's own close() would leave the connections open that clients keep alive.
+        wasyncore.close_all(sockets, ignore_all=True)
         app.close()
     return 0
 
