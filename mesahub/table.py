@@ -205,6 +205,7 @@ class TableHandle:
         self,
         data: Mapping[str, Any],
         *,
+        returning: Returning = True,
         idempotent: bool = False,
         timeout: float | None = None,
     ) -> Row:
@@ -212,13 +213,14 @@ class TableHandle:
 
         Args:
             data: from column to value; the others get their defaults.
+            returning: the columns of the answer, where all are too many.
             idempotent: the row carries its own primary key (made by the client, such as a UUID), so the call may
                 be sent again when its answer was lost: it is an INSERT ... ON CONFLICT DO NOTHING, and a row with
                 that key whose columns hold what ``data`` says is this one.
             timeout: seconds.
 
         Returns:
-            The row as it is stored, all columns.
+            The row as it is stored.
 
         Raises:
             IntegrityError: a constraint failed; with ``idempotent`` also when another row has the key.
@@ -228,23 +230,26 @@ class TableHandle:
             >>> users.insert({"name": "Bob", "email": "bob@example.com"})["id"]  # doctest: +SKIP
             >>> payments.insert({"id": str(uuid.uuid4()), "cents": 500}, idempotent=True)  # doctest: +SKIP
         """
+        returning = _at_least_one(returning)
         if idempotent:
-            return self._insert_idempotently(data, timeout)
-        rows = self._run(insert_statement(self._scope, data, returning=True), timeout, False).rows
+            return self._insert_idempotently(data, returning, timeout)
+        rows = self._run(insert_statement(self._scope, data, returning=returning), timeout, False).rows
         if not rows:
             raise SQLError.of(f"The row was not inserted: a trigger of {self.name!r} ignored it.", status_code=400)
         return rows[0]
 
-    def _insert_idempotently(self, data: Mapping[str, Any], timeout: float | None) -> Row:
+    def _insert_idempotently(self, data: Mapping[str, Any], returning: Returning, timeout: float | None) -> Row:
         def insert(keys: KeyColumns) -> tuple[list[str], list[Row]]:
             key = self._keys.made_by_client(keys, data)
-            return key, self._run(insert_statement(self._scope, data, key=key, returning=True), timeout, True).rows
+            statement = insert_statement(self._scope, data, key=key, returning=returning)
+            return key, self._run(statement, timeout, True).rows
 
         key, rows = self._keys.using(insert, timeout)
         if rows:
             return rows[0]
         # The row is there: from an earlier try of this very call, or somebody else's.
-        same = self.find_one({name: {"eq": value} for name, value in data.items()}, timeout=timeout)
+        select = None if isinstance(returning, bool) or returning == "*" else returning
+        same = self.find_one({name: {"eq": value} for name, value in data.items()}, select, timeout=timeout)
         if same is None:
             raise self._keys.taken(key)
         return same
@@ -318,6 +323,7 @@ class TableHandle:
         key: str | Sequence[str] | None = None,
         update: Sequence[str] | None = None,
         *,
+        returning: Returning = True,
         idempotent: bool = False,
         timeout: float | None = None,
     ) -> Row | None:
@@ -328,6 +334,7 @@ class TableHandle:
                 default: SQLite looks at those first, also where it will change a row that is there.
             key: the columns of a unique constraint; default: the primary key.
             update: the columns to change; default: all that are given but the key. ``[]`` changes nothing.
+            returning: the columns of the answer, where all are too many.
             idempotent: it may be sent again when its answer was lost (true unless triggers count).
             timeout: seconds.
 
@@ -341,9 +348,11 @@ class TableHandle:
             >>> users.upsert({"email": "bob@example.com", "name": "Bob"}, key="email")  # doctest: +SKIP
         """
 
+        returning = _at_least_one(returning)
+
         def insert(columns: Sequence[str]) -> list[Row]:
             statement = insert_statement(
-                self._scope, data, on_conflict="update", key=columns, update=update, returning=True
+                self._scope, data, on_conflict="update", key=columns, update=update, returning=returning
             )
             return self._run(statement, timeout, idempotent).rows
 
@@ -447,3 +456,9 @@ class TableHandle:
 
     def __repr__(self) -> str:
         return f"<TableHandle {self.name!r} of {self._ref!r}>"
+
+
+def _at_least_one(returning: Returning) -> Returning:
+    if returning is None or returning is False:
+        raise ArgumentError("The answer is the row: returning must be True or a list of columns, such as ['id'].")
+    return returning

@@ -119,6 +119,10 @@ def test_get_upsert_and_returning(db: DatabaseHandle) -> None:
     assert people.get(2, select=["name"]) == {"name": "Bob"}
     assert people.get(99) is None
     assert people.upsert({"name": "Bob", "age": 18}, key="name") == {"id": 2, "name": "Bob", "age": 18, "role": None}
+    assert people.upsert({"id": 2, "name": "Bob", "age": 17}, returning=["age"]) == {"age": 17}
+    assert people.insert({"id": 77, "name": "Zoe"}, returning=["name", "age"]) == {"name": "Zoe", "age": None}
+    with pytest.raises(ArgumentError, match="returning must be True or a list"):
+        people.insert({"name": "Dan"}, returning=None)
     done = people.upsert_many(
         [{"id": 2, "name": "", "age": 19}, {"id": 9, "name": "Eve", "age": None}],
         update=["age"],
@@ -137,6 +141,7 @@ def test_an_idempotent_insert_may_be_said_twice(db: DatabaseHandle) -> None:
     row = {"id": "k", "n": 2**60 + 1, "b": b"\x00\xff"}
     assert t.insert(row, idempotent=True) == row
     assert t.insert(row, idempotent=True) == row
+    assert t.insert(row, returning=["n"], idempotent=True) == {"n": 2**60 + 1}
     with pytest.raises(IntegrityError) as caught:
         t.insert(row | {"n": 1}, idempotent=True)
     assert (caught.value.kind, caught.value.columns) == ("unique", ("id",))
