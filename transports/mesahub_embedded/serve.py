@@ -79,6 +79,9 @@ def _serve(arguments: argparse.Namespace) -> int:
     # Waitress would leave its sockets open where the port is taken.
     family = socket.AF_INET6 if ":" in arguments.host else socket.AF_INET
     listening = socket.create_server((arguments.host, arguments.port), family=family, backlog=1024)
+    # Waitress reads as much of an answer as a connection's buffer holds, which inherits its size from here: Linux
+    # would say 2.5 MB.
+    listening.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 256 * 1024)
     try:
         app = application(arguments.data, arguments.admin_token)
     except BaseException:
