@@ -69,6 +69,7 @@ bench: $(VENV)/.group-bench  ## The table of docs/performance.md, with peers in 
 
 docs: $(VENV)/.group-docs  ## The documentation site, into site/
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet
+	@! grep -rE --include='*.html' '<(script|link|img)[^>]+(src|href)="(https?:)?//' site || { echo "The site must work offline" >&2; exit 1; }
 
 docs-serve: $(VENV)/.group-docs  ## The documentation site, while you write
 	$(BIN)/mkdocs serve
