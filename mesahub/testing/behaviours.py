@@ -207,6 +207,12 @@ def _truncated(exchange: Exchange) -> None:
     exchange.finish()
 
 
+def _boastful(exchange: Exchange) -> None:
+    exchange.body()
+    exchange.send(b"HTTP/1.1 200 OK\r\nContent-Length: 99999999999999999\r\n\r\n" + _BLOCK)
+    exchange.finish()
+
+
 def _truncated_chunk(exchange: Exchange) -> None:
     exchange.body()
     exchange.send(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nwhole\r\n64\r\nhalf")
@@ -256,6 +262,7 @@ _BEHAVIOURS: dict[str, Behaviour] = {
     "/reset/after": _reset_after,
     "/nothing": _nothing,
     "/truncated": _truncated,
+    "/boastful": _boastful,
     "/truncated-chunk": _truncated_chunk,
     "/no-last-chunk": _no_last_chunk,
     "/garbage": _garbage,

@@ -31,6 +31,7 @@ class Faults(Fixtures):
             "/reset/head",
             "/reset/body",
             "/truncated",
+            "/boastful",
             "/truncated-chunk",
             "/no-last-chunk",
             "/garbage",

@@ -7,6 +7,7 @@ about where an answer ends would hand its rest to the next caller.
 from __future__ import annotations
 
 import re
+from io import BytesIO
 
 from mesahub.transport import Headers
 from mesahub_urllib.connection import Connection
@@ -17,6 +18,8 @@ _MAX_LINE = 4 * 1024
 """Bytes of one line of the chunked coding, and of its trailer."""
 _RECV = 64 * 1024
 _RECV_LONG = 256 * 1024
+_TRUSTED = 128 * 1024 * 1024
+"""Bytes for which memory is taken on the word of a Content-Length; more must come first."""
 
 _STATUS = re.compile(rb"HTTP/1\.([01]) ([1-9][0-9][0-9])(?: [^\r\n\0]*)?\r\n")
 _FIELD = re.compile(r"^([!#$%&'*+\-.^_`|~0-9A-Za-z]+):[ \t]*([^\r\n\0]*)\r\n", re.MULTILINE)
@@ -126,31 +129,31 @@ class Answer:
         if self._left is not None and len(self._buffer) - self._at == self._left and not self._chunked:
             self._left = 0
             return self._buffer[self._at :]
-        if not self._chunked and self._left is not None and self._left > _RECV_LONG:
-            return self._read_long(self._left)
+        if not self._chunked and self._left is not None and self._left <= _TRUSTED:
+            return self._read_at_once(self._left)
         pieces = []
         while piece := self.read_some(_RECV_LONG):
             pieces.append(piece)
         return b"".join(pieces)
 
-    def _read_long(self, length: int) -> bytes:
-        # Into one buffer: pieces that are joined afterwards take twice the memory, and leave holes in the heap.
-        buffer = bytearray(length)
-        view = memoryview(buffer)
+    def _read_at_once(self, length: int) -> bytes:
+        # Into one buffer, which getvalue() hands over as it is: pieces that are joined afterwards, or a bytearray that
+        # is copied, take twice the memory and a third more time.
+        body = BytesIO(bytes(length))
         start = self._buffer[self._at : self._at + length]
         self._at += len(start)
-        view[: len(start)] = start
-        done = len(start)
-        while done < length:
-            count = self._connection.recv_into(view[done:])
-            if not count:
-                raise self._connection.lost(f"it was cut short, {length - done} bytes before the end")
-            done += count
+        with body.getbuffer() as view:
+            view[: len(start)] = start
+            done = len(start)
+            while done < length:
+                count = self._connection.recv_into(view[done:])
+                if not count:
+                    raise self._connection.lost(f"it was cut short, {length - done} bytes before the end")
+                done += count
         self._left = 0
         if self._at < len(self._buffer):
             self.reusable = False
-        view.release()
-        return bytes(buffer)
+        return body.getvalue()
 
     def read_some(self, size: int) -> bytes:
         """At most ``size`` bytes of the body, ``b""`` at its end."""
