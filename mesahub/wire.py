@@ -191,13 +191,14 @@ def _rows(answer: dict[str, Any], sql: str) -> tuple[list[Row], list[str]]:
     columns = []
     for header in headers:
         name = header["name"]
+        columns.append(name)
         declared = header.get("originalType")
-        if rows and declared:
-            convert = _CONVERTERS.get(declared) or _CONVERTERS.get(declared.upper())
+        if declared and declared not in _AS_THEY_COME and rows:
+            convert = _CONVERTERS.get(declared.upper())
             if convert is not None:
                 convert(rows, name)
-        columns.append(name)
-    if any("CAST(" in name or "unhex(" in name for name in columns):
+    together = "\n".join(columns)
+    if "CAST(" in together or "unhex(" in together:
         # An expression without AS is named after its text, and the text was changed on the way out.
         written = [restore_name(name, sql) for name in columns]
         if written != columns:
@@ -229,6 +230,8 @@ def _to_bytes(rows: list[Row], name: str) -> None:
                 continue
 
 
+# The commonest of the types that need no look at the converters.
+_AS_THEY_COME = frozenset({"TEXT", "INTEGER", "INT", "NUMERIC", "BOOLEAN", "DATETIME", "TIMESTAMP", "DATE"})
 _CONVERTERS = {
     "REAL": _to_floats,
     "FLOAT": _to_floats,
