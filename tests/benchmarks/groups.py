@@ -29,7 +29,7 @@ class Comparison:
         times: how often it is done in a round.
         rounds: rounds; the median counts.
         needs: which places the scenarios take, by argument name.
-        measures: ``seconds``, ``cpu`` and ``peak``.
+        measures: ``seconds``, ``cpu``, ``peak`` and ``connections`` (to the responder, in all rounds together).
         fresh: a new process for each round (for memory, and for imports).
     """
 
@@ -48,7 +48,7 @@ class Comparison:
 
     def divisor(self, measure: str) -> float:
         """What a round's figure is divided by, to be that of one piece of work."""
-        return 1 if measure == "peak" else self.times
+        return 1 if measure in ("peak", "connections") else self.times
 
 
 def ours(label: str, scenario: str, environment: str = "ours", **arguments: Any) -> Contender:
@@ -197,7 +197,7 @@ THREADS = [
         times=960,
         rounds=5,
         needs=URL,
-        measures=("seconds", "cpu"),
+        measures=("seconds", "cpu", "connections"),
     )
     for count in (1, 4, 16)
 ]

@@ -26,6 +26,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
+from urllib.request import urlopen
 
 HERE = Path(__file__).parent
 ROOT = HERE.parent.parent
@@ -74,6 +75,9 @@ def tree_hash() -> str:
         for path in sorted((ROOT / folder).rglob("*.py")):
             digest.update(str(path.relative_to(ROOT)).encode() + path.read_bytes())
     return digest.hexdigest()
+
+
+MEASURES = {"seconds": "", "cpu": ", CPU time", "peak": ", peak memory", "connections": ", connections opened"}
 
 
 class Worker:
@@ -140,6 +144,12 @@ def server(folder: Path) -> Iterator[str]:
             process.terminate()
 
 
+def connections(places: dict[str, Any]) -> int:
+    """How many connections the responder has ever had, the one of this question included."""
+    with urlopen(f"{places['responder']}/connections") as answer:
+        return int(answer.read())
+
+
 def measure(comparison: Comparison, places: dict[str, Any]) -> list[dict[str, Any]]:
     """Run one comparison; one result per pair with a goal."""
     workers: dict[str, Worker] = {}
@@ -152,12 +162,18 @@ def measure(comparison: Comparison, places: dict[str, Any]) -> list[dict[str, An
                     rounds[contender.name].append(worker.round(comparison.times))
                     worker.close()
         else:
+            opened: dict[str, int] = {}
             for contender in comparison.contenders:
+                before = connections(places)
                 workers[contender.name] = Worker(contender, comparison.given(places))
                 workers[contender.name].round(max(comparison.times // 4, 1))  # warm
+                opened[contender.name] = connections(places) - before - 1
             for _ in range(comparison.rounds):
                 for contender in comparison.contenders:
-                    rounds[contender.name].append(workers[contender.name].round(comparison.times))
+                    before = connections(places)
+                    figures = workers[contender.name].round(comparison.times)
+                    opened[contender.name] += connections(places) - before - 1
+                    rounds[contender.name].append(figures | {"connections": opened[contender.name]})
     finally:
         for worker in workers.values():
             worker.close()
@@ -185,6 +201,8 @@ def figure(value: float, measure: str) -> str:
     """A figure with its unit."""
     if measure == "peak":
         return f"{value / 1e6:.1f} MB"
+    if measure == "connections":
+        return f"{value:.0f}"
     for unit, factor in (("s", 1.0), ("ms", 1e3)):
         if value * factor >= 1:
             return f"{value * factor:.3g} {unit}"
@@ -197,7 +215,9 @@ def table(results: list[dict[str, Any]]) -> str:
     for r in results:
         goal = "" if r["goal"] is None else f"≤ {r['goal']:g}"
         verdict = "" if r["goal"] is None else ("✓" if r["ratio"] <= r["goal"] else "missed")
-        what = r["what"] + {"cpu": ", CPU time", "peak": ", peak memory"}.get(r["measure"], "")
+        what = r["what"] + {"cpu": ", CPU time", "peak": ", peak memory", "connections": ", connections opened"}.get(
+            r["measure"], ""
+        )
         lines.append(
             f"| {what} | {r['ours']} {figure(r['our_figure'], r['measure'])} "
             f"| {r['theirs']} {figure(r['their_figure'], r['measure'])} "
@@ -221,7 +241,7 @@ def write(text: str) -> None:
     page = ROOT / "docs" / "performance.md"
     old = page.read_text()
     new, count = re.subn(
-        r"(<!-- table -->\n).*?(\n<!-- /table -->)", lambda m: m[1] + text + m[2], old, flags=re.DOTALL
+        r"(<!-- table -->\n).*?(<!-- /table -->)", lambda m: f"{m[1]}\n{text}\n\n{m[2]}", old, flags=re.DOTALL
     )
     assert count == 1, "docs/performance.md has lost its marks"
     page.write_text(new)
