@@ -131,7 +131,11 @@ def insert(table: str, file: Path, kind: str | None, on_conflict: str | None) ->
 @command("dump")
 @click.argument("tables", nargs=-1)
 def dump(tables: tuple[str, ...]) -> None:
-    """Print the SQL script that makes the database anew: schema and rows, streamed."""
+    """Print the SQL script that makes the database anew: schema and rows, streamed.
+
+    It is for SQLite's own shell: sqlite3 shop.db < shop.sql. From one MesaHub database to another, `mesahub copy` is
+    faster, and verified.
+    """
     from mesahub.copying import dump_script
 
     with connect() as db:
