@@ -63,7 +63,8 @@ def canonical(sql: str) -> str:
         if kind in ("space", "comment"):
             gap = True
             continue
-        if gap and parts:
+        # To SQLite a vertical tab is a blank behind a blank, and an error behind anything else.
+        if gap and parts and text[0] != "\x0b":
             parts.append(" ")
         gap = False
         parts.append(text)

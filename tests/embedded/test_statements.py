@@ -130,6 +130,34 @@ def test_parameters_that_sqlite3_cannot_tell_apart(engine: Engine) -> None:
     assert engine.query("SELECT :a AS one, @a AS two, ? AS three", ["x", "y", "z"]).rows == [("x", "y", "z")]
 
 
+# Python 3.12 warns of each that is given a list, and 3.14 refuses it.
+@pytest.mark.parametrize(
+    ("select", "row"),
+    [
+        ("?2, ?1", ("y", "x")),
+        ("?1, ?01", ("x", "x")),
+        ("?, ?1, ?3", ("x", "x", "z")),
+        ("?3", ("z",)),
+        ("?2, ?", ("y", "z")),
+        (":a, ?1, ?", ("x", "x", "y")),
+        ("$a::b, ':c'", ("x", ":c")),
+        ("?, '?1'", ("x", "?1")),
+    ],
+)
+def test_numbered_parameters(engine: Engine, select: str, row: tuple[str, ...]) -> None:
+    assert engine.query(f"SELECT {select}", ["x", "y", "z", "left over"]).rows == [row]
+    wanted = {"?2, ?1": 2, "?3": 3, "?2, ?": 3}.get(select)
+    if wanted is not None:
+        with pytest.raises(RefusedError, match=f"want {wanted} got 1"):
+            engine.query(f"SELECT {select}", ["x"])
+
+
+def test_a_parameter_with_a_number_beyond_the_limit(engine: Engine) -> None:
+    for number in (0, 10**9, 10**30):
+        with pytest.raises(RefusedError, match="variable number must be between"):
+            engine.query(f"SELECT ?{number}, :a", ["x"])
+
+
 def test_a_long_statement_is_interrupted(engine: Engine) -> None:
     with pytest.raises(TimedOutError):
         engine.query(ENDLESS, timeout=0.05)

@@ -116,6 +116,8 @@ def _outcome(connection: sqlite3.Connection, sql: str) -> object:
 
 @settings(max_examples=400)
 @given(sql=pieces)
+@example(sql="'a'\ufeff\x0b")
+@example(sql="'a' /* */\x0b")
 def test_a_canonical_text_is_its_own_canonical_text(sql: str) -> None:
     once = canonical(sql)
     assert canonical(once) == once

@@ -7,6 +7,7 @@ import sqlite3
 from collections.abc import Sequence
 from typing import Any
 
+from mesahub.sql import analyze
 from mesahub_embedded.parameters import bound
 
 __all__ = ["RefusedError", "TimedOutError", "fewer_wanted", "refusal"]
@@ -45,8 +46,9 @@ def refusal(
     if code & 0xFF in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED):
         return RefusedError(503, "database is locked")
     few = _TOO_FEW.search(text)
-    if few:
-        return RefusedError(400, f"not enough args to execute query: want {few[1]} got {few[2]}")
+    wanted = few[1] if few else analyze(sql).highest if "did not supply a value" in text else None
+    if wanted is not None:
+        return RefusedError(400, f"not enough args to execute query: want {wanted} got {len(bindings)}")
     if "one statement at a time" in text:
         return RefusedError(400, "only one statement can be sent at a time")
     if code & 0xFF in (sqlite3.SQLITE_READONLY, sqlite3.SQLITE_AUTH) and not write:
