@@ -146,7 +146,8 @@ class Answer:
             view[: len(start)] = start
             done = len(start)
             while done < length:
-                count = self._connection.recv_into(view[done:])
+                with view[done:] as rest:  # given back also when it fails: the error's traceback would hold it
+                    count = self._connection.recv_into(rest)
                 if not count:
                     raise self._connection.lost(f"it was cut short, {length - done} bytes before the end")
                 done += count
