@@ -61,8 +61,10 @@ format: $(VENV)/.group-lint  ## Bring the code into the house's form
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
-soak: $(VENV)/.group-test  ## Thousands of fault schedules and a minute of load
+soak: $(VENV)/.group-test  ## Thousands of fault schedules, a minute of load, and new examples for the properties
 	$(BIN)/python -m pytest -m soak -s tests/faults
+	for round in 1 2 3 4 5; do $(BIN)/python -m pytest -q -n $(WORKERS) --hypothesis-profile=explore \
+		tests/sql tests/table tests/embedded || exit 1; done
 
 bench: $(VENV)/.group-bench  ## The table of docs/performance.md, with peers in environments of their own
 	$(BIN)/python tests/benchmarks/run.py

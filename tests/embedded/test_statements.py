@@ -130,7 +130,6 @@ def test_parameters_that_sqlite3_cannot_tell_apart(engine: Engine) -> None:
     assert engine.query("SELECT :a AS one, @a AS two, ? AS three", ["x", "y", "z"]).rows == [("x", "y", "z")]
 
 
-# Python 3.12 warns of each that is given a list, and 3.14 refuses it.
 @pytest.mark.parametrize(
     ("select", "row"),
     [

@@ -79,7 +79,9 @@ def trace_of(connection: sqlite3.Connection, name: str) -> Trace:
     seen: list[Any] = []
 
     def note(action: int, *what: str | None) -> int:
-        seen.append((action, *("NAME" if one == name else one for one in what)))
+        # A function may have the name too, such as "like", without being meant.
+        meant = action != sqlite3.SQLITE_FUNCTION
+        seen.append((action, *("NAME" if one == name and meant else one for one in what)))
         return sqlite3.SQLITE_OK
 
     def trace(statement: Statement) -> tuple[list[Any], list[Any]]:
@@ -120,6 +122,7 @@ def test_a_value_changes_nothing_of_the_structure(value: str) -> None:
 @settings(max_examples=60, deadline=None)
 @given(name=names)
 @example(name='" OR 1=1 --')
+@example(name="like")
 def test_a_name_changes_nothing_of_the_structure(name: str) -> None:
     with databases("t", name) as (harmless, hostile):
         for one, other in zip(statements("t", "v"), statements(name, "v"), strict=True):
