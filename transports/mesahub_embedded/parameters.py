@@ -7,7 +7,7 @@ from functools import lru_cache
 from typing import Any
 
 from mesahub.sql import analyze, tokenize
-from mesahub.sql.analysis import parameter_number
+from mesahub.sql.analysis import MAX_PARAMETER, parameter_number
 
 __all__ = ["bound", "nulled"]
 
@@ -47,6 +47,8 @@ def _named(sql: str) -> tuple[str, tuple[str, ...] | None]:
             number = parameter_number(text) if len(text) > 1 else highest + 1
         else:
             number = numbers.setdefault(text, highest + 1)
+        if number > MAX_PARAMETER:
+            return sql, None  # SQLite refuses it
         highest = max(highest, number)
         parts.append(f"?{number}")
     return "".join(parts), None
