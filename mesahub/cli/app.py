@@ -92,4 +92,5 @@ def ending(run_it: Callable[[], object]) -> int:
 
 def one_line(error: BaseException) -> str:
     """An error's text in one line, with its class where that says more than the text."""
-    return f"{type(error).__name__}: {' '.join(str(error).split())}"
+    text = " ".join([str(error), *(f"({note})" for note in getattr(error, "__notes__", ()))])
+    return f"{type(error).__name__}: {' '.join(text.split())}"

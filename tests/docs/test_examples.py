@@ -55,7 +55,9 @@ def test_the_files_that_the_pages_name_are_there() -> None:
     named = {
         (str(page.relative_to(ROOT)), path)
         for page in [*PAGES, ROOT / "CONTRIBUTING.md"]
-        for path in re.findall(r"`(?:python )?((?:mesahub|transports|tests|docs)/[\w./-]*\.\w+)`", page.read_text("utf-8"))
+        for path in re.findall(
+            r"`(?:python )?((?:mesahub|transports|tests|docs)/[\w./-]*\.\w+)`", page.read_text("utf-8")
+        )
     }
     assert len(named) > 10
     places = {page: (ROOT, (ROOT / page).parent) for page, _ in named}

@@ -29,11 +29,13 @@ def functions_entered(call: Callable[[], object]) -> list[str]:
 
     call()  # warm: caches, connections, imports
     call()
+    gc.disable()  # others have functions that are called when it runs
     sys.setprofile(note)
     try:
         call()
     finally:
         sys.setprofile(None)
+        gc.enable()
     return entered
 
 

@@ -120,6 +120,15 @@ def test_a_page_of_a_proxy_is_described_and_not_shown() -> None:
     assert "unknown status" in str(error_from(answer(599)))
 
 
+@pytest.mark.parametrize("text", ["Database not found", "database not found"])
+def test_a_database_that_is_not_there_says_how_to_make_one(text: str) -> None:
+    error = error_from(answer(404, {"error": text}), "query")
+    assert isinstance(error, NotFoundError)
+    assert str(error) == text
+    assert "mesahub db create" in "".join(error.__notes__)
+    assert pickle.loads(pickle.dumps(error)).__notes__ == error.__notes__
+
+
 def test_plain_text_is_shown() -> None:
     error = error_from(answer(404, b"404 page not found\n", "text/plain; charset=utf-8"), "query")
     assert type(error) is NotFoundError
