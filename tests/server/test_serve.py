@@ -8,6 +8,7 @@ import signal
 import socket
 import subprocess
 import sys
+import threading
 from pathlib import Path
 
 import pytest
@@ -40,6 +41,19 @@ def test_it_ends_cleanly(tmp_path: Path, number: signal.Signals) -> None:
         assert server.process.stdout.read() == ""
     assert server.errors == []
     assert sorted(path.name for path in (tmp_path / "databases").iterdir()) == ["main.db"]
+
+
+def test_requests_that_wait_for_a_thread_are_not_worth_a_line(tmp_path: Path) -> None:
+    with start_server(tmp_path, arguments=("--threads", "1")) as server, mesahub.connect(server.url("main")) as db:
+        threads = [
+            threading.Thread(target=lambda: [db.query("SELECT count(*) FROM sqlite_schema") for _ in range(30)])
+            for _ in range(8)
+        ]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+    assert server.errors == []
 
 
 def test_it_does_not_wait_for_a_statement_without_end(tmp_path: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import logging
 import os
 import signal
 import socket
@@ -102,6 +103,8 @@ def _serve(arguments: argparse.Namespace) -> int:
         asyncore_use_poll=True,
         ident=None,
     )
+    # It would write a line for each request that waits for a thread, which is what a queue is for.
+    logging.getLogger("waitress.queue").setLevel(logging.ERROR)
     _stop_on_signals(app)
     try:
         _announce(app, arguments, listening.getsockname()[1])
