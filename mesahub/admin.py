@@ -66,7 +66,8 @@ def _scopes(scopes: Iterable[str]) -> list[str]:
         if scope not in _KNOWN and not named:
             raise ArgumentError(
                 f"The scope {scope!r} would grant nothing, and the server would not say so. Scopes are "
-                "Scope.database('name', write=True), Scope.all(), Scope.management()."
+                "Scope.database('name', write=True), Scope.all() and Scope.management(), or as text db:NAME:w, all:r "
+                "and management."
             )
         checked.append(str(scope))
     if not checked:
