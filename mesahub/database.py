@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Self
 
-from mesahub.errors import ArgumentError
+from mesahub.errors import ArgumentError, MesahubError
 from mesahub.results import ExecResult, QueryResult
-from mesahub.sql import Bindings, split_script
+from mesahub.sql import Bindings, Statement, prepare, split_script
 from mesahub.table import TableHandle
 
 if TYPE_CHECKING:
@@ -89,7 +89,8 @@ class DatabaseHandle:
     def exec_script(self, sql: str, *, timeout: float | None = None) -> list[ExecResult]:
         """Run a script, statement by statement, each in a request (and a transaction) of its own.
 
-        It stops at the first error, whose ``details["statement"]`` counts from 0; those before it stand.
+        A script with a statement that would be refused unsent, such as BEGIN, is refused whole. Else it stops at the
+        first error, and the statements before it stand. ``error.details["statement"]`` counts from 0.
 
         Args:
             sql: statements separated by ``;``, CREATE TRIGGER bodies and comments included.
@@ -98,15 +99,19 @@ class DatabaseHandle:
         Returns:
             One result per statement.
         """
-        results = []
-        for index, statement in enumerate(split_script(sql)):
-            try:
-                results.append(self.exec(statement, timeout=timeout))
-            except Exception as error:
-                details = getattr(error, "details", None)
-                if isinstance(details, dict):
-                    details["statement"] = index
-                raise
+        texts = split_script(sql)
+        statements: list[Statement] = []
+        results: list[ExecResult] = []
+        try:
+            # All are looked at before the first is sent.
+            for text in texts:
+                statements.append(prepare(text, None, operation="exec"))
+            for statement in statements:
+                results.append(self._client.run_exec(self._ref, statement, timeout=timeout))
+        except MesahubError as error:
+            done = results if len(statements) == len(texts) else statements
+            error.details["statement"] = len(done)
+            raise
         return results
 
     def table(self, table_name: str) -> TableHandle:

@@ -139,6 +139,14 @@ def test_a_script_stops_at_the_first_error_and_says_where(db: DatabaseHandle) ->
     assert db.query("SELECT name FROM sqlite_schema WHERE type = 'table'").rows == [{"name": "a"}]
 
 
+@pytest.mark.parametrize("wrong", ["BEGIN", "INSERT INTO a VALUES (?)"])
+def test_a_script_that_would_be_refused_half_way_is_refused_whole(db: DatabaseHandle, wrong: str) -> None:
+    with pytest.raises(ArgumentError) as caught:
+        db.exec_script(f"CREATE TABLE a (n); {wrong}; CREATE TABLE c (n);")
+    assert caught.value.details["statement"] == 1
+    assert db.query("SELECT name FROM sqlite_schema WHERE type = 'table'").rows == []
+
+
 def test_an_infinity_is_an_error_and_not_an_empty_success(db: DatabaseHandle, way: str) -> None:
     from mesahub import UnrepresentableResultError
 
