@@ -47,7 +47,7 @@ def error_from(response: Response, operation: str = "") -> MesahubError:
     if isinstance(error, RateLimitError):
         error.retry_after = response.retry_after()
         error.details.setdefault("retry_after", error.retry_after)
-    if text is not None and text.lower() == "database not found":
+    if operation in STATEMENTS and text == "Database not found":
         error.add_note(
             "A database is named by the last part of the URL. With an admin token one is made by "
             "client.admin.databases.create(name), or by: mesahub db create NAME"

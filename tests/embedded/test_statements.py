@@ -151,6 +151,10 @@ def test_numbered_parameters(engine: Engine, select: str, row: tuple[str, ...]) 
             engine.query(f"SELECT {select}", ["x"])
 
 
+def test_a_text_too_long_to_be_remembered(engine: Engine) -> None:
+    assert engine.query(f"SELECT :a, length('{'x' * 20_000}'), :a", ["v"]).rows == [("v", 20_000, "v")]
+
+
 def test_a_parameter_with_a_number_beyond_the_limit(engine: Engine) -> None:
     for number in (0, 10**9, 10**30):
         with pytest.raises(RefusedError, match="variable number must be between"):

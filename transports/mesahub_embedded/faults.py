@@ -46,8 +46,8 @@ def refusal(
     if code & 0xFF in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED):
         return RefusedError(503, "database is locked")
     few = _TOO_FEW.search(text)
-    wanted = few[1] if few else analyze(sql).highest if "did not supply a value" in text else None
-    if wanted is not None:
+    if few or "did not supply a value" in text:
+        wanted = few[1] if few else analyze(sql).highest
         return RefusedError(400, f"not enough args to execute query: want {wanted} got {len(bindings)}")
     if "one statement at a time" in text:
         return RefusedError(400, "only one statement can be sent at a time")

@@ -137,8 +137,8 @@ class Answer:
         return b"".join(pieces)
 
     def _read_at_once(self, length: int) -> bytes:
-        # Into one buffer, which getvalue() hands over as it is: pieces that are joined afterwards, or a bytearray that
-        # is copied, take twice the memory and a third more time.
+        # Into one buffer, which getvalue() hands over as it is: a bytearray that is copied in the end takes twice the
+        # memory and, for 9 MB, twice the time.
         body = BytesIO(bytes(length))
         start = self._buffer[self._at : self._at + length]
         self._at += len(start)
