@@ -169,8 +169,8 @@ class Connection:
         except OSError as error:
             raise self.lost(f"the connection broke ({error})") from error
 
-    def lost(self, why: str) -> ConnectionLostError:
-        """The error for an answer that did not come, or not whole."""
+    def lost(self, why: object) -> ConnectionLostError:
+        """The error for a response that did not come, or not whole."""
         if self.broken is not None:
             why = f"the connection broke while the request was being sent ({self.broken})"
         return ConnectionLostError(f"No trustworthy answer from {self.peer}: {why}.")
