@@ -36,11 +36,11 @@ from mesahub.errors import (
     ValidationError,
 )
 from mesahub.middleware.retry import RetryPolicy
-from mesahub.registry import installed_transports
 from mesahub.results import ExecResult, FileList, FileRecord, QueryResult
 from mesahub.sql import all_of, any_of, col, not_, register_adapter
 from mesahub.table import TableHandle
 from mesahub.transport import TLSOptions
+from mesahub.transport.registry import installed_transports
 from mesahub.url import parse_mesahub_url
 
 if TYPE_CHECKING:

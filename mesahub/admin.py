@@ -12,10 +12,10 @@ import os
 from collections.abc import Iterable
 from typing import Any, BinaryIO, Literal, cast
 
-from mesahub._api import Api, Sender, check_slug, segment
-from mesahub._transfer import Progress, download_file, upload_form
+from mesahub._calls.json_api import Api, Sender, check_slug, segment
+from mesahub._calls.sqlite_files import Progress, download_file, upload_form
+from mesahub._util.secret import Secret
 from mesahub.errors import ArgumentError
-from mesahub.secret import Secret
 
 __all__ = ["Admin", "ApiKeys", "Databases", "Scope"]
 

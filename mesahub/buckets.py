@@ -8,12 +8,12 @@ from __future__ import annotations
 
 from typing import Any, Literal, NotRequired, TypedDict, cast
 
-from mesahub._answers import read_list, read_object
+from mesahub.dialects.mesahub.errors import raise_for_status
+from mesahub.dialects.mesahub.json_responses import read_list, read_object
 from mesahub.errors import ArgumentError
 from mesahub.files import Files, PresignedURL, Sender, checked_seconds
 from mesahub.transport import Request
 from mesahub.url import encode_segment
-from mesahub.wire_errors import raise_for_status
 
 __all__ = ["Bucket", "BucketFiles", "BucketRecord", "Buckets", "PresignedUpload"]
 
@@ -55,7 +55,7 @@ class BucketFiles(Files):
         if not isinstance(filename, str) or not filename:
             raise ArgumentError(f"A file's name is text that is not empty, not {filename!r}.")
         if content_type is None:
-            from mesahub.uploads import guess_content_type
+            from mesahub._calls.uploads import guess_content_type
 
             content_type = guess_content_type(filename)
         given = {"filename": filename, "content_type": content_type, "expires_in": checked_seconds(expires_in)}

@@ -6,15 +6,17 @@ import os
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Self
 
-from mesahub._stack import Stack
+from mesahub._calls.pipeline import Stack
+from mesahub._util.secret import Secret
 from mesahub.database import DatabaseHandle
+from mesahub.dialects.mesahub.answers import read_exec, read_query
+from mesahub.dialects.mesahub.routes import Routes
+from mesahub.dialects.mesahub.statements import statement_request
 from mesahub.errors import ConfigurationError
 from mesahub.results import ExecResult, QueryResult
-from mesahub.secret import Secret
 from mesahub.sql import Bindings, Statement, prepare
 from mesahub.transport import Request, Response, TLSOptions
 from mesahub.url import parse_url, split_api_url
-from mesahub.wire import Routes, read_exec, read_query, statement_request
 
 if TYPE_CHECKING:
     from mesahub.admin import Admin

@@ -6,16 +6,16 @@ import os
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, BinaryIO, Literal, Protocol, TypedDict, cast
 
-from mesahub._answers import read_object
-from mesahub.downloads import Download, check_target, save
+from mesahub._calls.downloads import Download, check_target, save
+from mesahub._calls.uploads import Progress, Uploadable, guess_content_type, name_of, opened
+from mesahub.dialects.mesahub.errors import error_from, raise_for_status
+from mesahub.dialects.mesahub.json_responses import read_object
+from mesahub.dialects.mesahub.multipart import checked_content_type, encode_upload
+from mesahub.dialects.mesahub.routes import Routes
 from mesahub.errors import ArgumentError, ValidationError
-from mesahub.multipart import checked_content_type, encode_upload
 from mesahub.results import FileList, FileRecord
 from mesahub.transport import Request, Response
-from mesahub.uploads import Progress, Uploadable, guess_content_type, name_of, opened
 from mesahub.url import encode_segment
-from mesahub.wire import Routes
-from mesahub.wire_errors import error_from, raise_for_status
 
 __all__ = ["DeletedFiles", "Files", "PresignedURL", "Sender"]
 

@@ -10,11 +10,11 @@ import json
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, BinaryIO, Self, cast
 
-from mesahub._api import Api, segment
-from mesahub._stack import Stack
-from mesahub._transfer import upload_form
+from mesahub._calls.json_api import Api, segment
+from mesahub._calls.pipeline import Stack
+from mesahub._calls.sqlite_files import upload_form
+from mesahub._util.secret import Secret
 from mesahub.errors import ConfigurationError
-from mesahub.secret import Secret
 
 if TYPE_CHECKING:
     from mesahub.middleware import Middleware

@@ -5,20 +5,20 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from mesahub._keys import Keys
+from mesahub._calls.primary_key import Keys
 from mesahub.errors import ArgumentError, SQLError
 from mesahub.results import ExecResult, QueryResult, Row
-from mesahub.sql.change import delete_statement, insert_statement, update_statement
 from mesahub.sql.identifiers import Scope
 from mesahub.sql.select import aggregate_statement, count_statement, exists_statement, select_statement
+from mesahub.sql.write import delete_statement, insert_statement, update_statement
 
 if TYPE_CHECKING:
-    from mesahub._keys import KeyColumns
+    from mesahub._calls.primary_key import KeyColumns
     from mesahub.database import DatabaseHandle
-    from mesahub.sql.change import Returning
     from mesahub.sql.filters import Where
     from mesahub.sql.select import OrderBy
     from mesahub.sql.statement import Statement
+    from mesahub.sql.write import Returning
 
 __all__ = ["TableHandle"]
 
@@ -197,7 +197,7 @@ class TableHandle:
             >>> for user in users.iterate(where={"active": 1}, order_by=["name"]):  # doctest: +SKIP
             ...     print(user["name"])
         """
-        from mesahub._paging import pages
+        from mesahub._calls.keyset import pages
 
         return pages(self, where, select, order_by, key, batch_size, timeout)
 
@@ -296,7 +296,7 @@ class TableHandle:
         Example:
             >>> logs.insert_many([{"msg": "started"}, {"msg": "done"}], on_conflict="ignore")  # doctest: +SKIP
         """
-        from mesahub._bulk import insert_batches
+        from mesahub._calls.bulk_insert import insert_batches
 
         if on_conflict == "update":
             columns: Sequence[str] = self._keys.for_conflict(key, timeout)

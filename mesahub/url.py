@@ -13,8 +13,8 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import NamedTuple
 
+from mesahub._util.secret import Secret
 from mesahub.errors import ConfigurationError
-from mesahub.secret import Secret
 
 __all__ = ["ConnectionURL", "is_private_host", "parse_mesahub_url", "parse_url", "split_api_url"]
 

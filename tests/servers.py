@@ -104,7 +104,7 @@ def start_server(
     env: dict[str, str] | None = None,
 ) -> Iterator[Server]:
     """Start a server on a data folder; it is stopped at the end, when the test has not done so."""
-    command = [sys.executable, "-m", "mesahub_embedded.serve", "--data", str(data), "--host", host]
+    command = [sys.executable, "-m", "mesahub_embedded.server.serve", "--data", str(data), "--host", host]
     command += ["--port", str(port), "--admin-token", admin_token, *arguments]
     process = subprocess.Popen(
         command,

@@ -24,7 +24,7 @@ def main(argv: list[str] | None = None) -> int:
     """
     arguments = sys.argv[1:] if argv is None else argv
     if arguments:
-        from mesahub._plugins import find_plugins
+        from mesahub._util.entry_points import find_plugins
 
         for plugin in find_plugins("mesahub.commands"):
             if plugin.name == arguments[0]:

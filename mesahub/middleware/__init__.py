@@ -26,9 +26,9 @@ from mesahub.errors import ConfigurationError, MesahubError
 from mesahub.transport import Request, Response
 
 if TYPE_CHECKING:
-    from mesahub.middleware.callbacks import Details, hooks
-    from mesahub.middleware.logs import logging
-    from mesahub.middleware.pacing import rate_limit
+    from mesahub.middleware.call_hooks import Details, hooks
+    from mesahub.middleware.call_logging import logging
+    from mesahub.middleware.rate_limiter import rate_limit
     from mesahub.middleware.retry import Attempt, RetryPolicy
 
 __all__ = [
@@ -50,11 +50,11 @@ Middleware = Callable[[Request, Handler], Response]
 # Imported when they are asked for: most clients use none of them.
 _LAZY = {
     "Attempt": "retry",
-    "Details": "callbacks",
+    "Details": "call_hooks",
     "RetryPolicy": "retry",
-    "hooks": "callbacks",
-    "logging": "logs",
-    "rate_limit": "pacing",
+    "hooks": "call_hooks",
+    "logging": "call_logging",
+    "rate_limit": "rate_limiter",
 }
 
 

@@ -6,11 +6,11 @@ import threading
 from collections.abc import Callable
 from types import MappingProxyType
 
-from mesahub._network import origin
+from mesahub._util.secret import Secret
 from mesahub.errors import ConfigurationError, MesahubError
 from mesahub.middleware import Handler, Middleware
-from mesahub.secret import Secret
 from mesahub.transport import Request, Response
+from mesahub.transport.network import origin
 from mesahub.url import is_private_host
 
 

@@ -17,7 +17,7 @@ from collections.abc import Callable, Collection, Sequence
 from time import monotonic, time
 from typing import Self
 
-from mesahub._frozen import Frozen
+from mesahub._util.frozen import Frozen
 from mesahub.errors import (
     ConfigurationError,
     Outcome,
@@ -155,7 +155,7 @@ class RetryPolicy(Frozen):
 
     def _outcome_of_answer(self, response: Response) -> Outcome | None:
         # Imported for the first error only.
-        from mesahub.wire_errors import is_busy, is_inactive, text_of
+        from mesahub.dialects.mesahub.errors import is_busy, is_inactive, text_of
 
         status = response.status
         if status < 400:  # it was handed over as no answer
@@ -264,7 +264,7 @@ def retrying(
 
     def _again(request: Request, forward: Handler, result: Response | Exception, began: float) -> Response:
         # Imported for the first call that does not succeed at once.
-        from mesahub.middleware.endings import end, what
+        from mesahub.middleware.retry_outcomes import end, what
 
         # A request that streams has no end in time, only a longest silence.
         deadline = None if request.timeout is None or request.streams else began + request.timeout
@@ -327,7 +327,7 @@ def retrying(
                     state.quiet_until = 0.0
         while left > 0:
             if request.timeout is not None and waited + left >= request.timeout:
-                from mesahub.middleware.endings import held_back
+                from mesahub.middleware.retry_outcomes import held_back
 
                 raise held_back(left)
             pause(left)

@@ -8,13 +8,11 @@
 
 from __future__ import annotations
 
-from mesahub.sql.analysis import Analysis, analyze
-from mesahub.sql.change import delete_statement, insert_statement, insert_text, update_statement
+from mesahub.sql.analysis import Analysis, analyze, split_script
 from mesahub.sql.expressions import Column, Expression, all_of, any_of, col, not_
 from mesahub.sql.filters import OPERATORS, compile_where
 from mesahub.sql.identifiers import Scope, quote_name
-from mesahub.sql.lowering import lower, lower_rows, restore_name
-from mesahub.sql.script import split_script
+from mesahub.sql.json_rows import lower_list, lower_rows
 from mesahub.sql.select import (
     aggregate_statement,
     count_statement,
@@ -24,6 +22,7 @@ from mesahub.sql.select import (
 from mesahub.sql.statement import Bindings, Statement, prepare
 from mesahub.sql.tokenizer import canonical, tokenize
 from mesahub.sql.values import adapt, register_adapter
+from mesahub.sql.write import delete_statement, insert_statement, insert_text, update_statement
 
 __all__ = [
     # filters
@@ -58,7 +57,6 @@ __all__ = [
     # values, and their way over the wire
     "adapt",
     "register_adapter",
-    "lower",
+    "lower_list",
     "lower_rows",
-    "restore_name",
 ]

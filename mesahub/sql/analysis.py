@@ -171,3 +171,14 @@ def _pragma_writes(tokens: list[Token]) -> bool:
     marks = {text for _, text, _ in tokens}
     # The server refuses every = on its query route, whatever it would do.
     return name in _DOING or "=" in marks or ("(" in marks and name not in _TELLING)
+
+
+def split_script(sql: str) -> list[str]:
+    """The statements of a script, without their ``;``; empty ones and comments between them are left out.
+
+    The body of a CREATE TRIGGER belongs to its statement.
+
+    >>> split_script("CREATE TABLE t (n); -- one\\n;INSERT INTO t VALUES (';')")
+    ['CREATE TABLE t (n)', "INSERT INTO t VALUES (';')"]
+    """
+    return [sql[part.start : part.end] for part in analyze(sql).parts]

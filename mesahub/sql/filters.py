@@ -13,10 +13,10 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
-from mesahub._near import near
+from mesahub._util.suggest import near
 from mesahub.errors import ArgumentError
 from mesahub.sql.identifiers import Scope
-from mesahub.sql.lowering import lower_list
+from mesahub.sql.json_rows import lower_list
 from mesahub.sql.values import adapt
 
 if TYPE_CHECKING:

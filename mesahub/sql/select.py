@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from mesahub._near import near
+from mesahub._util.suggest import near
 from mesahub.errors import ArgumentError
 from mesahub.sql.filters import Operand, compile_where
 from mesahub.sql.identifiers import Scope, column_text, quote_name

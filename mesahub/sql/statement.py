@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence, Set
 from typing import Any
 
-from mesahub._near import near
+from mesahub._util.suggest import near
 from mesahub.errors import ArgumentError
 from mesahub.sql.analysis import ATTACHING, TRANSACTION, Analysis, Part, parameter_number
 from mesahub.sql.values import adapt

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from mesahub.testing.base import Basics
-from mesahub.testing.exchanges import Exchanges
-from mesahub.testing.faults import Faults
-from mesahub.testing.sharing import Sharing
-from mesahub.testing.times import Times
-from mesahub.testing.trust import Trust
+from mesahub.testing.concurrency import Sharing
+from mesahub.testing.connection_faults import Faults
+from mesahub.testing.http_exchanges import Exchanges
+from mesahub.testing.timeouts import Times
+from mesahub.testing.tls import Trust
 
 
 class TransportContract(Basics, Sharing, Exchanges, Faults, Times, Trust):

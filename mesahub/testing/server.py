@@ -1,7 +1,7 @@
 """A server that behaves, and misbehaves, as the path of a request asks: for the transports' contract.
 
 It works on bare sockets, so that it can do what no HTTP server would: reset a connection amid an answer, let
-one drip, lie about a length. What each path does is in `mesahub.testing.behaviours`.
+one drip, lie about a length. What each path does is in `mesahub.testing.scenarios`.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from types import TracebackType
 from typing import Self
 
-from mesahub.testing.behaviours import behaviour_of
+from mesahub.testing.scenarios import behaviour_of
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,8 +9,8 @@ import pytest
 
 import mesahub
 from mesahub import DatabaseHandle
-from mesahub_embedded.engine import Engine
-from mesahub_embedded.store import Store
+from mesahub_embedded.engine.engine import Engine
+from mesahub_embedded.storage.data_folder import Store
 
 
 @pytest.fixture

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from mesahub.testing.base import Basics
-from mesahub.testing.sharing import Sharing
+from mesahub.testing.concurrency import Sharing
 from mesahub.transport import TransportFactory, TransportOptions
 from mesahub_embedded import EmbeddedTransport
 

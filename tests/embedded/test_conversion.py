@@ -9,10 +9,10 @@ from typing import Any
 
 import pytest
 
-from mesahub_embedded.conversion import whole
-from mesahub_embedded.dates import ZERO, from_integer, from_text
-from mesahub_embedded.engine import Engine
-from mesahub_embedded.store import Store
+from mesahub_embedded.engine.dates import ZERO, from_integer, from_text
+from mesahub_embedded.engine.engine import Engine
+from mesahub_embedded.engine.rows import whole
+from mesahub_embedded.storage.data_folder import Store
 
 
 def rows(engine: Engine, sql: str, *, wire: bool = True) -> list[dict[str, Any]]:

@@ -13,7 +13,7 @@ import pytest
 
 import mesahub
 from mesahub import ConflictError, DatabaseHandle, MesahubError, NotFoundError, ValidationError
-from mesahub_embedded.store import Store
+from mesahub_embedded.storage.data_folder import Store
 
 MEGABYTE = 1024 * 1024
 

@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 
 import mesahub
 from mesahub import ConfigurationError
-from mesahub_embedded.naming import check_name, file_name, name_of
-from mesahub_embedded.store import Store
+from mesahub_embedded.storage.data_folder import Store
+from mesahub_embedded.storage.naming import check_name, file_name, name_of
 
 NAMES = st.text(min_size=1, max_size=60).filter(lambda name: _is_good(name))
 

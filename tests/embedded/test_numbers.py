@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from mesahub_embedded.engine import Engine
-from mesahub_embedded.faults import RefusedError
+from mesahub_embedded.engine.engine import Engine
+from mesahub_embedded.engine.errors import RefusedError
 
 
 @pytest.fixture(autouse=True)

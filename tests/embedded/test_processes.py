@@ -16,8 +16,8 @@ import pytest
 
 import mesahub
 from mesahub import DatabaseHandle
-from mesahub_embedded.naming import file_name
-from mesahub_embedded.store import Store
+from mesahub_embedded.storage.data_folder import Store
+from mesahub_embedded.storage.naming import file_name
 
 THREADS = 8
 PROCESSES = 2

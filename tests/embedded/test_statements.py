@@ -10,10 +10,10 @@ import pytest
 
 from mesahub import ConfigurationError, DatabaseBusyError, DatabaseHandle, RequestTimeoutError
 from mesahub.errors import Outcome
-from mesahub_embedded.conversion import UnrepresentableError
-from mesahub_embedded.engine import Engine
-from mesahub_embedded.faults import RefusedError, TimedOutError
-from mesahub_embedded.naming import file_name
+from mesahub_embedded.engine.engine import Engine
+from mesahub_embedded.engine.errors import RefusedError, TimedOutError
+from mesahub_embedded.engine.rows import UnrepresentableError
+from mesahub_embedded.storage.naming import file_name
 
 ENDLESS = "WITH RECURSIVE c (x) AS (SELECT 1 UNION ALL SELECT x + 1 FROM c) SELECT count(*) FROM c"
 

@@ -162,8 +162,12 @@ def kill(folder: Path, port: int, kills: int, retries: list[Any]) -> Report:
         with mesahub.connect(url, retry=policy, middleware=[hooks(retry=retries.append)]) as db:
             for seed in range(kills):
                 working = threading.Thread(target=run, args=(db, seed, 150, 20.0, report))
+                begun = len(report.done)
                 working.start()
-                time.sleep(0.3)
+                while (
+                    working.is_alive() and len(report.done) < begun + 20
+                ):  # in the middle of its 150 calls, on any machine
+                    time.sleep(0.001)
                 current.process.send_signal(signal.SIGKILL)
                 current.process.wait(10)
                 current = running.enter_context(start_server(folder, port))

@@ -97,7 +97,7 @@ def test_names(server_db: DatabaseHandle, tmp_path: Path) -> None:
     ],
 )
 def test_the_type_follows_from_the_name(filename: str, content_type: str) -> None:
-    from mesahub.uploads import guess_content_type
+    from mesahub._calls.uploads import guess_content_type
 
     assert guess_content_type(filename) == content_type
 

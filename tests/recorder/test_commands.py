@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 import mesahub
-from mesahub_recorder.commands import main
+from mesahub_recorder.cli import main
 
 
 @pytest.fixture

@@ -9,7 +9,7 @@ import pytest
 
 import mesahub
 from mesahub import DatabaseHandle
-from mesahub_embedded.store import Store
+from mesahub_embedded.storage.data_folder import Store
 from tests.servers import Server
 
 _number = itertools.count()

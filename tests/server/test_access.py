@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 import pytest
 
-from mesahub_embedded.store import Store
+from mesahub_embedded.storage.data_folder import Store
 from tests.servers import Server
 
 NewKey = Callable[..., str]

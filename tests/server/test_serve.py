@@ -16,7 +16,7 @@ import pytest
 import mesahub
 from mesahub import NotSentError
 from mesahub_embedded import application
-from mesahub_embedded.serve import main
+from mesahub_embedded.server.serve import main
 from tests.servers import start_server
 
 
@@ -100,7 +100,7 @@ def test_a_token_is_made_where_none_is_given(tmp_path: Path) -> None:
 def test_the_environment_gives_folder_and_token(tmp_path: Path) -> None:
     environment = {"MESAHUB_DATA": str(tmp_path / "data"), "MESAHUB_ADMIN_TOKEN": "from-the-environment"}
     process = subprocess.Popen(
-        [sys.executable, "-m", "mesahub_embedded.serve", "--port", "0"],
+        [sys.executable, "-m", "mesahub_embedded.server.serve", "--port", "0"],
         stdout=subprocess.PIPE,
         text=True,
         env={**os.environ, **environment},

@@ -7,7 +7,8 @@ import sqlite3
 from collections.abc import Sequence
 from typing import Any
 
-from mesahub.sql import Statement, analyze, lower, lower_rows, tokenize
+from mesahub.dialects.mesahub.lowering import lower
+from mesahub.sql import Statement, analyze, lower_rows, tokenize
 
 
 def connect() -> sqlite3.Connection:

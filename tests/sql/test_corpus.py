@@ -16,7 +16,8 @@ from typing import Any
 import pytest
 
 from mesahub import ArgumentError
-from mesahub.sql import Statement, analyze, canonical, prepare, restore_name, split_script, tokenize
+from mesahub.dialects.mesahub.lowering import restore_name
+from mesahub.sql import Statement, analyze, canonical, prepare, split_script, tokenize
 from tests.server.replay import exchanges
 from tests.sql.native import connect, run_lowered, run_natively, typed
 

@@ -15,13 +15,13 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from mesahub import any_of, col, not_
+from mesahub.dialects.mesahub.lowering import lower
 from mesahub.sql import (
     Scope,
     Statement,
     aggregate_statement,
     delete_statement,
     insert_statement,
-    lower,
     lower_rows,
     select_statement,
     update_statement,

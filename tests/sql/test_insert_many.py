@@ -12,9 +12,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mesahub import ArgumentError, _json
+from mesahub import ArgumentError
+from mesahub._util import json
 from mesahub.sql import Scope, insert_text, lower_rows
-from mesahub.sql.bulk import BATCH_BYTES, BATCH_ROWS, Batch, batches
+from mesahub.sql.batches import BATCH_BYTES, BATCH_ROWS, Batch, batches
 from tests.sql.native import connect, over_the_wire, typed
 
 MAX_BODY = 10 * 1024 * 1024
@@ -25,9 +26,9 @@ def cut(rows: Any, in_order: bool = False, **limits: int) -> list[tuple[tuple[st
 
 
 def body(batch: Batch) -> bytes:
-    """What `mesahub.wire` sends."""
+    """What the statement codec of `mesahub.dialects.mesahub` sends."""
     sql, bindings = lower_rows(insert_text(Scope("t"), batch.columns or ("a",)), batch.rows)
-    return _json.dumps({"sql": sql, "bindings": bindings})
+    return json.dumps({"sql": sql, "bindings": bindings})
 
 
 def test_rows_of_one_kind_are_one_batch() -> None:

@@ -10,7 +10,8 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from mesahub import ArgumentError
-from mesahub.sql import Statement, analyze, lower, lower_rows, prepare, restore_name
+from mesahub.dialects.mesahub.lowering import lower, restore_name
+from mesahub.sql import Statement, analyze, lower_rows, prepare
 from tests.sql.native import connect, run_lowered, run_natively, typed
 
 INTEGERS = st.integers(-(2**63), 2**63 - 1) | st.sampled_from([0, 1, -1, 2**53, 2**53 + 1, -(2**53) - 1, 2**63 - 1])
@@ -196,13 +197,14 @@ def test_a_text_is_lowered_once_and_a_long_one_each_time() -> None:
 
 
 def test_the_texts_that_are_kept_are_bounded() -> None:
-    from mesahub.sql import lowering
+    from mesahub.dialects.mesahub import lowering
+    from mesahub.sql import json_rows
 
     for number in range(lowering._KEPT + 10):
         lower(f"SELECT ?, {number}", [1])
         lower_rows(f"INSERT INTO t{number} VALUES (?)", [(1,)])
     assert 0 < len(lowering._lowered) <= lowering._KEPT
-    assert 0 < len(lowering._inserts) <= lowering._KEPT
+    assert 0 < len(json_rows._inserts) <= json_rows._KEPT
 
 
 def test_five_thousand_integers_fit_into_one_list() -> None:

@@ -21,7 +21,7 @@ from mesahub import (
 )
 from mesahub.errors import ConnectionLostError
 from mesahub.middleware import Handler
-from mesahub.sql import bulk
+from mesahub.sql import batches as bulk
 from mesahub.transport import Request, Response
 
 
@@ -177,7 +177,7 @@ def small(monkeypatch: pytest.MonkeyPatch) -> None:
     def cut_small(rows: Any, *, in_order: bool, most_rows: int) -> Iterator[bulk.Batch]:
         return cut(rows, in_order=in_order, most_rows=min(most_rows, 10))
 
-    monkeypatch.setattr("mesahub._bulk.batches", cut_small)
+    monkeypatch.setattr("mesahub._calls.bulk_insert.batches", cut_small)
 
 
 @pytest.mark.usefixtures("small")

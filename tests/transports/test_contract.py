@@ -8,9 +8,9 @@ from collections.abc import Iterator
 import pytest
 import requests
 
-from mesahub.registry import find_factory
 from mesahub.testing import TransportContract
 from mesahub.transport import Transport, TransportFactory, TransportOptions
+from mesahub.transport.registry import find_factory
 
 
 class TestUrllib(TransportContract):

@@ -8,10 +8,10 @@ from typing import Any
 import pytest
 
 from mesahub.errors import ConfigurationError, NotSentError, TLSError
-from mesahub.registry import find_factory
 from mesahub.testing import ConformanceServer
 from mesahub.testing.certificates import Certificates
 from mesahub.transport import Request, TLSOptions, Transport, TransportOptions
+from mesahub.transport.registry import find_factory
 
 from .conftest import ForwardProxy, Front
 

@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 
 from mesahub.errors import ConfigurationError
-from mesahub.registry import find_factory, installed_transports, open_transport
 from mesahub.transport import Request, Response, TransportOptions
+from mesahub.transport.registry import find_factory, installed_transports, open_transport
 
 GOOD = """
 class Mine:

@@ -14,9 +14,12 @@ from mesahub import (
     TruncatedResultError,
     UnrepresentableResultError,
 )
+from mesahub.dialects.mesahub.answers import read_exec, read_query
+from mesahub.dialects.mesahub.limits import ROW_LIMIT
+from mesahub.dialects.mesahub.routes import Routes
+from mesahub.dialects.mesahub.statements import statement_request
 from mesahub.sql import Statement, prepare
 from mesahub.transport import Response
-from mesahub.wire import ROW_LIMIT, Routes, read_exec, read_query, statement_request
 
 READ = prepare("SELECT 1", None, operation="query")
 INSERT = prepare("INSERT INTO t VALUES (?)", [1], operation="exec")

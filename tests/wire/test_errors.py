@@ -37,9 +37,9 @@ from mesahub import (
     ValidationError,
     errors,
 )
+from mesahub.dialects.mesahub.errors import error_from, is_busy, raise_for_status
 from mesahub.middleware.retry import Attempt
 from mesahub.transport import Headers, Response
-from mesahub.wire_errors import error_from, is_busy, raise_for_status
 
 RECORDED = Path(__file__).resolve().parents[1] / "data" / "transcripts.jsonl.xz"
 CLASSES = sorted(

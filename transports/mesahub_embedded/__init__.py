@@ -11,14 +11,14 @@ from typing import TYPE_CHECKING, Any
 from mesahub_embedded.transport import EmbeddedTransport
 
 if TYPE_CHECKING:
-    from mesahub_embedded.app import application
+    from mesahub_embedded.server.app import application
 
 __all__ = ["EmbeddedTransport", "application"]
 
 
 def __getattr__(name: str) -> Any:
     if name == "application":  # a database in this process needs no server
-        from mesahub_embedded.app import application
+        from mesahub_embedded.server.app import application
 
         return application
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -10,9 +10,9 @@ from urllib.parse import urlencode
 
 from mesahub.errors import ConfigurationError
 from mesahub.transport import BodyStream, Headers, Request, Response
-from mesahub_embedded.faults import RefusedError
-from mesahub_embedded.store import Store
-from mesahub_embedded.web import DATABASE, Call, Reply, Table
+from mesahub_embedded.engine.errors import RefusedError
+from mesahub_embedded.server.routing import DATABASE, Call, Reply, Table
+from mesahub_embedded.storage.data_folder import Store
 
 __all__ = ["PREFIXES", "answer"]
 
@@ -22,7 +22,8 @@ PREFIXES = ("admin.", "buckets.")
 
 @lru_cache(maxsize=1)
 def _table() -> Table:
-    from mesahub_embedded import admin, buckets, data_routes
+    from mesahub_embedded.server.routes import admin, buckets
+    from mesahub_embedded.server.routes import data as data_routes
 
     return Table([*data_routes.ROUTES, *admin.ROUTES, *buckets.ROUTES])
 

@@ -7,11 +7,11 @@ from typing import Any, BinaryIO
 from urllib.parse import unquote
 
 from mesahub.transport import FileBody, Headers, Request, Response
-from mesahub_embedded.faults import RefusedError
-from mesahub_embedded.file_routes import deletion, file_url, list_answer, shown
-from mesahub_embedded.files import Upload
-from mesahub_embedded.naming import check_name
-from mesahub_embedded.store import Store
+from mesahub_embedded.engine.errors import RefusedError
+from mesahub_embedded.server.routes.files import deletion, file_url, list_answer, shown
+from mesahub_embedded.storage.data_folder import Store
+from mesahub_embedded.storage.files import Upload
+from mesahub_embedded.storage.naming import check_name
 
 __all__ = ["OPERATIONS"]
 

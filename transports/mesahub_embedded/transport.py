@@ -8,11 +8,11 @@ from typing import ClassVar
 
 from mesahub.errors import ConfigurationError, Outcome, RequestTimeoutError
 from mesahub.transport import Request, Response, TransportOptions
-from mesahub_embedded.answers import exec_answer, query_answer
-from mesahub_embedded.bulk import bulk_answer
-from mesahub_embedded.conversion import UnrepresentableError
-from mesahub_embedded.faults import RefusedError, TimedOutError
-from mesahub_embedded.store import DEFAULT_DATA, Store
+from mesahub_embedded.engine.bulk import bulk_answer
+from mesahub_embedded.engine.errors import RefusedError, TimedOutError
+from mesahub_embedded.engine.results import exec_answer, query_answer
+from mesahub_embedded.engine.rows import UnrepresentableError
+from mesahub_embedded.storage.data_folder import DEFAULT_DATA, Store
 
 __all__ = ["EmbeddedTransport"]
 

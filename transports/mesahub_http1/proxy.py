@@ -6,8 +6,8 @@ import base64
 from typing import NamedTuple
 from urllib.parse import unquote, urlsplit
 
+from mesahub._util.secret import Secret, SecretBytes
 from mesahub.errors import ConfigurationError, NotSentError
-from mesahub.secret import Secret, SecretBytes
 
 
 class Proxy(NamedTuple):

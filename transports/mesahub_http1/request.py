@@ -6,8 +6,8 @@ import re
 from collections.abc import Sized
 from typing import TYPE_CHECKING
 
+from mesahub._util.secret import Secret, SecretBytes
 from mesahub.errors import ConfigurationError
-from mesahub.secret import Secret, SecretBytes
 
 if TYPE_CHECKING:
     from mesahub.transport import Request, TransportOptions

@@ -3,7 +3,7 @@
 It works with operations, SQL and values, not with HTTP's bytes: see `RecorderTransport`.
 """
 
-from mesahub_recorder.misses import CassetteDriftError, CassetteError, CassetteMissError
+from mesahub_recorder.errors import CassetteDriftError, CassetteError, CassetteMissError
 from mesahub_recorder.transport import RecorderTransport
 
 __all__ = ["CassetteDriftError", "CassetteError", "CassetteMissError", "RecorderTransport"]

@@ -19,6 +19,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
+from mesahub_recorder.errors import CassetteError
 from mesahub_recorder.interaction import (
     BESIDE,
     Call,
@@ -29,7 +30,6 @@ from mesahub_recorder.interaction import (
     table_text,
     unpack,
 )
-from mesahub_recorder.misses import CassetteError
 
 VERSION = 1
 

@@ -6,8 +6,8 @@ import threading
 from typing import Any
 
 from mesahub_recorder.cassette import Cassette, Interaction
+from mesahub_recorder.errors import CassetteMissError, difference, miss, nearest
 from mesahub_recorder.interaction import Call, Filter, canonical_sql
-from mesahub_recorder.misses import CassetteMissError, difference, miss, nearest
 
 
 class Player:

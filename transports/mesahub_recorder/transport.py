@@ -13,14 +13,14 @@ from typing import Any
 from mesahub.errors import ConfigurationError
 from mesahub.transport import Request, Response, Transport, TransportOptions
 from mesahub_recorder.cassette import Cassette, Interaction
-from mesahub_recorder.compare import drift_between, is_unordered
-from mesahub_recorder.failures import FAILURES, failure_of, is_refused, raised
-from mesahub_recorder.faults import Injection
+from mesahub_recorder.drift import drift_between, is_unordered
+from mesahub_recorder.errors import CassetteDriftError, CassetteError, CassetteMissError, miss
+from mesahub_recorder.failed_attempts import FAILURES, failure_of, is_refused, raised
+from mesahub_recorder.fault_injection import Injection
 from mesahub_recorder.interaction import Filter, answer_of, call_of, response_of
+from mesahub_recorder.leak_check import forms_of
 from mesahub_recorder.merging import merged
-from mesahub_recorder.misses import CassetteDriftError, CassetteError, CassetteMissError, miss
 from mesahub_recorder.player import Player
-from mesahub_recorder.secrecy import forms_of
 
 MODES = ("replay", "record", "extend", "rewrite", "verify", "live")
 _OWN = (
@@ -48,7 +48,7 @@ class RecorderTransport:
               ``"<now>"``.
             * ``redact``: names or patterns of bindings and columns that are secret.
             * ``record_failures``: record throttled and failed attempts too. Default ``False``.
-            * ``inject``: faults to play, see `mesahub_recorder.faults`.
+            * ``inject``: faults to play, see `mesahub_recorder.fault_injection`.
             * ``max_age``: days after which a cassette is too old to be replayed.
             * ``unused``: ``"fail"`` or ``"warn"`` when ``close()`` finds interactions that were never asked for.
             * ``unordered``: ``"fail"`` or ``"warn"`` when a SELECT without ORDER BY gave several rows: a test that
@@ -134,7 +134,8 @@ class RecorderTransport:
         if options.open is None:
             raise ConfigurationError("The recorder was made without a client: give inner= as a transport.")
         self._owns_inner = True
-        return options.open(inner, options.replace(options=rest))
+        opened: Transport = options.open(inner, options.replace(options=rest))
+        return opened
 
     def _check_age(self, days: Any) -> None:
         if days is None or self.mode not in ("replay", "extend"):

@@ -7,8 +7,8 @@ import socket
 from time import monotonic
 from typing import TYPE_CHECKING
 
+from mesahub._util.secret import SecretBytes
 from mesahub.errors import ConnectionLostError, NotSentError, Outcome, RequestTimeoutError, TLSError
-from mesahub.secret import SecretBytes
 from mesahub.transport import BodyStream
 
 if TYPE_CHECKING:

@@ -1,8 +1,8 @@
 import pytest
 from mesahub_httpx import HttpxTransport
 
-from mesahub.registry import installed_transports
 from mesahub.testing import TransportContract
+from mesahub.transport.registry import installed_transports
 
 
 class TestHttpxTransport(TransportContract):

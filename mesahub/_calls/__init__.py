@@ -1,0 +1,1 @@
+"""What the client, database, table and file handles share: each plan of a call, and its loop."""

@@ -1,0 +1,261 @@
+"""The body of a file on its way to the caller: counted, verified, and taken up again where it broke off."""
+
+from __future__ import annotations
+
+import io
+import os
+import re
+from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING, Any, BinaryIO, Self
+
+from mesahub._calls.uploads import Progress
+from mesahub.dialects.mesahub.errors import raise_for_status
+from mesahub.errors import (
+    ArgumentError,
+    ConnectionLostError,
+    RequestTimeoutError,
+    ResultError,
+    ServerError,
+)
+from mesahub.transport import Request, Response
+
+if TYPE_CHECKING:
+    from hashlib import _Hash
+    from pathlib import Path
+
+__all__ = ["Download", "check_target", "save"]
+
+PIECE = 256 * 1024
+"""Bytes read at a time."""
+
+RESUMES = 4
+"""Times that a broken body is taken up again without a single new byte, before the error is raised."""
+
+_SHA256 = re.compile(r"[0-9a-fA-F]{64}")
+_RANGE = re.compile(r"bytes (\d+)-(\d+)/(\d+|\*)")
+
+
+class Download:
+    """A file that is being downloaded: iterate over it, or read from it.
+
+    Use it as a context manager. When the connection breaks, the rest is asked for (``Range``) and joined on.
+    At the end the length is verified, and the content hash where it is known.
+
+    Args:
+        request: asks for the file.
+        send: sends it.
+        progress: called with (bytes read, bytes in all).
+        content_hash: the SHA-256 that the content must have; default: what the server announces, if it does.
+
+    Attributes:
+        length: bytes in all; ``None`` where the server does not tell.
+        content_type: the media type, ``None`` where the server does not tell.
+        received: bytes read so far.
+    """
+
+    def __init__(
+        self,
+        request: Request,
+        send: Callable[[Request], Response],
+        progress: Progress | None = None,
+        *,
+        content_hash: str | None = None,
+    ) -> None:
+        if content_hash is not None and not (isinstance(content_hash, str) and _SHA256.fullmatch(content_hash)):
+            raise ArgumentError(f"content_hash is a SHA-256 in 64 hexadecimal digits, not {content_hash!r}.")
+        self._request = request
+        self._send = send
+        self._progress = progress
+        self.received = 0
+        self._failures = 0
+        self._done = False
+        response = send(request)
+        raise_for_status(response)
+        self._refuse_empty_front(response)
+        self._response: Response | None = response
+        self._rest = memoryview(response.content)
+        self.length = _length(response)
+        self.content_type: str | None = response.headers.get("Content-Type")
+        self._modified = response.headers.get("Last-Modified")
+        # The front of today's server sends the literal text of a placeholder here, so: only real hashes.
+        announced = content_hash or str(response.headers.get("X-Content-Hash", "")).strip()
+        self._hash: _Hash | None = None
+        if _SHA256.fullmatch(announced):
+            import hashlib
+
+            self._announced = announced.lower()
+            self._hash = hashlib.sha256()
+
+    def read(self, size: int = -1) -> bytes:
+        """At most ``size`` bytes, ``b""`` at the end; all that is left when ``size`` is negative.
+
+        Raises:
+            TransportError: the connection broke and could not be taken up again.
+            ResultError: the file is not the one that was announced, or changed meanwhile.
+        """
+        if size < 0:
+            # Unlike a list of pieces that are joined, this never holds the content twice.
+            whole = io.BytesIO()
+            for piece in self:
+                whole.write(piece)
+            return whole.getvalue()
+        if size == 0:
+            return b""
+        while not self._done:
+            if self._response is None:
+                raise ArgumentError("This download is closed.")
+            try:
+                piece = self._take(size)
+                if not piece and self.length is not None and self.received < self.length:
+                    raise ConnectionLostError(f"The file broke off after {self.received} of {self.length} bytes.")
+            except (ConnectionLostError, RequestTimeoutError) as error:
+                self._resume(error)
+                continue
+            if not piece:
+                self._finish()
+                break
+            self._failures = 0
+            self.received += len(piece)
+            if self._hash is not None:
+                self._hash.update(piece)
+            if self._progress is not None:
+                self._progress(self.received, self.length)
+            return piece
+        return b""
+
+    def __iter__(self) -> Iterator[bytes]:
+        while piece := self.read(PIECE):
+            yield piece
+
+    def close(self) -> None:
+        """Give up what was not read. May be called twice."""
+        response, self._response = self._response, None
+        if response is not None:
+            response.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def __repr__(self) -> str:
+        return f"<Download {self._request.path} {self.received} of {self.length} bytes>"
+
+    def _take(self, size: int) -> bytes:
+        response = self._response
+        if response is not None and response.stream is not None:
+            return response.stream.read(size)
+        piece, self._rest = bytes(self._rest[:size]), self._rest[size:]
+        return piece
+
+    def _resume(self, error: Exception) -> None:
+        self._failures += 1
+        if self._failures > RESUMES:
+            self.close()
+            raise error
+        if self._response is not None:
+            self._response.close()
+        request = self._request
+        if self.received:
+            request = request.with_header("Range", f"bytes={self.received}-")
+            if self._modified is not None:
+                # A file that was replaced comes whole and is refused below, instead of being joined on.
+                request = request.with_header("If-Range", self._modified)
+        response = self._send(request)
+        raise_for_status(response)
+        if self.received:
+            self._check_continues(response, error)
+        self._response, self._rest = response, memoryview(response.content)
+
+    def _check_continues(self, response: Response, error: Exception) -> None:
+        match = _RANGE.fullmatch(str(response.headers.get("Content-Range", "")))
+        fits = (
+            response.status == 206
+            and match is not None
+            and int(match[1]) == self.received
+            and (self.length is None or match[3] in ("*", str(self.length)))
+        )
+        if not fits:
+            response.close()
+            self.close()
+            raise ResultError(
+                f"The download broke off after {self.received} bytes and could not be taken up again: the "
+                "server does not send the rest of the same file. Download it anew."
+            ) from error
+
+    def _finish(self) -> None:
+        self._done = True
+        self.close()
+        if self.length is not None and self.received != self.length:
+            raise ResultError(f"The file has {self.received} bytes where {self.length} were announced.")
+        if self._hash is not None and self._hash.hexdigest() != self._announced:
+            raise ResultError(
+                "The file's content is not what the server announced: its SHA-256 differs. Download it anew."
+            )
+
+    def _refuse_empty_front(self, response: Response) -> None:
+        if "X-Sendfile" in response.headers:
+            response.close()
+            raise ServerError.of(
+                "The server sends no file bodies by itself: it leaves them to the front (Caddy) that it "
+                "ships with, and this URL goes past it. Use the front's URL for files.",
+                status_code=response.status,
+            )
+
+
+def _length(response: Response) -> int | None:
+    text = response.headers.get("Content-Length")
+    if text is not None and str(text).isdigit():
+        return int(text)
+    return len(response.content) if response.stream is None else None
+
+
+def save(download: Download, target: str | os.PathLike[str] | BinaryIO) -> int:
+    """Write a download to a path or to an open file, and close it.
+
+    A path is written under a name of its own beside it and renamed when all of it is there and verified:
+    nobody sees half a file, and a failure leaves what was there before.
+
+    Returns:
+        The bytes written.
+    """
+    with download:
+        if not isinstance(target, (str, os.PathLike)):
+            _write(download, target)
+            return download.received
+        path = _absolute(target)
+        temporary = path.with_name(f"{path.name}.{os.urandom(6).hex()}.part")
+        try:
+            with temporary.open("xb") as file:
+                _write(download, file)
+                file.flush()
+                os.fsync(file.fileno())
+            temporary.replace(path)
+        except BaseException:
+            temporary.unlink(missing_ok=True)
+            raise
+        return download.received
+
+
+def check_target(target: Any) -> None:
+    """Raise `ArgumentError` for something that cannot be written to, before anything is asked for."""
+    if isinstance(target, (str, os.PathLike)):
+        path = _absolute(target)
+        if path.is_dir():
+            raise ArgumentError(f"{str(path)!r} is a directory: give the path of the file to write.")
+        if not path.parent.is_dir():
+            raise ArgumentError(f"There is no directory {str(path.parent)!r} to write the file to.")
+    elif not callable(getattr(target, "write", None)):
+        raise ArgumentError(f"Give a path or a file opened in binary mode, not {type(target).__name__}.")
+
+
+def _absolute(path: str | os.PathLike[str]) -> Path:
+    from pathlib import Path  # only who writes to a path pays for it
+
+    return Path(path).absolute()
+
+
+def _write(download: Download, file: BinaryIO) -> None:
+    for piece in download:
+        file.write(piece)

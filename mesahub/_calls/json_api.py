@@ -1,0 +1,81 @@
+"""Calls of the administration: JSON in, JSON out, over any client's stack."""
+
+from __future__ import annotations
+
+import re
+from typing import Any, Protocol
+
+from mesahub.dialects.mesahub.json_responses import read_any
+from mesahub.errors import ArgumentError
+from mesahub.transport import Request, Response
+from mesahub.url import encode_segment
+
+__all__ = ["Api", "Sender", "segment"]
+
+
+class Sender(Protocol):
+    """What sends: a client, or a stack."""
+
+    timeout: float | None
+
+    def send(self, request: Request, /) -> Response:
+        """Send a request."""
+        ...
+
+
+class Api:
+    """Sends calls and reads their answers.
+
+    Args:
+        sender: a client.
+        prefix: of the operations' names, such as ``"admin"``.
+    """
+
+    def __init__(self, sender: Sender, prefix: str) -> None:
+        self._sender = sender
+        self._prefix = prefix
+
+    def request(self, what: str, method: str, path: str, *, safe: bool = False, **fields: Any) -> Request:
+        """A request. ``what`` is the operation, such as ``"databases.list"``."""
+        fields.setdefault("timeout", self._sender.timeout)
+        return Request(f"{self._prefix}.{what}", method, path, safe=safe or method == "GET", **fields)
+
+    def send(self, request: Request) -> Response:
+        """Send a request; gives its answer, whatever its status."""
+        return self._sender.send(request)
+
+    def call(self, what: str, method: str, path: str, **fields: Any) -> Any:
+        """Send a request and give the JSON of its answer, ``None`` for an empty one.
+
+        Raises:
+            MesahubError: what the server said.
+        """
+        response = self.send(self.request(what, method, path, **fields))
+        return self.answer(response)
+
+    def answer(self, response: Response) -> Any:
+        """The JSON of an answer."""
+        return read_any(response)
+
+
+def segment(what: str, value: Any) -> str:
+    """A path segment of a name or id that the caller gave."""
+    if not isinstance(value, str) or not value or value in (".", ".."):
+        raise ArgumentError(f"{what} is text that is not empty, not {value!r}.")
+    return encode_segment(value)
+
+
+_SLUG = re.compile(r"[A-Za-z0-9_-]+")
+
+
+def check_slug(slug: Any) -> str:
+    """A slug that the server will take, or `ArgumentError`."""
+    if not isinstance(slug, str) or not _SLUG.fullmatch(slug):
+        raise ArgumentError(f"A slug consists of ASCII letters, digits, '_' and '-' (^[A-Za-z0-9_-]+$), not {slug!r}.")
+    if len(slug) > 200:
+        raise ArgumentError(f"A slug becomes a file's name: {len(slug)} characters are too many, take 200 at most.")
+    if slug in ("deleted", "store"):
+        raise ArgumentError(
+            f"The slug {slug!r} is taken by the server itself, which would accept it and then mix up the two."
+        )
+    return slug

@@ -1,0 +1,93 @@
+"""A transport with the middleware around it: what every client stands on."""
+
+from __future__ import annotations
+
+import os
+import threading
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+from mesahub._util.secret import Secret
+from mesahub.errors import ConfigurationError
+from mesahub.middleware import Middleware, checked, compose, listener
+from mesahub.middleware.auth import auth
+from mesahub.middleware.retry import RetryPolicy, retrying
+from mesahub.transport import Request, Response, TLSOptions, Transport, TransportOptions
+from mesahub.transport.registry import find_factory, open_transport
+
+__all__ = ["Stack"]
+
+DEFAULT_TRANSPORT = "urllib"
+
+
+class Stack:
+    """The user's middleware, retry, auth, and the transport. Arguments as `mesahub.MesahubClient` documents them.
+
+    Attributes:
+        send: sends a request through all of it.
+        timeout: seconds for a call that has none of its own.
+    """
+
+    def __init__(
+        self,
+        api_key: str | Callable[[], str] | None,
+        base_url: str,
+        timeout: float | None,
+        *,
+        transport: Any = None,
+        middleware: Sequence[Middleware] = (),
+        retry: RetryPolicy | None = None,
+        allow_insecure: bool = False,
+        connect_timeout: float = 10.0,
+        tls: TLSOptions | None = None,
+        proxies: Mapping[str, str] | None = None,
+        pool_size: int = 10,
+        options: Mapping[str, Any],
+    ) -> None:
+        if isinstance(api_key, str):
+            api_key = Secret(api_key)
+        transport_options = TransportOptions(
+            base_url=base_url,
+            timeout=timeout,
+            connect_timeout=connect_timeout,
+            tls=tls,
+            proxies=proxies,
+            pool_size=pool_size,
+            options=options,
+            open=open_transport,
+        )
+        if transport is None:
+            transport = os.environ.get("MESAHUB_TRANSPORT") or DEFAULT_TRANSPORT
+        if isinstance(transport, str):
+            name, transport = transport, find_factory(transport)
+            _require(transport, transport_options, name, api_url=base_url, api_key=api_key)
+        self.timeout = timeout
+        self._closing = threading.Event()
+        outer = [checked(layer) for layer in middleware if not getattr(layer, "inside_retry", False)]
+        inner = [checked(layer) for layer in middleware if getattr(layer, "inside_retry", False)]
+        listeners = [told for told in map(listener, middleware) if told is not None]
+        layers = [*outer, retrying(retry or RetryPolicy(), self._closing, listeners), *inner]
+        if api_key:
+            layers.append(auth(api_key, base_url, allow_insecure=allow_insecure))
+        # Last: what is refused above must not leave an open transport behind.
+        self._owns_transport = callable(transport)
+        self._transport: Transport = open_transport(transport, transport_options)
+        self.send: Callable[[Request], Response] = compose(layers, self._transport.send)
+
+    def close(self) -> None:
+        """End waits between attempts, and close the transport unless it was handed in as an instance."""
+        self._closing.set()
+        if self._owns_transport:
+            self._transport.close()
+
+
+def _require(factory: Any, options: TransportOptions, name: str, **given: Any) -> None:
+    for argument, value in given.items():
+        needs = getattr(factory, argument.replace("api_", "needs_"), True)
+        if callable(needs):
+            needs = needs(options)
+        if needs and not value:
+            raise ConfigurationError(
+                f"The transport {name!r} needs {argument}. Give MesahubClient(api_key, api_url), or a URL to "
+                "mesahub.connect(); without a server, use transport='embedded'."
+            )

@@ -1,0 +1,1 @@
+"""What is said: statements to requests, responses to answers. Pure, no I/O."""

@@ -1,0 +1,1 @@
+"""MesaHub's own wire protocol (docs/protocol.md)."""

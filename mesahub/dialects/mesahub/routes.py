@@ -1,0 +1,31 @@
+"""The paths of a MesaHub server."""
+
+from __future__ import annotations
+
+from mesahub.url import encode_segment
+
+__all__ = ["Routes"]
+
+
+class Routes:
+    """The paths of a server: ``/v1/...`` behind its front, ``/api/db/...`` on the core itself."""
+
+    __slots__ = ("_cache", "prefix")
+
+    def __init__(self, prefix: str) -> None:
+        self.prefix = prefix
+        self._cache: dict[tuple[str, str], str] = {}
+
+    def database(self, ref: str, what: str) -> str:
+        """The path of ``query``, ``exec`` or ``files`` of a database."""
+        path = self._cache.get((ref, what))
+        if path is None:
+            slug = encode_segment(ref)
+            path = f"/api/db/{slug}/{what}" if self.prefix == "api" else f"/v1/{what}/{slug}"
+            if len(self._cache) < 1024:
+                self._cache[ref, what] = path
+        return path
+
+    def file(self, ref: str, file_id: str, tail: str = "") -> str:
+        """The path of one file."""
+        return f"{self.database(ref, 'files')}/{encode_segment(file_id)}{tail}"

@@ -1,0 +1,149 @@
+"""Many rows, or a long list, in one binding: a JSON text that SQLite itself takes apart."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from mesahub._util import json
+from mesahub.sql.tokenizer import significant
+
+__all__ = ["lower_list", "lower_rows"]
+
+_EXACT = 2**53
+_KEPT = 1024
+_PLAIN, _TAGGED, _EXTREME = 0, 1, 2
+_BITS = 62
+"""The highest power of two that fits into SQLite's integers with its sign."""
+_DIVISORS = 18
+"""So many powers of two reach from 2^0 down to the smallest double, 2^-1074, ..."""
+_FACTORS = 16
+"""... and so many from there up to the largest, nearly 2^1024."""
+
+
+def lower_rows(sql: str, rows: Sequence[Sequence[Any]]) -> tuple[str, list[Any]]:
+    """A bulk INSERT in the form for the server: all rows as one JSON text, which SQLite itself takes apart.
+
+    That is twice as fast as VALUES and needs one request where VALUES would need fifty. JSON has no blob,
+    SQLite's JSON ends a text at a NUL, and its reader of decimal fractions may be off by one bit; so a column with
+    one of these carries its values tagged.
+
+    Args:
+        sql: ``INSERT INTO t (a, b) VALUES (?, ?)``, and what may follow.
+        rows: one tuple of values per row.
+    """
+    head, count, tail = _parts_of_insert(sql)
+    columns = list(zip(*rows, strict=True))
+    kinds = [_kind(column) for column in columns]
+    if any(kinds):
+        encoded = [_tag(column) if kind else column for column, kind in zip(columns, kinds, strict=True)]
+        rows = list(zip(*encoded, strict=True))
+    terms = ", ".join(_term(index, kinds[index]) for index in range(count))
+    text = json.dumps(rows).decode()
+    # WHERE true: without it SQLite's parser takes the ON of an ON CONFLICT for that of a join.
+    return f"{head} SELECT {terms} FROM json_each(?) WHERE true{tail}", [text]
+
+
+def lower_list(values: Sequence[Any]) -> tuple[str, str]:
+    """A list of any length as one JSON text, and the SELECT that makes a column of it again, every value exact.
+
+    >>> lower_list([1, "a"])
+    ('SELECT +value FROM json_each(?)', '[1,"a"]')
+    """
+    kind = _kind(tuple(values))
+    if not kind:
+        # The plus takes away the column's affinity, which would keep that of the other side from being applied.
+        return "SELECT +value FROM json_each(?)", json.dumps(values).decode()
+    rows = [(value,) for value in _tag(tuple(values))]
+    return f"SELECT {_term(0, kind)} FROM json_each(?)", json.dumps(rows).decode()
+
+
+def _parts_of_insert(sql: str) -> tuple[str, int, str]:
+    known = _inserts.get(sql)
+    if known is None:
+        tokens = significant(sql)
+        start = next(i for i, token in enumerate(tokens) if token[0] == "word" and token[1] == "VALUES")
+        end = next(i for i in range(start, len(tokens)) if tokens[i][1] == ")")
+        count = sum(token[0] == "parameter" for token in tokens[start:end])
+        known = sql[: tokens[start][2]].rstrip(), count, sql[tokens[end][2] + 1 :]
+        if len(_inserts) >= _KEPT:
+            _inserts.clear()
+        _inserts[sql] = known
+    return known
+
+
+_inserts: dict[str, tuple[str, int, str]] = {}
+
+
+def _kind(column: tuple[Any, ...]) -> int:
+    types = set(map(type, column))
+    kind = _PLAIN
+    if bytes in types or (str in types and any("\0" in value for value in column if type(value) is str)):
+        kind = _TAGGED
+    if float in types:
+        for value in column:
+            if type(value) is float and not _reads_back(value):
+                kind = _TAGGED
+                if _is_extreme(value):
+                    return _EXTREME
+    return kind
+
+
+def _reads_back(value: float) -> bool:
+    # A whole number is read exactly by any arithmetic.
+    return -_EXACT < value < _EXACT and value.is_integer()
+
+
+def _is_extreme(value: float) -> bool:
+    top, bottom = value.as_integer_ratio()
+    return abs(top) > _EXACT or bottom.bit_length() - 1 > 2 * _BITS
+
+
+def _term(index: int, kind: int) -> str:
+    at = f"'$[{index}]"
+    if kind == _PLAIN:
+        return f"value->>{at}'"
+    extreme = ""
+    if kind == _EXTREME:
+        last = 2 + _DIVISORS + _FACTORS
+        steps = [f" / (value->>{at}[{i}]')" for i in range(2, 2 + _DIVISORS)]
+        steps += [f" * (value->>{at}[{i}]')" for i in range(2 + _DIVISORS, last)]
+        extreme = f"WHEN 4 THEN CAST(value->>{at}[1]' AS REAL){''.join(steps)} "
+    return (
+        f"CASE value->>{at}[0]' WHEN 0 THEN value->>{at}[1]' WHEN 1 THEN unhex(value->>{at}[1]') "
+        f"WHEN 2 THEN CAST(unhex(value->>{at}[1]') AS TEXT) {extreme}"
+        f"ELSE CAST(value->>{at}[1]' AS REAL) / (value->>{at}[2]') / (value->>{at}[3]') END"
+    )
+
+
+def _tag(column: tuple[Any, ...]) -> list[Any]:
+    return [_tagged(value) for value in column]
+
+
+def _tagged(value: Any) -> Any:
+    if type(value) is bytes:
+        return (1, value.hex())
+    if type(value) is str and "\0" in value:
+        return (2, value.encode().hex())
+    if type(value) is float and not _reads_back(value):
+        if _is_extreme(value):
+            return (4, *_steps(value))
+        top, bottom = value.as_integer_ratio()
+        return (3, top, *_powers(bottom.bit_length() - 1, 2))
+    return (0, value)
+
+
+def _steps(value: float) -> tuple[int, ...]:
+    """The float as an integer, its divisors and its factors, all but the first powers of two.
+
+    Each step is exact: the integer has at most 53 bits, and no step but the last can leave the normal doubles.
+    """
+    top, bottom = value.as_integer_ratio()
+    up = max(abs(top).bit_length() - 53, 0)
+    return top >> up, *_powers(bottom.bit_length() - 1, _DIVISORS), *_powers(up, _FACTORS)
+
+
+def _powers(shift: int, count: int) -> list[int]:
+    """``count`` powers of two whose product is ``2 ** shift``."""
+    full, rest = divmod(shift, _BITS)
+    return [1 << _BITS] * full + [1 << rest] + [1] * (count - full - 1)

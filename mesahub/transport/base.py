@@ -1,0 +1,31 @@
+"""The two methods of a transport, and its factory."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Protocol, runtime_checkable
+
+from mesahub.transport.messages import Request, Response
+from mesahub.transport.options import TransportOptions
+
+
+@runtime_checkable
+class Transport(Protocol):
+    """Moves requests. See the module's text for what it must and must not do."""
+
+    def send(self, request: Request, /) -> Response:
+        """Send one request and return the answer, whatever its status."""
+        ...
+
+    def close(self) -> None:
+        """Free what it holds. May be called twice."""
+        ...
+
+
+TransportFactory = Callable[[TransportOptions], Transport]
+"""What an entry point of ``mesahub.transports`` names: usually the transport's class.
+
+It may carry two attributes, both ``True`` when absent: ``needs_url`` and ``needs_key`` say whether a
+client can be made without ``api_url`` and ``api_key``. Each may also be a function of the
+`TransportOptions` that tells.
+"""

@@ -1,0 +1,123 @@
+"""What a transport's factory is given."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Any
+
+from mesahub._util.frozen import Frozen
+from mesahub._util.suggest import near
+from mesahub.errors import ConfigurationError
+from mesahub.transport import network
+from mesahub.transport.messages import EMPTY
+
+if TYPE_CHECKING:
+    import ssl
+
+
+class TLSOptions(Frozen):
+    """How to trust the server, and how to be trusted.
+
+    Args:
+        ca_file: a file of PEM certificates to trust instead of the system's.
+        client_cert: a PEM file with the client's certificate chain (and its key, unless ``client_key``).
+        client_key: the client's key.
+        verify: ``False`` trusts anybody. For experiments only.
+    """
+
+    __slots__ = ("ca_file", "client_cert", "client_key", "verify")
+
+    ca_file: str | None
+    client_cert: str | None
+    client_key: str | None
+    verify: bool
+
+    def __init__(
+        self,
+        *,
+        ca_file: str | None = None,
+        client_cert: str | None = None,
+        client_key: str | None = None,
+        verify: bool = True,
+    ) -> None:
+        self._set(ca_file=ca_file, client_cert=client_cert, client_key=client_key, verify=verify)
+
+
+class TransportOptions(Frozen):
+    """What a transport's factory is given.
+
+    Args:
+        base_url: scheme, host and port (and a path prefix), without a trailing ``/``; ``""`` when the
+            caller gave none.
+        timeout: seconds for a request that has no timeout of its own.
+        connect_timeout: seconds to make a connection.
+        tls: certificates; ``None`` for the system's.
+        proxies: ``{"http": url, "https": url}``; ``None`` takes them from the environment
+            (``HTTP_PROXY``, ``HTTPS_PROXY``, ``NO_PROXY``), ``{}`` uses none.
+        pool_size: connections kept open, and the most that are open at once.
+        options: what the caller gave beyond these, by name: the transport's own.
+        open: makes a transport from a name, a factory or an instance, for a transport that stands
+            around another one (the recorder). Set by the client.
+    """
+
+    __slots__ = ("base_url", "connect_timeout", "open", "options", "pool_size", "proxies", "timeout", "tls")
+
+    base_url: str
+    timeout: float | None
+    connect_timeout: float
+    tls: TLSOptions | None
+    proxies: Mapping[str, str] | None
+    pool_size: int
+    options: Mapping[str, Any]
+    open: Callable[[Any, TransportOptions], Any] | None
+
+    def __init__(
+        self,
+        *,
+        base_url: str = "",
+        timeout: float | None = 30.0,
+        connect_timeout: float = 10.0,
+        tls: TLSOptions | None = None,
+        proxies: Mapping[str, str] | None = None,
+        pool_size: int = 10,
+        options: Mapping[str, Any] = EMPTY,
+        open: Callable[[Any, TransportOptions], Any] | None = None,
+    ) -> None:
+        self._set(
+            base_url=base_url,
+            timeout=timeout,
+            connect_timeout=connect_timeout,
+            tls=tls,
+            proxies=proxies,
+            pool_size=pool_size,
+            options=options,
+            open=open,
+        )
+
+    def origin(self) -> network.Origin:
+        """Scheme, host, port (``None`` for the scheme's own) and path of ``base_url``.
+
+        Raises `ConfigurationError` for what is no ``http://`` or ``https://`` URL.
+        """
+        return network.origin(self.base_url)
+
+    def proxy_url(self) -> str | None:
+        """The proxy that leads to ``base_url``, from ``proxies`` or the environment; ``None`` for none."""
+        return network.proxy_url(self.base_url, self.proxies)
+
+    def ssl_context(self) -> ssl.SSLContext:
+        """The trust that ``tls`` asks for. Raises `ConfigurationError` for a file that cannot be used."""
+        tls = self.tls or TLSOptions()
+        return network.ssl_context(
+            ca_file=tls.ca_file, client_cert=tls.client_cert, client_key=tls.client_key, verify=tls.verify
+        )
+
+    def check_options(self, transport: str, *known: str) -> None:
+        """Raise `ConfigurationError` for an option that this transport does not take."""
+        for name in self.options:
+            if name not in known:
+                takes = ", ".join(sorted(known)) or "none"
+                raise ConfigurationError(
+                    f"The transport {transport!r} takes no option {name!r}.{near(name, known)} "
+                    f"Its own options: {takes}."
+                )

@@ -1,0 +1,128 @@
+"""Finds transports by name: entry-point group ``mesahub.transports``.
+
+mesahub names none of them in its code. A package of a stranger's registers its own in the same way as
+the ones that come along::
+
+    [project.entry-points."mesahub.transports"]
+    mine = "my_package:MyTransport"
+"""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from typing import Any, NamedTuple, cast
+
+from mesahub._util.entry_points import Plugin, find_plugins
+from mesahub._util.suggest import near
+from mesahub.errors import ConfigurationError
+from mesahub.transport import Transport, TransportFactory, TransportOptions
+
+__all__ = ["GROUP", "InstalledTransport", "find_factory", "installed_transports", "open_transport"]
+
+GROUP = "mesahub.transports"
+
+
+class InstalledTransport(NamedTuple):
+    """One name in the registry.
+
+    Attributes:
+        name: what ``transport=`` takes.
+        target: ``module:attribute``.
+        package: the distribution it comes from, with its version.
+        problem: why it cannot be loaded, ``None`` when it can.
+    """
+
+    name: str
+    target: str
+    package: str
+    problem: str | None
+
+
+def installed_transports() -> list[InstalledTransport]:
+    """All transports that are installed, by name, each tried by loading it."""
+    found = []
+    plugins = find_plugins(GROUP)
+    names = Counter(plugin.name for plugin in plugins)
+    for plugin in sorted(plugins, key=lambda p: (p.name, p.target)):
+        problem: str | None = None
+        try:
+            _load(plugin)
+        except ConfigurationError as error:
+            problem = str(error)
+        if names[plugin.name] > 1:
+            problem = "Another package registers a transport of this name: uninstall one of them."
+        package = f"{plugin.distribution} {plugin.version}".strip()
+        found.append(InstalledTransport(plugin.name, plugin.target, package, problem))
+    return found
+
+
+def find_factory(name: str) -> TransportFactory:
+    """The factory registered under a name.
+
+    Raises:
+        ConfigurationError: no such name (the nearest one is suggested), two plugins with that name, or
+            one that does not load (says which extra to install).
+    """
+    plugins = find_plugins(GROUP)
+    chosen = [plugin for plugin in plugins if plugin.name == name]
+    if len(chosen) > 1:
+        owners = ", ".join(sorted(f"{plugin.target} ({plugin.distribution})" for plugin in chosen))
+        raise ConfigurationError(
+            f"Two plugins register a transport named {name!r}: {owners}. Uninstall one of them, or give "
+            "transport= the class itself."
+        )
+    if not chosen:
+        names = sorted({plugin.name for plugin in plugins})
+        raise ConfigurationError(
+            f"There is no transport named {name!r}.{near(name, names)} Installed: {', '.join(names) or 'none'}."
+        )
+    return _load(chosen[0])
+
+
+def open_transport(transport: Any, options: TransportOptions) -> Transport:
+    """Make a transport of a name, a factory or an instance."""
+    if isinstance(transport, str):
+        transport = find_factory(transport)
+    if isinstance(transport, type) or not isinstance(transport, Transport):
+        if not callable(transport):
+            raise ConfigurationError(
+                "transport must be the name of an installed transport, a factory that takes "
+                f"TransportOptions, or an object with send() and close(), not {type(transport).__name__}."
+            )
+        made: Any = transport(options)
+        return cast(Transport, made)
+    if options.options:
+        raise ConfigurationError(
+            f"The transport is already made, so it cannot take the options {', '.join(options.options)}; "
+            "give them where you make it."
+        )
+    return transport
+
+
+def _load(plugin: Plugin) -> TransportFactory:
+    try:
+        factory: TransportFactory = plugin.load()
+    except ImportError as error:
+        missing = error.name or str(error)
+        own = re.match(r"mesahub_(\w+)", plugin.module)
+        if own and plugin.distribution == "mesahub":
+            remedy = f"Install it: pip install 'mesahub[{own[1]}]'"
+        else:
+            remedy = f"Install what {plugin.distribution} needs, or report it to its authors"
+        raise ConfigurationError(
+            f"The transport {plugin.name!r} needs the package {missing!r}, which is not installed. {remedy}."
+        ) from error
+    except AttributeError as error:
+        raise ConfigurationError(f"The transport {plugin.name!r} is registered wrongly: {error}.") from error
+    except Exception as error:  # a plugin's module may raise anything while it is imported
+        raise ConfigurationError(
+            f"The transport {plugin.name!r} of {plugin.distribution} cannot be imported: "
+            f"{type(error).__name__}: {error}."
+        ) from error
+    if not callable(factory):
+        raise ConfigurationError(
+            f"The transport {plugin.name!r} is registered wrongly: {plugin.target} is of the type "
+            f"{type(factory).__name__}, not a factory that takes TransportOptions."
+        )
+    return factory

@@ -1,0 +1,106 @@
+"""The declared types of a statement's columns, which Python's sqlite3 does not tell.
+
+SQLite tells them of a view: the statement becomes a temporary one (with NULL for its parameters), and
+``PRAGMA table_info`` reads it.
+"""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+import threading
+from functools import cache
+from typing import TYPE_CHECKING
+
+from mesahub_embedded.engine.connections import Connection, open_connection
+from mesahub_embedded.engine.parameters import nulled
+from mesahub_embedded.engine.returning import as_select
+
+if TYPE_CHECKING:
+    from mesahub_embedded.engine.schema_copy import Shadow
+
+__all__ = ["DeclaredTypes"]
+
+# SQLite keeps these as a number and gives them back in capitals; older ones as they were written.
+_STANDARD = frozenset({"any", "blob", "int", "integer", "real", "text"})
+
+
+class DeclaredTypes:
+    """Asks SQLite on a connection of its own: a new view makes all statements of its connection compile anew."""
+
+    def __init__(self, path: str | os.PathLike[str]) -> None:
+        self._path = path
+        self._lock = threading.Lock()
+        self._connection: Connection | None = None
+        self._shadow: Shadow | None = None
+        self._version = -1
+
+    def of(self, sql: str, count: int) -> list[str]:
+        """The declared types of the ``count`` columns, ``""`` where there is none (an expression)."""
+        none = [""] * count
+        select = nulled(as_select(sql) or sql)
+        with self._lock:
+            if self._connection is None:
+                self._connection = open_connection(self._path, 5.0)
+            sqlite = self._connection.sqlite
+            columns = self._of_shadow(self._connection, select) if _types_expressions() else None
+            if columns is None:
+                columns = _of_view(sqlite, select)
+        if columns is None or len(columns) != count:
+            return none  # no SELECT: PRAGMA, EXPLAIN
+        return [_written(declared) for declared in columns]
+
+    def _of_shadow(self, connection: Connection, select: str) -> list[str] | None:
+        if "sqlite_" in select.lower():
+            return None  # SQLite's own tables cannot be copied
+        version = connection.schema_version()
+        if self._shadow is None or self._version != version:
+            if self._shadow is not None:
+                self._shadow.close()
+            from mesahub_embedded.engine.schema_copy import Shadow
+
+            self._shadow = Shadow(connection.sqlite)
+            self._version = version
+        return self._shadow.declared(select)
+
+    def close(self) -> None:
+        """Close the connection."""
+        with self._lock:
+            connection, self._connection = self._connection, None
+            shadow, self._shadow = self._shadow, None
+        if shadow is not None:
+            shadow.close()
+        if connection is not None:
+            connection.close()
+
+
+def _of_view(sqlite: sqlite3.Connection, select: str) -> list[str] | None:
+    # table_info looks into the schema that the connection knows; only a statement that reads notices a newer one.
+    sqlite.execute("SELECT 1 FROM main.sqlite_schema LIMIT 1").fetchone()
+    try:
+        sqlite.execute(f"CREATE TEMP VIEW mesahub_columns AS {select}")
+    except (sqlite3.Error, sqlite3.Warning):
+        return None
+    try:
+        columns = sqlite.execute("PRAGMA temp.table_info(mesahub_columns)").fetchall()
+    except sqlite3.Error:
+        return None
+    finally:
+        sqlite.execute("DROP VIEW temp.mesahub_columns")
+    return [column[2] or "" for column in columns]
+
+
+def _written(declared: str) -> str:
+    return declared.upper() if declared.lower() in _STANDARD else declared
+
+
+@cache
+def _types_expressions() -> bool:
+    """Does this SQLite give types to columns that have none?"""
+    probe = sqlite3.connect(":memory:")
+    try:
+        probe.execute("CREATE TABLE t (x)")
+        probe.execute("CREATE VIEW v AS SELECT x FROM t")
+        return bool(probe.execute("PRAGMA table_info(v)").fetchone()[2])
+    finally:
+        probe.close()

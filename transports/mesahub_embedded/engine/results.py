@@ -1,0 +1,100 @@
+"""The answers to a statement, in the server's shape."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from mesahub_embedded.engine.engine import Engine, Outcome, Script
+
+__all__ = ["exec_answer", "query_answer", "rows_answer"]
+
+Answer = dict[str, Any]
+
+
+def query_answer(
+    engine: Engine,
+    sql: str,
+    bindings: Sequence[Any],
+    *,
+    timeout: float | None = None,
+    alive: Callable[[], bool] | None = None,
+    wire: bool = False,
+    limit: int | None = None,
+) -> Answer:
+    """Run a statement that reads.
+
+    Args:
+        engine: the database.
+        sql: one statement.
+        bindings: its values.
+        timeout: seconds.
+        alive: is the caller still there?
+        wire: for JSON, else for this process.
+        limit: rows at which the answer is cut, and says so (``"truncated": true``).
+
+    Raises:
+        RefusedError: the database said no.
+        TimedOutError: it took too long.
+        UnrepresentableError: a value cannot be shown.
+    """
+    started = time.perf_counter()
+    outcome = engine.query(sql, bindings, timeout=timeout, alive=alive)
+    answer = _rows(outcome, wire, limit)
+    answer["stat"] = {
+        "queryDurationMs": _milliseconds(started),
+        "rowsAffected": 0,
+        "rowsRead": len(answer["rows"]),
+        "rowsWritten": None,
+    }
+    return answer
+
+
+def exec_answer(
+    engine: Engine | Script,
+    sql: str,
+    bindings: Sequence[Any],
+    *,
+    timeout: float | None = None,
+    alive: Callable[[], bool] | None = None,
+    wire: bool = False,
+    limit: int | None = None,
+) -> Answer:
+    """Run a statement that may write. See `query_answer`."""
+    started = time.perf_counter()
+    outcome = engine.execute(sql, bindings, timeout=timeout, alive=alive)
+    return rows_answer(outcome, started, wire=wire, limit=limit)
+
+
+def rows_answer(outcome: Outcome, started: float, *, wire: bool = False, limit: int | None = None) -> Answer:
+    """What a statement that may write gave, in the server's shape."""
+    if outcome.plan is None:
+        return {
+            "lastInsertRowid": outcome.rowid,
+            "rowsAffected": outcome.affected,
+            "stat": {"queryDurationMs": _milliseconds(started)},
+        }
+    answer = _rows(outcome, wire, limit)
+    answer["stat"] = {"queryDurationMs": _milliseconds(started), "rowsRead": len(answer["rows"])}
+    return answer
+
+
+def _rows(outcome: Outcome, wire: bool, limit: int | None) -> Answer:
+    if outcome.plan is None:
+        return {"headers": [], "rows": []}
+    rows = outcome.rows
+    if limit is not None and len(rows) > limit:
+        return {
+            "headers": outcome.plan.headers,
+            "rows": outcome.plan.rows(rows[:limit], wire=wire),
+            "truncated": True,
+        }
+    answer: Answer = {"headers": outcome.plan.headers, "rows": outcome.plan.rows(rows, wire=wire)}
+    if limit is None or len(rows) == limit:
+        answer["whole"] = True
+    return answer
+
+
+def _milliseconds(started: float) -> int:
+    return int((time.perf_counter() - started) * 1000)
