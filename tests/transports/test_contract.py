@@ -20,15 +20,13 @@ class TestUrllib(TransportContract):
 
 
 class TestRequests(TransportContract):
-    bounds_head = False
-
     @pytest.fixture
     def transport(self) -> TransportFactory:
         return find_factory("requests")
 
 
 class TestRequestsWithAnOwnSession(TransportContract):
-    bounds_head = False
+    bounds_head = False  # the session's connections know nothing of the time that a call has
     limits_connections = False  # the session's adapters say how many there may be
 
     @pytest.fixture
@@ -46,8 +44,6 @@ class TestRequestsWithAnOwnSession(TransportContract):
 
 
 class TestUrllib3(TransportContract):
-    bounds_head = False
-
     @pytest.fixture
     def transport(self) -> TransportFactory:
         return find_factory("urllib3")

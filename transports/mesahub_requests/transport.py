@@ -3,21 +3,18 @@
 from __future__ import annotations
 
 import os
-import threading
-from collections.abc import Callable
-from time import monotonic
 from typing import Any
-from urllib.parse import urlencode, urlsplit
 
 import requests
 from requests.adapters import HTTPAdapter
 from requests.auth import AuthBase, HTTPBasicAuth
 from requests.models import PreparedRequest
 
-from mesahub.errors import ConfigurationError, NotSentError
-from mesahub.transport import Request, Response, TransportOptions
-from mesahub_requests.body import Download, read_whole
-from mesahub_requests.faults import CAUGHT, translated
+from mesahub.errors import ConfigurationError
+from mesahub.transport import Headers, Request, Response, TransportOptions
+from mesahub_requests.errors import translated
+from mesahub_urllib3.exchange import Exchange, check_headers
+from mesahub_urllib3.limits import Limits, keep_limits
 
 
 class RequestsTransport:
@@ -37,13 +34,6 @@ class RequestsTransport:
         session = options.options.get("session")
         if session is not None and not isinstance(session, requests.Session):
             raise ConfigurationError(f"session must be a requests.Session, not {type(session).__name__}.")
-        parts = urlsplit(options.base_url)
-        if parts.scheme not in ("http", "https") or not parts.hostname:
-            raise ConfigurationError(f"api_url must be http://host or https://host, not {options.base_url!r}.")
-        self._base_url = options.base_url.rstrip("/")
-        self._peer = f"{parts.scheme}://{parts.netloc}"
-        self._timeout = options.timeout
-        self._connect_timeout = options.connect_timeout
         self._proxies: dict[str, str] | None = None
         self._verify: bool | str | None = None
         self._cert: str | tuple[str, str] | None = None
@@ -58,11 +48,8 @@ class RequestsTransport:
             self._proxies = dict(options.proxies)
         self._own = session is None
         self._session = _session(options) if session is None else session
-        _refuse_retries(self._session, self._base_url)
-        # requests lets a pool be filled without end, or waits for it without end.
-        self._slots = threading.BoundedSemaphore(options.pool_size) if session is None else None
-        self._pid = os.getpid()
-        self._closed = False
+        _refuse_retries(self._session, options.base_url)
+        self._exchange = Exchange(options, own=self._own, forget=self._session.close, translate=translated)
 
     @staticmethod
     def needs_key(options: TransportOptions) -> bool:
@@ -71,74 +58,70 @@ class RequestsTransport:
         return session is None or (session.auth is None and "Authorization" not in session.headers)
 
     def send(self, request: Request) -> Response:
-        """Send one request and return the answer. See `mesahub.transport` for what it raises."""
-        if self._closed:
-            raise ConfigurationError("The transport is closed; make a new client.")
-        if self._pid != os.getpid():
-            # The connections belong to the parent process; this closes only our copies of them, and the
-            # session makes new ones when it is used again.
-            self._pid = os.getpid()
-            self._session.close()
-        timeout = self._timeout if request.timeout is None else request.timeout
-        end = None if timeout is None or request.streams else monotonic() + timeout
-        free = self._take_slot(timeout)
-        lent = False
-        try:
-            answer = self._exchange(request, timeout)
-            if getattr(answer, "_content_consumed", False):  # by a hook of the session's, or because it is a redirect
-                return Response(answer.status_code, answer.headers, answer.content)
-            if request.streams and 200 <= answer.status_code < 300:
-                lent = True
-                stream = Download(answer.raw, self._peer, at_end=free)
-                return Response(answer.status_code, answer.headers, stream=stream)
-            content = read_whole(answer.raw, end, self._peer)
-            return Response(answer.status_code, answer.headers, content)
-        except CAUGHT as error:
-            raise translated(error, self._peer) from error
-        finally:
-            if not lent:
-                free()
+        """Send one request and return the response. See `mesahub.transport` for what it raises."""
+        return self._exchange.send(request, self._call)
 
-    def _exchange(self, request: Request, timeout: float | None) -> requests.Response:
-        session = self._session
+    def _call(self, request: Request, limits: Limits) -> Any:
+        session: Any = self._session
+        prepared: Any = self._prepare(request)
+        check_headers(prepared.headers)
+        location = _Location()
+        prepared.register_hook("response", location.hide)
+        settings = session.merge_environment_settings(prepared.url, {}, True, self._verify, self._cert)
+        if self._proxies is not None:
+            settings["proxies"] = self._proxies
+        try:
+            answer = session.send(prepared, timeout=limits.seconds(), allow_redirects=False, **settings)
+        finally:
+            settings = {}  # a traceback may show this function's variables
+        location.show(answer)
+        if getattr(answer, "_content_consumed", False):  # by a hook of the session's
+            return Response(answer.status_code, Headers(list(answer.headers.items())), answer.content)
+        return answer.raw
+
+    def _prepare(self, request: Request) -> PreparedRequest:
         content = request.content
         headers = {"Accept-Encoding": "identity", **request.headers}
         if content is not None:
             headers["Content-Type"] = request.content_type or "application/octet-stream"
-        prepared = session.prepare_request(
-            requests.Request(
-                request.method,
-                self._base_url + request.path + ("?" + urlencode(request.params) if request.params else ""),
-                headers=headers,
-                data=content,
-                auth=_Auth(session.auth),
+        try:
+            return self._session.prepare_request(
+                requests.Request(
+                    request.method,
+                    self._exchange.url(request),
+                    headers=headers,
+                    data=content,
+                    auth=_Auth(self._session.auth),
+                )
             )
-        )
-        settings = session.merge_environment_settings(prepared.url, {}, True, self._verify, self._cert)
-        if self._proxies is not None:
-            settings["proxies"] = self._proxies
-        connect = self._connect_timeout if timeout is None else min(self._connect_timeout, timeout)
-        return session.send(prepared, timeout=(connect, timeout), allow_redirects=False, **settings)
-
-    def _take_slot(self, timeout: float | None) -> Callable[[], None]:
-        if self._slots is None:
-            return _nothing
-        if not self._slots.acquire(timeout=timeout):
-            raise NotSentError(
-                f"All connections to {self._peer} were in use for as long as the request could wait. Give "
-                "the client a larger pool_size, or close downloads that are not read to the end."
-            )
-        return self._slots.release
+        finally:
+            content, headers = None, {}
 
     def close(self) -> None:
         """Close the transport; the session too, unless it was given."""
-        self._closed = True
+        self._exchange.close()
         if self._own:
             self._session.close()
 
 
-def _nothing() -> None:
-    """The way to give back what was not taken."""
+class _Location:
+    """Hides a redirect from requests, which would look for its target also where it must not follow.
+
+    It would read the whole body for that, in any time and of any size, and fail at a Location that is not a URL.
+    """
+
+    def __init__(self) -> None:
+        self._values: str | None = None
+
+    def hide(self, answer: requests.Response, *_: Any, **__: Any) -> requests.Response:
+        """Called by requests, after the session's own hooks."""
+        self._values = answer.headers.pop("location", None)
+        return answer
+
+    def show(self, answer: requests.Response) -> None:
+        """Undo it."""
+        if self._values is not None:
+            answer.headers["location"] = self._values
 
 
 class _Auth(AuthBase):
@@ -159,6 +142,19 @@ class _Auth(AuthBase):
         return prepared
 
 
+class _Adapter(HTTPAdapter):
+    """An adapter whose connections keep to the limits of a call."""
+
+    def init_poolmanager(self, *args: Any, **kwargs: Any) -> None:
+        super().init_poolmanager(*args, **kwargs)
+        keep_limits(self.poolmanager)
+
+    def proxy_manager_for(self, proxy: str, **kwargs: Any) -> Any:
+        manager = super().proxy_manager_for(proxy, **kwargs)
+        keep_limits(manager)
+        return manager
+
+
 def _session(options: TransportOptions) -> requests.Session:
     session = requests.Session()
     # Not trusted: ~/.netrc would be read at each call. What else it stands for is done here, once.
@@ -167,7 +163,7 @@ def _session(options: TransportOptions) -> requests.Session:
     proxy = options.proxy_url()
     if proxy:
         session.proxies = {"http": proxy, "https": proxy}
-    adapter = HTTPAdapter(pool_connections=1, pool_maxsize=options.pool_size, max_retries=0)
+    adapter = _Adapter(pool_connections=1, pool_maxsize=options.pool_size, max_retries=0)
     session.mount("http://", adapter)
     session.mount("https://", adapter)
     return session

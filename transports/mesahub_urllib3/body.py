@@ -1,41 +1,86 @@
-"""Bodies of answers, read from a urllib3 response within the time given."""
+"""Bodies of responses, read from a urllib3 response within the time given.
+
+urllib3 and http.client read the head; where the body ends is decided by `mesahub_http1`, which is stricter.
+"""
 
 from __future__ import annotations
 
+import contextlib
+import http.client
+import re
 from collections.abc import Callable
-from time import monotonic
 from typing import TYPE_CHECKING, Any
 
-from urllib3.exceptions import IncompleteRead
+from urllib3.exceptions import HTTPError
 
-from mesahub.errors import Outcome, RequestTimeoutError
-from mesahub_urllib3.faults import CAUGHT, translated
+from mesahub.errors import ConnectionLostError
+from mesahub.transport import Headers
+from mesahub_http1 import ChunkedDecoder, ProtocolError, framing_of
+from mesahub_urllib3.errors import CAUGHT, translated
+from mesahub_urllib3.limits import Limits, Reader, Receiver
 
 if TYPE_CHECKING:
     from urllib3 import BaseHTTPResponse
 
 _PIECE = 256 * 1024
 
-
-def read_whole(raw: BaseHTTPResponse, end: float | None, peer: str) -> bytes:
-    """The whole body. ``end`` (monotonic seconds) holds also for one that comes in drips."""
-    download = Download(raw, peer, end)
-    pieces = []
-    while piece := download.read(_PIECE):
-        pieces.append(piece)
-    return pieces[0] if len(pieces) == 1 else b"".join(pieces)
+_NAME = re.compile(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+").fullmatch
+_UNSAFE = re.compile(r"[\r\n\0]").search
 
 
-class Download:
-    """A body on its way. It holds a connection until it is read to the end, or closed."""
+class Body:
+    """The body of a response. It holds a connection until it is read to the end, or closed.
 
-    def __init__(self, raw: BaseHTTPResponse, peer: str, end: float | None = None) -> None:
-        self._raw = raw
+    Args:
+        raw: the response, whose head was read.
+        method: that of the request.
+        peer: the server, for messages.
+        limits: the time that it may take.
+
+    Attributes:
+        status: the response's status.
+        headers: its headers.
+        at_end: called once, when the connection is no longer needed.
+
+    Raises:
+        ConnectionLostError: it is not certain where the body ends. The connection is closed.
+    """
+
+    def __init__(self, raw: BaseHTTPResponse, method: str, peer: str, limits: Limits) -> None:
+        self._raw: Any = raw
         self._peer = peer
-        self._end = end
+        self._limits = limits
         self._over = False
-        # read() waits until it has all that was asked for, read1() hands on what has come.
-        self._read1: Callable[[int], bytes] = getattr(raw, "read1", None) or _older_read1(raw)
+        self._rest = memoryview(b"")
+        self._chunks: ChunkedDecoder | None = None
+        self._left: int | None = None
+        self._keep_alive = False
+        self.status: int = raw.status
+        self.at_end: Callable[[], None] | None = None
+        self.headers = Headers(list(raw.headers.items()))
+        inner = getattr(raw, "_fp", None)
+        # What a test, or a cache, made up has no connection, and no http.client below it.
+        self._source: Any = raw
+        self._framed = isinstance(inner, http.client.HTTPResponse)
+        try:
+            if self.status < 200 or self._framed:
+                self._check_head(inner, method)
+        except ProtocolError as error:
+            self.close()
+            raise self._lost(error) from None
+        if self._framed:
+            self._source = _reader(raw, inner, limits)
+
+    def _check_head(self, inner: Any, method: str) -> None:
+        message = getattr(inner, "msg", None)
+        if getattr(message, "defects", None):
+            raise ProtocolError("its headers are malformed")
+        for name, value in self.headers.items():
+            if not _NAME(name) or _UNSAFE(value):
+                raise ProtocolError("its headers are malformed")
+        self._left, chunked, self._keep_alive = framing_of(method, self.status, self.headers)
+        if chunked:
+            self._chunks = ChunkedDecoder()
 
     def read(self, size: int = -1, /) -> bytes:
         """At most ``size`` bytes, ``b""`` at the end; all that is left when ``size`` is negative.
@@ -43,48 +88,111 @@ class Download:
         Raises:
             ConnectionLostError, RequestTimeoutError: see the contract.
         """
-        if self._over or size == 0:
-            return b""
         if size < 0:
             return b"".join(iter(lambda: self.read(_PIECE), b""))
+        if self._over or size == 0:
+            return b""
         try:
-            piece = self._read1(size)
+            piece = self._next(size)
+        except ProtocolError as error:
+            self.close()
+            raise self._lost(error) from None
         except CAUGHT as error:
             self.close()
-            raise translated(error, self._peer) from error
-        if not piece:
-            self._over = True
-            self._raw.release_conn()
-        elif self._end is not None and monotonic() > self._end:
+            raise translated(error, self._peer, self._limits) from error
+        except BaseException:
             self.close()
-            raise RequestTimeoutError(
-                f"The time for the request to {self._peer} ran out amid the answer.",
-                outcome=Outcome.MAYBE_RAN,
-            )
+            raise
+        if not piece:
+            self._give_back(self._keep_alive)
+        return piece
+
+    def _next(self, size: int) -> bytes:
+        if not self._framed:
+            piece: bytes = self._source.read(size)
+            return piece
+        while not self._rest:
+            if self._left == 0 or (self._chunks is not None and self._chunks.complete):
+                return b""
+            data = self._source.read1(_PIECE if self._left is None else min(size, self._left))
+            if self._chunks is not None:
+                if not data:
+                    raise ProtocolError("it was cut short, before its last chunk")
+                self._rest = memoryview(self._chunks.feed(data))
+                continue
+            if self._left is not None:
+                if not data:
+                    raise ProtocolError(f"it was cut short, {self._left} bytes before the end")
+                self._left -= len(data)
+            elif not data:
+                return b""
+            if len(data) <= size:
+                return bytes(data)
+            self._rest = memoryview(data)
+        piece, self._rest = bytes(self._rest[:size]), self._rest[size:]
         return piece
 
     def close(self) -> None:
         """Drop the connection, unless the body was read to the end. May be called twice."""
-        if not self._over:
-            self._over = True
-            self._raw.close()
-            self._raw.release_conn()
+        self._give_back(False)
+
+    def _give_back(self, keep: bool) -> None:
+        if self._over:
+            return
+        self._over = True
+        raw = self._raw
+        connection = getattr(raw, "_connection", None)
+        keep = keep and connection is not None and not self._has_leftovers(connection)
+        if self._framed:
+            raw._fp.close()
+        if not keep:
+            raw.close()
+        with contextlib.suppress(HTTPError):  # a full pool, which has closed it
+            raw.release_conn()
+        if self.at_end is not None:
+            self.at_end()
+
+    def __del__(self) -> None:
+        self.close()
+
+    def _has_leftovers(self, connection: Any) -> bool:
+        if self._chunks is not None and self._chunks.rest:
+            return True
+        if not isinstance(self._source, Reader) or self._source.has_leftovers():
+            return True
+        sock = connection.sock
+        # What TLS has decrypted already makes no socket readable. (Of TLS in TLS, and of pyOpenSSL, it is one below.)
+        pending = getattr(sock, "pending", None) or getattr(
+            getattr(sock, "sslobj", None) or getattr(sock, "connection", None), "pending", None
+        )
+        return sock is None or getattr(connection, "half_sent", False) or (pending is not None and pending() > 0)
+
+    def _lost(self, why: object) -> ConnectionLostError:
+        return ConnectionLostError(f"No trustworthy response from {self._peer}: {why}.")
 
 
-def _older_read1(raw: Any) -> Callable[[int], bytes]:
-    # urllib3 has read1() since 2.1; this does the same to the http.client response inside.
-    taken = 0
+def _reader(raw: Any, inner: Any, limits: Limits) -> Any:
+    """What to read the body from: a file that keeps to the limits, in place of http.client's."""
+    file = inner.fp
+    if isinstance(file, Reader) or file is None:
+        return file
+    connection = getattr(raw, "_connection", None)
+    sock = getattr(connection, "sock", None) or getattr(getattr(file, "raw", None), "_sock", None)
+    if sock is None:
+        return file
+    held = b""
+    try:
+        sock.settimeout(0)  # so that peek() gives what was received, and waits for nothing
+        held = file.peek(1)
+    except OSError:
+        pass  # nothing was
+    inner.fp = Reader(Receiver(sock, limits, held), file)
+    return inner.fp
 
-    def read1(size: int) -> bytes:
-        nonlocal taken
-        with raw._error_catcher():
-            piece: bytes = raw._fp.read1(size)
-            taken += len(piece)
-            if not piece:
-                raw._fp.close()
-                announced = raw.length_remaining
-                if announced not in (None, taken):
-                    raise IncompleteRead(taken, announced - taken)
-        return piece
 
-    return read1
+def read_whole(body: Body) -> bytes:
+    """The whole body, and its connection is given back."""
+    pieces = []
+    while piece := body.read(_PIECE):
+        pieces.append(piece)
+    return pieces[0] if len(pieces) == 1 else b"".join(pieces)
