@@ -10,7 +10,7 @@ export PYTHONWARNINGS ?= default
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-all test-oldest lint format types floors soak bench docs docs-serve build quickstart clean
+.PHONY: help check demo test test-all test-peers lint format soak bench docs docs-serve build quickstart clean
 
 help:  ## Show the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -30,9 +30,19 @@ $(VENV)/.group-%: $(VENV)/.made
 demo: $(VENV)/.group-demo  ## 28,000 real airports: into an embedded database, then the same over HTTP
 	$(BIN)/python docs/examples/airports.py
 
-test: $(VENV)/.group-test  ## All tests, with the floors and the coverage gate
+# The inner loop: the type checkers run while the fast tests do.
+check: $(VENV)/.group-lint $(VENV)/.group-test  ## Style, layers, types and the fast tests, in under 30 seconds
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
 	$(BIN)/lint-imports
-	$(BIN)/coverage run -m pytest -n $(WORKERS) -m "not soak"
+	@$(BIN)/basedpyright > $(VENV)/basedpyright.txt 2>&1 & types=$$!; \
+	$(BIN)/mypy && $(BIN)/python -m pytest -q -m "not soak and not peers and not slow" --hypothesis-profile=quick \
+		tests/sql tests/wire tests/middleware tests/core tests/table; tests=$$?; \
+	wait $$types; typed=$$?; cat $(VENV)/basedpyright.txt; exit $$((tests + typed))
+
+test: $(VENV)/.group-test  ## All tests, with the layers and the coverage gate
+	$(BIN)/lint-imports
+	$(BIN)/coverage run -m pytest -n $(WORKERS) -m "not soak and not peers"
 	$(BIN)/coverage combine --quiet
 	$(BIN)/coverage report --fail-under=90
 
@@ -47,17 +57,18 @@ test-all:  ## The tests on every Python from 3.11 on that is found
 		done; \
 	done; echo "tested on:$$tested"
 
-test-oldest: $(VENV)/.group-test  ## The HTTP transports on the oldest requests and urllib3 that we allow
-	$(BIN)/python -m pytest tests/transports -m peers -k oldest
+# Other people's packages, in environments of their own: what fails here may be theirs.
+test-peers: $(VENV)/.group-test  ## The oldest versions that we allow, third-party plugins, other libraries next to us
+	$(BIN)/python -m pytest -n $(WORKERS) -m peers
 
-lint: $(VENV)/.group-lint $(VENV)/.group-test  ## Style, types and floors
+lint: $(VENV)/.group-lint $(VENV)/.group-test  ## Style, types and layers
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/basedpyright
 	$(BIN)/lint-imports
 
-format: $(VENV)/.group-lint  ## Bring the code into the house's form
+format: $(VENV)/.group-lint  ## Format the code
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 

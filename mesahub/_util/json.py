@@ -1,7 +1,8 @@
-"""JSON: read by msgspec where the ``speed`` extra is installed, else by the standard library.
+"""JSON: read by the standard library, and by msgspec from the first long text on, where the ``speed`` extra is there.
 
-Both keep integers of 64 bits exact, take no NaN or infinity, and raise a ``ValueError`` on bad text. Writing is left to
-the standard library: msgspec would write an infinity as null, and bytes as text, without a word.
+Both keep integers of 64 bits exact, take no NaN or infinity, and raise a ``ValueError`` on bad text. msgspec costs as
+much to import as a client, so a program that only reads short answers never does. Writing is left to the standard
+library: msgspec would write an infinity as null, and bytes as text, without a word.
 """
 
 from __future__ import annotations
@@ -10,7 +11,11 @@ import json
 from collections.abc import Callable
 from typing import Any
 
-loads: Callable[[bytes | str], Any]
+LONG = 16 * 1024
+"""Bytes from which on a text is worth the import of msgspec."""
+
+loads: Callable[[bytes | str], Any] = json.loads
+"""Parse a text. Call it through the module: it is replaced once msgspec is imported."""
 
 # One encoder for all calls: json.dumps() with keywords makes a new one each time.
 _encode = json.JSONEncoder(ensure_ascii=False, allow_nan=False, separators=(",", ":")).encode
@@ -21,24 +26,30 @@ def dumps(value: Any) -> bytes:
     return _encode(value).encode()
 
 
-try:
-    import msgspec
-except ImportError:
-    loads = json.loads
+def loads_long(text: bytes) -> Any:
+    """Parse a text of `LONG` bytes or more."""
+    _import_msgspec()
+    return loads(text)
 
-    def loads_last(held: list[bytes]) -> Any:
-        """Parse the last of ``held``, which is taken out of it: nobody else needs to hold these bytes."""
-        text = held.pop().decode()
+
+def loads_last(held: list[bytes]) -> Any:
+    """Parse the last of ``held``, which may be taken out of it: then the bytes go before the objects come."""
+    _import_msgspec()
+    if loads is not json.loads:
+        return loads(held[-1])  # msgspec reads the bytes themselves
+    text = held.pop().decode()
+    try:
+        return loads(text)
+    except ValueError:
+        held.append(text.encode())
+        raise
+
+
+def _import_msgspec() -> None:
+    global loads
+    if loads is json.loads:
         try:
-            return loads(text)
-        except ValueError:
-            held.append(text.encode())
-            raise
-
-else:
-    # Its errors are ValueErrors too.
-    loads = msgspec.json.Decoder().decode
-
-    def loads_last(held: list[bytes]) -> Any:
-        """Parse the last of ``held``. (msgspec reads the bytes themselves.)"""
-        return loads(held[-1])
+            import msgspec
+        except ImportError:
+            return
+        loads = msgspec.json.Decoder().decode  # its errors are ValueErrors too

@@ -228,10 +228,13 @@ class Response:
         Parsed once and kept. ``None`` for an empty body. Raises ``ValueError`` for one that is no JSON.
         """
         if self._payload is None and self.content:
-            if len(self.content) > _LONG:
-                self._payload = self._loads_long()
-            else:
+            length = len(self.content)
+            if length < json.LONG:
                 self._payload = json.loads(self.content)
+            elif length < _LONG:
+                self._payload = json.loads_long(self.content)
+            else:
+                self._payload = self._loads_long()
         return self._payload
 
     def _loads_long(self) -> Any:

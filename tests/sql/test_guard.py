@@ -7,12 +7,13 @@ from collections import UserDict, defaultdict
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from mesahub import ArgumentError
 from mesahub.sql import Statement, analyze, prepare, split_script, tokenize
 from mesahub.sql import statement as module
+from tests.properties import examples
 
 
 def query(sql: str, bindings: Any = None) -> Statement:
@@ -61,7 +62,7 @@ CRASHING = st.lists(
 ).map("".join)
 
 
-@settings(max_examples=300)
+@examples(300)
 @given(sql=CRASHING)
 def test_no_empty_statement_is_ever_sent(sql: str) -> None:
     try:

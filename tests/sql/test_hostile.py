@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from hypothesis import example, given, settings
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from mesahub import any_of, col, not_
@@ -26,6 +26,7 @@ from mesahub.sql import (
     select_statement,
     update_statement,
 )
+from tests.properties import examples
 from tests.sql.native import connect
 
 EVIL = [
@@ -110,7 +111,7 @@ def databases(*names: str) -> Iterator[list[Trace]]:
             connection.close()
 
 
-@settings(max_examples=60, deadline=None)
+@examples(60)
 @given(value=text)
 @example(value="x'; DROP TABLE t; --")
 def test_a_value_changes_nothing_of_the_structure(value: str) -> None:
@@ -119,7 +120,7 @@ def test_a_value_changes_nothing_of_the_structure(value: str) -> None:
             assert hostile(other) == harmless(one), other.sql
 
 
-@settings(max_examples=60, deadline=None)
+@examples(60)
 @given(name=names)
 @example(name='" OR 1=1 --')
 @example(name="like")

@@ -9,13 +9,14 @@ from types import MappingProxyType
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from mesahub import ArgumentError
 from mesahub._util import json
 from mesahub.sql import Scope, insert_text, lower_rows
 from mesahub.sql.batches import BATCH_BYTES, BATCH_ROWS, Batch, batches
+from tests.properties import examples
 from tests.sql.native import connect, over_the_wire, typed
 
 MAX_BODY = 10 * 1024 * 1024
@@ -100,7 +101,7 @@ VALUES = (
 )
 
 
-@settings(max_examples=150, deadline=None)
+@examples(150)
 @given(rows=st.lists(st.dictionaries(st.sampled_from("abc"), VALUES), max_size=12))
 def test_rows_are_stored_as_sqlite3_would_store_them(rows: list[dict[str, Any]]) -> None:
     connection = connect()
@@ -123,7 +124,7 @@ def test_rows_are_stored_as_sqlite3_would_store_them(rows: list[dict[str, Any]])
     connection.close()
 
 
-@settings(max_examples=150, deadline=None)
+@examples(150)
 @given(values=st.lists(VALUES, min_size=20, max_size=40))
 def test_the_size_of_a_batch_is_told_well_enough(values: list[Any]) -> None:
     (batch,) = batches([{"a": value} for value in values], in_order=False)

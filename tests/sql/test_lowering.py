@@ -6,12 +6,13 @@ import sqlite3
 from typing import Any
 
 import pytest
-from hypothesis import example, given, settings
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from mesahub import ArgumentError
 from mesahub.dialects.mesahub.lowering import lower, restore_name
 from mesahub.sql import Statement, analyze, lower_rows, prepare
+from tests.properties import examples
 from tests.sql.native import connect, run_lowered, run_natively, typed
 
 INTEGERS = st.integers(-(2**63), 2**63 - 1) | st.sampled_from([0, 1, -1, 2**53, 2**53 + 1, -(2**53) - 1, 2**63 - 1])
@@ -81,7 +82,7 @@ def filled() -> sqlite3.Connection:
     return connection
 
 
-@settings(max_examples=400, deadline=None)
+@examples(400)
 @given(sql=st.sampled_from(TEMPLATES), data=st.data())
 def test_a_statement_gives_the_same_rows(sql: str, data: st.DataObject) -> None:
     with_values = prepare(sql, data.draw(_bindings_for(sql)), operation="query")
@@ -105,7 +106,7 @@ def _bindings_for(sql: str) -> st.SearchStrategy[Any]:
     return st.lists(VALUES, min_size=found.highest, max_size=found.highest)
 
 
-@settings(max_examples=200, deadline=None)
+@examples(200)
 @given(column=st.sampled_from(["n", "s", "r", "x", "b", "u"]), value=VALUES)
 def test_a_value_is_stored_the_same(column: str, value: Any) -> None:
     connection = connect()
@@ -118,7 +119,7 @@ def test_a_value_is_stored_the_same(column: str, value: Any) -> None:
     connection.close()
 
 
-@settings(max_examples=200, deadline=None)
+@examples(200)
 @given(rows=st.lists(st.tuples(VALUES, VALUES, VALUES), min_size=1, max_size=8))
 @example(rows=[(5e-324, 1.7976931348623157e308, -0.0), (0.1, 0.30000000000000004, 2.0**62)])
 @example(rows=[(1.1125369292536007e-308, -2.2250738585072014e-308, 9007199254740993.0), ("a", b"", None)])

@@ -7,12 +7,13 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from hypothesis import example, given, settings
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 import mesahub
 from mesahub import DatabaseHandle, all_of, any_of, col, not_
 from mesahub.sql import Scope, select_statement
+from tests.properties import examples
 from tests.sql import model
 from tests.sql.native import connect, run_lowered, run_natively
 
@@ -153,7 +154,7 @@ def as_dicts(node: Any) -> Any:
     return {name: value} if word == "eq" and not isinstance(value, mesahub.sql.Column) else {name: {word: value}}
 
 
-@settings(max_examples=300, deadline=None)
+@examples(300)
 @given(node=tree)
 @example(node=("condition", "n", "not_in", []))
 @example(node=("not", ("condition", "x", "in", [])))
@@ -172,7 +173,7 @@ def test_filters_find_what_the_model_finds(node: Any, native: sqlite3.Connection
     assert select_statement(SCOPE, expression, ["id"], ["id"]).sql == statement.sql
 
 
-@settings(max_examples=100, deadline=None)
+@examples(100)
 @given(
     column_name=column,
     values=st.lists(
@@ -204,7 +205,7 @@ ORDERS = st.lists(
 )
 
 
-@settings(max_examples=150, deadline=None)
+@examples(150)
 @given(order=ORDERS, limit=st.none() | st.integers(0, 50), offset=st.none() | st.integers(0, 50))
 def test_rows_come_in_the_order_that_was_asked_for(
     order: list[tuple[str, str, str | None]], limit: int | None, offset: int | None, db: DatabaseHandle

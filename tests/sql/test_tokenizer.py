@@ -6,10 +6,11 @@ import sqlite3
 from contextlib import suppress
 
 import pytest
-from hypothesis import example, given, settings
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from mesahub.sql import canonical, tokenize
+from tests.properties import examples
 from tests.sql.native import connect
 
 PIECES = [
@@ -27,7 +28,7 @@ def kinds(sql: str) -> list[tuple[str, str]]:
     return [(kind, text) for kind, text, _ in tokenize(sql) if kind != "space"]
 
 
-@settings(max_examples=400)
+@examples(400)
 @given(sql=pieces)
 def test_nothing_is_lost(sql: str) -> None:
     tokens = tokenize(sql)
@@ -92,7 +93,7 @@ def test_tokens(sql: str, expected: list[tuple[str, str]]) -> None:
 VALID = [text for text in PIECES if text.strip() and not text.startswith(("--", "/*"))]
 
 
-@settings(max_examples=400, deadline=None)
+@examples(400)
 @given(parts=st.lists(st.sampled_from(VALID), max_size=6), gap=st.sampled_from(["", " "]))
 @example(parts=["1", "||", "'a'", ",", "x'61'", "->>", "'$'"], gap="")
 @example(parts=["$a::b(c)", "+", "?", "+", ":a"], gap="")
@@ -114,7 +115,7 @@ def _outcome(connection: sqlite3.Connection, sql: str) -> object:
         return "refused"
 
 
-@settings(max_examples=400)
+@examples(400)
 @given(sql=pieces)
 @example(sql="'a'\ufeff\x0b")
 @example(sql="'a' /* */\x0b")

@@ -1,4 +1,4 @@
-"""The oldest requests and urllib3 that we allow, and a stranger's plugin, in environments of their own."""
+"""The oldest requests and urllib3 that we allow, and a third-party plugin, in environments of their own."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ def test_the_oldest_versions_that_we_allow(tmp_path: Path) -> None:
 
 def test_the_example_plugin_holds_the_contract(tmp_path: Path) -> None:
     example = ROOT / "docs" / "examples" / "mesahub-httpx"
-    python = environment(tmp_path / "httpx", "httpx", "hatchling")
+    python = environment(tmp_path / "httpx2", "httpx2", "hatchling")
     run(python, "-m", "pip", "install", "--quiet", "--no-deps", "--no-build-isolation", str(example))
     told = run(python, "-m", "pytest", "-q", "-p", "no:cacheprovider", "--rootdir", str(example), str(example))
     assert " passed" in told

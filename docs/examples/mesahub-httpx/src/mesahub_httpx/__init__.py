@@ -1,4 +1,4 @@
-"""A transport over httpx: an example of a plugin, complete and held to the contract.
+"""A transport over httpx2: an example of a plugin, complete and held to the contract.
 
 `docs/guides/writing-a-transport.md` goes through it.
 """
@@ -11,7 +11,7 @@ import ssl
 from collections.abc import Iterator
 from time import monotonic
 
-import httpx
+import httpx2 as httpx
 
 from mesahub.errors import (
     ConfigurationError,
@@ -98,7 +98,7 @@ class HttpxTransport:
         pieces = []
         for piece in answer.iter_raw():
             if end is not None and monotonic() > end:
-                raise RequestTimeoutError("The time ran out amid the answer.", outcome=Outcome.MAYBE_RAN)
+                raise RequestTimeoutError("The time ran out during the answer.", outcome=Outcome.MAYBE_RAN)
             pieces.append(piece)
         return b"".join(pieces)
 
