@@ -16,6 +16,7 @@ from mesahub.errors import ConfigurationError
 from mesahub.results import ExecResult, QueryResult
 from mesahub.sql import Bindings, Statement, prepare
 from mesahub.transport import Request, Response, TLSOptions
+from mesahub.transport.options import MAX_RESPONSE_BYTES, hidden
 from mesahub.url import parse_url, split_api_url
 
 if TYPE_CHECKING:
@@ -30,6 +31,7 @@ _OWN_OPTIONS: dict[str, Callable[[str], Any]] = {
     "timeout": float,
     "connect_timeout": float,
     "pool_size": int,
+    "max_response_bytes": int,
     "allow_insecure": lambda text: text.lower() in ("1", "true", "yes"),
 }
 """What a URL's query string may set of the client's own arguments; the rest goes to the transport."""
@@ -55,6 +57,7 @@ class MesahubClient:
         tls: an own CA or client certificate.
         proxies: ``{"http": url, "https": url}``; by default from the environment.
         pool_size: connections kept open.
+        max_response_bytes: the longest answer that is taken, files not counted; a longer one is a `ResultError`.
         **options: what the transport itself takes, such as ``session=`` of ``requests``.
 
     Raises:
@@ -76,8 +79,10 @@ class MesahubClient:
         tls: TLSOptions | None = None,
         proxies: Mapping[str, str] | None = None,
         pool_size: int = 10,
+        max_response_bytes: int = MAX_RESPONSE_BYTES,
         **options: Any,
     ) -> None:
+        proxies = hidden(proxies)
         if isinstance(api_key, str):
             api_key = Secret(api_key)  # before anything may fail: a traceback may show this function's variables
         if route_prefix not in ("v1", "api"):
@@ -94,9 +99,10 @@ class MesahubClient:
             tls=tls,
             proxies=proxies,
             pool_size=pool_size,
+            max_response_bytes=max_response_bytes,
             options=options,
         )
-        self.timeout = timeout
+        self.timeout = self._stack.timeout
         self._routes = Routes(route_prefix)
         self._send = self._stack.send
 

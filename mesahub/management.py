@@ -15,6 +15,7 @@ from mesahub._calls.pipeline import Stack
 from mesahub._calls.sqlite_files import upload_form
 from mesahub._util.secret import Secret
 from mesahub.errors import ConfigurationError
+from mesahub.transport.options import MAX_RESPONSE_BYTES, hidden
 
 if TYPE_CHECKING:
     from mesahub.middleware import Middleware
@@ -36,7 +37,8 @@ class MesahubManagementClient:
         dashboard_url: its origin, such as ``https://www.mesahub.app``.
         api_key: a ``shs_`` key of the user's, or a function that gives the current one.
         timeout: seconds for a call.
-        transport, middleware, retry, allow_insecure, connect_timeout, tls, proxies, pool_size, **options: as
+        transport, middleware, retry, allow_insecure, connect_timeout, tls, proxies, pool_size, max_response_bytes,
+        **options: as
             `mesahub.MesahubClient` takes them.
 
     Attributes:
@@ -63,8 +65,10 @@ class MesahubManagementClient:
         tls: TLSOptions | None = None,
         proxies: Mapping[str, str] | None = None,
         pool_size: int = 10,
+        max_response_bytes: int = MAX_RESPONSE_BYTES,
         **options: Any,
     ) -> None:
+        proxies = hidden(proxies)
         if isinstance(api_key, str):
             api_key = Secret(api_key)  # before anything may fail: a traceback may show this function's variables
         if not isinstance(dashboard_url, str) or not dashboard_url.startswith(("http://", "https://")):
@@ -81,6 +85,7 @@ class MesahubManagementClient:
             tls=tls,
             proxies=proxies,
             pool_size=pool_size,
+            max_response_bytes=max_response_bytes,
             options=options,
         )
         api = Api(self._stack, "management")

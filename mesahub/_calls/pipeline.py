@@ -13,6 +13,7 @@ from mesahub.middleware import Middleware, checked, compose, listener
 from mesahub.middleware.auth import auth
 from mesahub.middleware.retry import RetryPolicy, retrying
 from mesahub.transport import Request, Response, TLSOptions, Transport, TransportOptions
+from mesahub.transport.options import MAX_RESPONSE_BYTES, hidden
 from mesahub.transport.registry import find_factory, open_transport
 
 __all__ = ["Stack"]
@@ -42,8 +43,10 @@ class Stack:
         tls: TLSOptions | None = None,
         proxies: Mapping[str, str] | None = None,
         pool_size: int = 10,
+        max_response_bytes: int = MAX_RESPONSE_BYTES,
         options: Mapping[str, Any],
     ) -> None:
+        proxies = hidden(proxies)
         if isinstance(api_key, str):
             api_key = Secret(api_key)
         transport_options = TransportOptions(
@@ -53,6 +56,7 @@ class Stack:
             tls=tls,
             proxies=proxies,
             pool_size=pool_size,
+            max_response_bytes=max_response_bytes,
             options=options,
             open=open_transport,
         )
@@ -61,7 +65,7 @@ class Stack:
         if isinstance(transport, str):
             name, transport = transport, find_factory(transport)
             _require(transport, transport_options, name, api_url=base_url, api_key=api_key)
-        self.timeout = timeout
+        self.timeout = transport_options.timeout
         self._closing = threading.Event()
         outer = [checked(layer) for layer in middleware if not getattr(layer, "inside_retry", False)]
         inner = [checked(layer) for layer in middleware if getattr(layer, "inside_retry", False)]

@@ -74,7 +74,8 @@ class Request:
         body: for uploads, the bytes of the file, or a `FileBody`.
         safe: may it be sent twice? True for reads, and for a write that the caller called idempotent.
         timeout: seconds for the whole attempt, ``None`` for no limit (see the module's text).
-        streams: a file travels, up or down: the answer's body may be given as ``Response.stream``.
+        streams: a file travels, up or down: the body of a successful answer may be given as ``Response.stream``,
+            unless the request `uploads`.
     """
 
     # A plain slotted class: a frozen dataclass of this width costs 2 µs more to make, twice in each call.
@@ -171,6 +172,11 @@ class Request:
     def content_type(self) -> str | None:
         """The ``Content-Type`` that belongs to `content`."""
         return self._encoded()[1]
+
+    @property
+    def uploads(self) -> bool:
+        """A file goes up. The answer is short, and must be there in the time given, counted from the file's end."""
+        return self.body is not None and (self.encoder is not None or not isinstance(self.body, bytes))
 
     def _encoded(self) -> tuple[bytes | BodyStream | None, str | None]:
         if not self._content:

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import math
 import os
 import re
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, NamedTuple
+from contextlib import suppress
+from typing import TYPE_CHECKING, Any, NamedTuple
 
-from mesahub.errors import ConfigurationError
+from mesahub._util.secret import Secret
+from mesahub.errors import ConfigurationError, ConnectionLostError, MesahubError, ResultError
 
 if TYPE_CHECKING:
     import ssl
@@ -22,6 +25,9 @@ class Origin(NamedTuple):
     path: str
 
 
+_PROXY = re.compile(
+    r"([A-Za-z][A-Za-z0-9+.\-]*)://(?:[^/?#\s]*@)?(\[[0-9A-Fa-f:.]+(?:%[^\]\s]+)?\]|[^/?#@:\[\]\s]+)(?::(\d{0,5}))?/?"
+)
 _ORIGIN = re.compile(r"(https?)://(?:\[([0-9A-Fa-f:.]+(?:%[^\]\s]+)?)\]|([^/?#@:\[\]\s]+))(?::(\d{0,5}))?(/[^?#\s]*)?")
 
 
@@ -35,10 +41,24 @@ def origin(base_url: str) -> Origin:
     port = int(match[4]) if match and match[4] else None
     if match is None or (port is not None and port > 65535) or ".." in base_url:
         raise ConfigurationError(f"api_url must be http://host[:port] or https://host[:port], not {base_url!r}.")
-    return Origin(match[1], (match[2] or match[3]).lower(), port, match[5] or "")
+    host = (match[2] or match[3]).lower()
+    if not _is_host(host):
+        raise ConfigurationError(f"The host in api_url {base_url!r} is longer than a host name can be.")
+    return Origin(match[1], host, port, match[5] or "")
 
 
-def proxy_url(base_url: str, proxies: Mapping[str, str] | None) -> str | None:
+def _is_host(host: str) -> bool:
+    """Do the lengths allow it (RFC 1035, 2.3.4)? The system's resolver raises a UnicodeError where they do not."""
+    if len(host) <= 63 and host.isascii():
+        return True
+    try:
+        host.encode("idna")
+    except UnicodeError:
+        return False
+    return len(host) <= 253
+
+
+def proxy_url(base_url: str, proxies: Mapping[str, str] | None) -> Secret | None:
     """The proxy to use for a server, ``None`` for none.
 
     Args:
@@ -46,16 +66,79 @@ def proxy_url(base_url: str, proxies: Mapping[str, str] | None) -> str | None:
         proxies: by scheme (``"http"``, ``"https"``, ``"all"``); ``None``: the environment's
             ``HTTP_PROXY``, ``HTTPS_PROXY`` and ``ALL_PROXY`` (lower case wins), unless ``NO_PROXY`` names
             the host.
+
+    Raises:
+        ConfigurationError: the URL cannot be that of a proxy. The message does not repeat it.
     """
     parts = origin(base_url)
     if proxies is not None:
-        return proxies.get(parts.scheme) or proxies.get("all") or None
+        return _checked_proxy(Secret(proxies.get(parts.scheme) or proxies.get("all") or ""))
     # Under CGI, HTTP_PROXY is a header of the request ("httpoxy", CVE-2016-1000110).
     upper = parts.scheme != "http" or "REQUEST_METHOD" not in os.environ
-    found = _environment(f"{parts.scheme}_proxy", upper=upper) or _environment("all_proxy")
+    found = Secret(_environment(f"{parts.scheme}_proxy", upper=upper) or _environment("all_proxy"))
     if not found or _bypassed(parts.host, parts.port, _environment("no_proxy")):
         return None
-    return found if "://" in found else f"http://{found}"
+    return _checked_proxy(found if "://" in found else Secret(f"http://{found}"))
+
+
+def _checked_proxy(url: Secret) -> Secret | None:
+    if not url:
+        return None
+    match = _PROXY.fullmatch(url)
+    valid = match is not None and _is_host(match[2]) and int(match[3] or 0) <= 65535
+    match = None  # a traceback may show this function's variables
+    if not valid:
+        raise ConfigurationError(
+            "The proxy's URL cannot be read: expected http://[user:password@]host[:port], with reserved characters in "
+            "user and password percent-encoded."
+        )
+    return url
+
+
+def checked_proxies(proxies: Any) -> Mapping[str, str] | None:
+    """Check that these are proxies by scheme, or ``None``.
+
+    Raises:
+        ConfigurationError: they are not. The message does not repeat them.
+    """
+    if proxies is not None and not (
+        isinstance(proxies, Mapping)
+        and all(isinstance(text, str) for item in proxies.items() for text in item if text is not None)
+    ):
+        raise ConfigurationError("proxies must be a dict such as {'http': 'http://host:port', 'https': ...}, or None.")
+    return proxies
+
+
+def whole_number(name: str, value: Any) -> int:
+    """An option that is a number from 1 on, also as text from a URL.
+
+    Raises:
+        ConfigurationError: it is not.
+    """
+    if isinstance(value, str) and value.isascii() and value.isdecimal() and len(value) < 19:
+        value = int(value)
+    if type(value) is not int or value < 1:
+        raise ConfigurationError(f"{name} must be a whole number from 1 on, not {value!r}.")
+    return value
+
+
+_NEVER = 1e9
+"""Seconds: sockets take no longer times."""
+
+
+def seconds(name: str, value: Any, *, least: float = 0.0) -> float:
+    """An option that is a time in seconds, also as text from a URL.
+
+    Raises:
+        ConfigurationError: it is not.
+    """
+    number = math.nan
+    if isinstance(value, (int, float, str)) and not isinstance(value, bool):
+        with suppress(ValueError, OverflowError):
+            number = float(value)
+    if not least <= number < _NEVER:
+        raise ConfigurationError(f"{name} must be a number of seconds from {least:g} on, not {value!r}.")
+    return number
 
 
 def _environment(name: str, *, upper: bool = True) -> str:
@@ -116,3 +199,14 @@ def ssl_context(
     elif client_key:
         raise ConfigurationError("TLSOptions: client_key needs client_cert.")
     return context
+
+
+def too_large(status: int, most: int, peer: str) -> MesahubError:
+    """The error for a response of more than ``most`` bytes (`TransportOptions.max_response_bytes`).
+
+    A success was carried out, and sending it again would give no less. Of anything else that is not certain.
+    """
+    text = f"The response of {peer} is longer than max_response_bytes={most}"
+    if 200 <= status < 300:
+        return ResultError(f"{text}: ask for less, page by page (iterate, limit), or pass a larger max_response_bytes.")
+    return ConnectionLostError(f"{text} (HTTP {status}).")

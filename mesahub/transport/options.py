@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from mesahub._util.frozen import Frozen
+from mesahub._util.secret import Secret
 from mesahub._util.suggest import near
 from mesahub.errors import ConfigurationError
 from mesahub.transport import network
@@ -13,6 +14,10 @@ from mesahub.transport.messages import EMPTY
 
 if TYPE_CHECKING:
     import ssl
+
+
+MAX_RESPONSE_BYTES = 256 * 1024 * 1024
+"""The longest response that is kept in memory, unless the caller says otherwise."""
 
 
 class TLSOptions(Frozen):
@@ -43,6 +48,15 @@ class TLSOptions(Frozen):
         self._set(ca_file=ca_file, client_cert=client_cert, client_key=client_key, verify=verify)
 
 
+def hidden(proxies: Any) -> Any:
+    """Proxies whose URLs do not show in a traceback's variables; for the first line of whatever takes them."""
+    if isinstance(proxies, str):
+        return Secret(proxies)
+    if isinstance(proxies, Mapping):
+        return {name: Secret(url) if isinstance(url, str) else url for name, url in proxies.items()}
+    return proxies
+
+
 class TransportOptions(Frozen):
     """What a transport's factory is given.
 
@@ -55,12 +69,23 @@ class TransportOptions(Frozen):
         proxies: ``{"http": url, "https": url}``; ``None`` takes them from the environment
             (``HTTP_PROXY``, ``HTTPS_PROXY``, ``NO_PROXY``), ``{}`` uses none.
         pool_size: connections kept open, and the most that are open at once.
+        max_response_bytes: the longest response that is kept in memory; files are streamed, and not concerned.
         options: what the caller gave beyond these, by name: the transport's own.
         open: makes a transport from a name, a factory or an instance, for a transport that stands
             around another one (the recorder). Set by the client.
     """
 
-    __slots__ = ("base_url", "connect_timeout", "open", "options", "pool_size", "proxies", "timeout", "tls")
+    __slots__ = (
+        "base_url",
+        "connect_timeout",
+        "max_response_bytes",
+        "open",
+        "options",
+        "pool_size",
+        "proxies",
+        "timeout",
+        "tls",
+    )
 
     base_url: str
     timeout: float | None
@@ -68,6 +93,7 @@ class TransportOptions(Frozen):
     tls: TLSOptions | None
     proxies: Mapping[str, str] | None
     pool_size: int
+    max_response_bytes: int
     options: Mapping[str, Any]
     open: Callable[[Any, TransportOptions], Any] | None
 
@@ -80,19 +106,27 @@ class TransportOptions(Frozen):
         tls: TLSOptions | None = None,
         proxies: Mapping[str, str] | None = None,
         pool_size: int = 10,
+        max_response_bytes: int = MAX_RESPONSE_BYTES,
         options: Mapping[str, Any] = EMPTY,
         open: Callable[[Any, TransportOptions], Any] | None = None,
     ) -> None:
+        proxies = hidden(proxies)
         self._set(
             base_url=base_url,
-            timeout=timeout,
-            connect_timeout=connect_timeout,
+            timeout=None if timeout is None else network.seconds("timeout", timeout),
+            connect_timeout=network.seconds("connect_timeout", connect_timeout),
             tls=tls,
-            proxies=proxies,
-            pool_size=pool_size,
+            proxies=network.checked_proxies(proxies),
+            pool_size=network.whole_number("pool_size", pool_size),
+            max_response_bytes=network.whole_number("max_response_bytes", max_response_bytes),
             options=options,
             open=open,
         )
+
+    def __repr__(self) -> str:
+        # Of the transport's own options the names only: a value may be anything, also a token.
+        shown = {name: getattr(self, name) for name in self.__slots__} | {"options": sorted(self.options)}
+        return f"TransportOptions({', '.join(f'{name}={value!r}' for name, value in shown.items())})"
 
     def origin(self) -> network.Origin:
         """Scheme, host, port (``None`` for the scheme's own) and path of ``base_url``.
@@ -101,7 +135,7 @@ class TransportOptions(Frozen):
         """
         return network.origin(self.base_url)
 
-    def proxy_url(self) -> str | None:
+    def proxy_url(self) -> Secret | None:
         """The proxy that leads to ``base_url``, from ``proxies`` or the environment; ``None`` for none."""
         return network.proxy_url(self.base_url, self.proxies)
 

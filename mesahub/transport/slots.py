@@ -114,28 +114,29 @@ class Slots(Generic[T]):
 
     def give(self, held: list[Slot[T]]) -> None:
         """Take back the slot in ``held``. Does nothing when that is empty, so it may be called twice."""
-        for slot in held[-1:]:
-            # Not one from before a fork, and not one that was taken for lost.
-            if self._known[slot.number]() is slot:
-                if slot.value is None:
-                    self._free.appendleft(held.pop())
-                else:
-                    self._free.append(held.pop())
-            held.clear()
-        self._wake()
+        for slot in held:
+            if self._known[slot.number]() is not slot:
+                held.clear()  # from before a fork, or it was taken for lost
+            elif slot.value is None:
+                self._free.appendleft(held.pop())
+            else:
+                self._free.append(held.pop())
+        if self._waiters:
+            self._wake()
 
     def _wake(self) -> None:
-        if self._waiters:
-            with suppress(IndexError):  # another thread was quicker
-                self._waiters.popleft().release()
+        with suppress(IndexError):  # another thread was quicker
+            self._waiters.popleft().release()
 
     def idle_values(self) -> list[T]:
-        """Take the values out of the slots that are free now."""
+        """Take away the slots that are free now, and give what is in them: for the end, which may come twice."""
         values = []
-        for slot in list(self._free):
-            value, slot.value = slot.value, None
-            if value is not None:
-                values.append(value)
+        while self._free:
+            with suppress(IndexError):  # another thread was quicker
+                slot = self._free.pop()
+                if slot.value is not None:
+                    values.append(slot.value)
+                    slot.value = None
         return values
 
     def close(self) -> None:

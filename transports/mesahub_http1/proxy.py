@@ -28,7 +28,7 @@ class Proxy(NamedTuple):
         """Its name in messages: without the credentials."""
         return f"the proxy {self.host}:{self.port}"
 
-    def connect_head(self, authority: str) -> bytes:
+    def connect_head(self, authority: str) -> SecretBytes:
         """The request for a tunnel to ``authority`` (host:port)."""
         credentials = f"Proxy-Authorization: {self.authorization}\r\n" if self.authorization else ""
         return SecretBytes(f"CONNECT {authority} HTTP/1.1\r\nHost: {authority}\r\n{credentials}\r\n".encode("ascii"))

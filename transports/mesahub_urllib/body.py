@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from io import BytesIO
 
+from mesahub.transport.network import too_large
 from mesahub_http1 import ProtocolError, ResponseParser
 from mesahub_urllib.connection import Connection
-from mesahub_urllib.pool import Pool
+from mesahub_urllib.pool import Held, Pool
 
 _RECV = 64 * 1024
 _RECV_LONG = 256 * 1024
@@ -27,21 +28,25 @@ def read_head(connection: Connection, parser: ResponseParser) -> None:
         raise connection.lost(error) from None
 
 
-def read_body(connection: Connection, parser: ResponseParser) -> bytes:
-    """Read the whole body.
+def read_body(connection: Connection, parser: ResponseParser, most: int) -> bytes:
+    """Read the whole body, of at most ``most`` bytes.
 
     Raises:
-        ConnectionLostError, RequestTimeoutError: see the contract.
+        ConnectionLostError, RequestTimeoutError, ResultError: see the contract.
     """
     try:
         body = parser.start()
-        if parser.complete:
+        if parser.complete and len(body) <= most:
             return body
-        if parser.left is not None and parser.left <= _TRUSTED:
+        if parser.left is not None and len(body) + parser.left <= min(_TRUSTED, most):
             return _read_at_once(connection, parser, body)
         pieces = [body]
-        while not parser.complete:
+        size = len(body)
+        while size <= most and not parser.complete:
             pieces.append(parser.feed(connection.recv(_RECV_LONG)))
+            size += len(pieces[-1])
+        if size > most:  # counted, since an announcement alone proves nothing
+            raise too_large(parser.status, most, connection.peer)
         return b"".join(pieces)
     except ProtocolError as error:
         raise connection.lost(error) from None
@@ -68,10 +73,11 @@ def _read_at_once(connection: Connection, parser: ResponseParser, start: bytes) 
 class Download:
     """A body that is read as its user asks for it. It holds a connection until it is read to the end, or closed."""
 
-    def __init__(self, connection: Connection, parser: ResponseParser, pool: Pool) -> None:
-        self._connection: Connection | None = connection
+    def __init__(self, connection: Connection, parser: ResponseParser, pool: Pool, held: Held) -> None:
+        self._connection = connection
         self._parser = parser
         self._pool = pool
+        self._held = held
         self._rest = memoryview(parser.start())
         """Bytes of the body that were received and not asked for yet."""
 
@@ -81,7 +87,7 @@ class Download:
         Raises:
             ConnectionLostError, RequestTimeoutError: see the contract.
         """
-        if self._connection is None or size == 0:
+        if not self._held or size == 0:
             return b""
         if size < 0:
             return b"".join(iter(lambda: self.read(_RECV_LONG), b""))
@@ -110,9 +116,8 @@ class Download:
         self._give_back(reusable=False)
 
     def _give_back(self, *, reusable: bool) -> None:
-        connection, self._connection = self._connection, None
-        if connection is not None:
-            self._pool.release(connection, reusable=reusable)
+        if self._held:
+            self._pool.release(self._held, reusable=reusable)
 
     def __del__(self) -> None:
         self.close()

@@ -13,9 +13,7 @@ from mesahub.transport import BodyStream
 
 if TYPE_CHECKING:
     import ssl
-
-JOINED = 64 * 1024
-"""Bytes up to which a body is sent together with its headers: copying them costs less than another send."""
+    from collections.abc import Callable
 
 _SLACK = 0.01
 """Seconds by which a socket's timeout may be off before it is set anew: each setting is a system call."""
@@ -26,49 +24,55 @@ class Connection:
 
     Attributes:
         peer: whom it leads to, for messages.
-        generation: the pool's, when it was made (see `mesahub_urllib.pool`).
         idle_since: when it was last given back.
+        end: when the present request, or what is left of it, must be over (monotonic seconds); ``None`` for never.
         sent: did a byte of the present request leave?
         broken: what stopped the sending half way, if something did.
     """
 
     __slots__ = (
         "_armed",
-        "_end",
+        "_pending",
         "_poll",
         "_silence",
         "_sock",
         "broken",
-        "generation",
+        "end",
         "idle_since",
         "peer",
         "sent",
     )
 
-    def __init__(self, sock: socket.socket, peer: str, generation: int) -> None:
+    def __init__(self, sock: socket.socket, peer: str) -> None:
         self._sock = sock
         self._armed = sock.gettimeout()
-        self._end: float | None = None
         self._silence: float | None = None
+        self._pending: Callable[[], int] | None = getattr(sock, "pending", None)
         self._poll = None
         if hasattr(select, "poll"):
             self._poll = select.poll()
             self._poll.register(sock, select.POLLIN)
         self.peer = peer
-        self.generation = generation
+        self.end: float | None = None
         self.idle_since = 0.0
         self.sent = False
         self.broken: OSError | None = None
 
-    def limit(self, end: float | None, silence: float | None) -> None:
+    def begin(self, end: float | None, silence: float | None) -> None:
         """Begin a request that must be over at ``end`` (monotonic), or pause no longer than ``silence``."""
-        self._end = end
+        self.end = end
         self._silence = silence
         self.sent = False
         self.broken = None
 
+    def has_leftovers(self) -> bool:
+        """Has TLS decrypted bytes that no one read? They make no socket readable, and would begin the next response."""
+        return self._pending is not None and self._pending() > 0
+
     def is_readable(self) -> bool:
         """Is there something to read? On an idle connection that is its end, or nothing we asked for."""
+        if self._pending is not None and self._pending():
+            return True
         if self._poll is not None:
             return bool(self._poll.poll(0))
         return bool(select.select([self._sock], [], [], 0)[0])
@@ -77,8 +81,8 @@ class Connection:
         """Close the socket."""
         self._sock.close()
 
-    def send(self, head: bytes, content: bytes | BodyStream | None) -> None:
-        """Send a request.
+    def send(self, head: SecretBytes, content: memoryview | BodyStream | None) -> None:
+        """Send a request: its head with a short body, and what is left of the body, neither of which a traceback shows.
 
         When the other side stops taking it half way, this returns with `broken` set: there may be an answer
         that says why.
@@ -90,16 +94,13 @@ class Connection:
         """
         if content is None:
             self._send(head)
-        elif isinstance(content, bytes):
-            if len(content) <= JOINED:
-                self._send(SecretBytes(head + content))
-            else:
-                self._send(head)
-                self._send(content)
+        elif isinstance(content, memoryview):
+            self._send(head)
+            self._send(content)
         else:
             self._send_pieces(head, content)
 
-    def _send_pieces(self, head: bytes, body: BodyStream) -> None:
+    def _send_pieces(self, head: SecretBytes, body: BodyStream) -> None:
         left = len(body)
         # The first piece is read before the headers go: a file that cannot be read must cost nothing.
         for piece in body:
@@ -108,7 +109,7 @@ class Connection:
                 raise ValueError(f"the body is longer than the {len(body)} bytes that it said")
             if head:
                 self._send(head)
-                head = b""
+                head = SecretBytes()
             elif self._answers_early():
                 self.broken = BrokenPipeError("the server answered before the body was sent")
             if self.broken is not None:
@@ -123,8 +124,7 @@ class Connection:
         # Under TLS what is readable may be a session ticket.
         return type(self._sock) is socket.socket and self.is_readable()
 
-    def _send(self, data: bytes) -> None:
-        # `data` may begin with the headers; it hides itself from tracebacks, and a memoryview shows nothing.
+    def _send(self, data: bytes | memoryview) -> None:
         view: bytes | memoryview = data
         while self.broken is None:
             try:
@@ -177,8 +177,8 @@ class Connection:
 
     def _arm(self) -> None:
         left = self._silence
-        if self._end is not None:
-            left = self._end - monotonic()
+        if self.end is not None:
+            left = self.end - monotonic()
             if left <= 0:
                 raise TimeoutError
         armed = self._armed

@@ -2,23 +2,27 @@
 
 from __future__ import annotations
 
-import math
 from time import monotonic
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from mesahub.errors import ConfigurationError, ConnectionLostError, NotSentError, RequestTimeoutError
-from mesahub.transport import Request, Response, TransportOptions
+from mesahub._util.secret import SecretBytes
+from mesahub.errors import ConnectionLostError, NotSentError, RequestTimeoutError
+from mesahub.transport import BodyStream, Request, Response, TransportOptions
+from mesahub.transport.network import seconds
 from mesahub_http1 import RequestEncoder, ResponseParser
 from mesahub_urllib.body import Download, read_body, read_head
 from mesahub_urllib.connection import Connection, open_socket, start_tls
-from mesahub_urllib.pool import Pool
+from mesahub_urllib.pool import Held, Pool
 
 if TYPE_CHECKING:
     from mesahub_http1.proxy import Proxy
 
 KEEP_ALIVE = 4.0
 """Seconds a connection may lie idle and be used again: below the 5 seconds after which the least patient
-of the common servers (Node, uvicorn, Apache) close it. Behind nginx (75 s) or Caddy (300 s) more is safe."""
+of the common servers (Node, uvicorn, Apache) close it. With nginx (75 s) or Caddy (300 s) in front more is safe."""
+
+JOINED = 64 * 1024
+"""Bytes up to which a body is sent together with its headers: copying them costs less than another send."""
 
 
 class UrllibTransport:
@@ -43,11 +47,12 @@ class UrllibTransport:
         self._encoder = RequestEncoder(options, self._proxy)
         self._timeout = options.timeout
         self._connect_timeout = options.connect_timeout
+        self._max_bytes = options.max_response_bytes
         self._tls = options.ssl_context() if self._encoder.secure else None
         self._pool = Pool(
             self._connect,
-            size=int(_number("pool_size", options.pool_size, least=1)),
-            keep_alive=_number("keep_alive", options.options.get("keep_alive", KEEP_ALIVE), least=0),
+            size=options.pool_size,
+            keep_alive=seconds("keep_alive", options.options.get("keep_alive", KEEP_ALIVE)),
             peer=self._encoder.peer,
         )
 
@@ -55,30 +60,48 @@ class UrllibTransport:
         """Send one request and return the answer. See `mesahub.transport` for what it raises."""
         content = request.content
         head = self._encoder.encode(request, content, request.content_type)
+        body: memoryview | BodyStream | None = None
+        if isinstance(content, bytes):
+            if len(content) <= JOINED:
+                head = SecretBytes(head + content)
+            else:
+                body = memoryview(content)
+        else:
+            body = content
+        del content  # a traceback may show this function's variables
         timeout = self._timeout if request.timeout is None else request.timeout
         end = None if timeout is None else monotonic() + timeout
-        connection = self._pool.acquire(end)
+        held: Held = []
         reusable = lent = False
         try:
-            connection.limit(None if request.streams else end, timeout)
-            connection.send(head, content)
-            parser = ResponseParser(request.method)
-            read_head(connection, parser)
-            if request.streams and 200 <= parser.status < 300:
-                lent = True
-                return Response(parser.status, parser.headers, stream=Download(connection, parser, self._pool))
-            body = read_body(connection, parser)
-            reusable = parser.keep_alive and connection.broken is None
-            return Response(parser.status, parser.headers, body)
-        finally:
-            if not lent:
-                self._pool.release(connection, reusable=reusable)
+            try:
+                connection = self._pool.acquire(held, end)
+                connection.begin(None if request.streams else end, timeout)
+                connection.send(head, body)
+                parser = ResponseParser(request.method)
+                if request.streams and timeout is not None:
+                    connection.end = monotonic() + timeout  # only the body of a file may take longer
+                read_head(connection, parser)
+                if request.streams and 200 <= parser.status < 300 and not request.uploads:
+                    connection.end = None
+                    stream = Download(connection, parser, self._pool, held)
+                    lent = True
+                    return Response(parser.status, parser.headers, stream=stream)
+                content = read_body(connection, parser, self._max_bytes)
+                reusable = parser.keep_alive and connection.broken is None
+                return Response(parser.status, parser.headers, content)
+            finally:
+                if not lent:
+                    self._pool.release(held, reusable=reusable)
+        except BaseException:
+            self._pool.release(held, reusable=False)  # also where an interrupt came in the line above
+            raise
 
     def close(self) -> None:
         """Close the connections that lie idle; those in use finish their request first."""
         self._pool.close()
 
-    def _connect(self, generation: int, left: float | None) -> Connection:
+    def _connect(self, left: float | None) -> Connection:
         timeout = self._connect_timeout if left is None else min(self._connect_timeout, left)
         end = monotonic() + timeout
         proxy, to = self._proxy, self._encoder
@@ -87,12 +110,12 @@ class UrllibTransport:
         try:
             if self._tls is not None:
                 if proxy is not None:
-                    tunnel = Connection(sock, peer, generation)
-                    tunnel.limit(end, None)
+                    tunnel = Connection(sock, peer)
+                    tunnel.begin(end, None)
                     _open_tunnel(tunnel, proxy, to.authority)
                 sock.settimeout(max(end - monotonic(), 0.001))
                 sock = start_tls(sock, self._tls, to.host, to.peer)
-            return Connection(sock, to.peer, generation)
+            return Connection(sock, to.peer)
         except BaseException:
             sock.close()
             raise
@@ -117,13 +140,3 @@ def _open_tunnel(connection: Connection, proxy: Proxy, authority: str) -> None:
             f"{proxy.peer} opened no tunnel to {authority} in time.", outcome=NotSentError.outcome
         ) from error
     proxy.check_connected(parser.status, authority)
-
-
-def _number(name: str, value: Any, *, least: float) -> float:
-    try:
-        number = float(value)
-    except (TypeError, ValueError):
-        number = math.nan
-    if not number >= least:
-        raise ConfigurationError(f"{name} must be a number from {least:g} on, not {value!r}.")
-    return number

@@ -15,6 +15,7 @@ from urllib3.exceptions import HTTPError
 
 from mesahub.errors import ConnectionLostError
 from mesahub.transport import Headers
+from mesahub.transport.network import too_large
 from mesahub_http1 import ChunkedDecoder, ProtocolError, framing_of
 from mesahub_urllib3.errors import CAUGHT, translated
 from mesahub_urllib3.limits import Limits, Reader, Receiver
@@ -48,7 +49,7 @@ class Body:
 
     def __init__(self, raw: BaseHTTPResponse, method: str, peer: str, limits: Limits) -> None:
         self._raw: Any = raw
-        self._peer = peer
+        self.peer = peer
         self._limits = limits
         self._over = False
         self._rest = memoryview(b"")
@@ -99,7 +100,7 @@ class Body:
             raise self._lost(error) from None
         except CAUGHT as error:
             self.close()
-            raise translated(error, self._peer, self._limits) from error
+            raise translated(error, self.peer, self._limits) from error
         except BaseException:
             self.close()
             raise
@@ -168,7 +169,7 @@ class Body:
         return sock is None or getattr(connection, "half_sent", False) or (pending is not None and pending() > 0)
 
     def _lost(self, why: object) -> ConnectionLostError:
-        return ConnectionLostError(f"No trustworthy response from {self._peer}: {why}.")
+        return ConnectionLostError(f"No trustworthy response from {self.peer}: {why}.")
 
 
 def _reader(raw: Any, inner: Any, limits: Limits) -> Any:
@@ -190,9 +191,18 @@ def _reader(raw: Any, inner: Any, limits: Limits) -> Any:
     return inner.fp
 
 
-def read_whole(body: Body) -> bytes:
-    """The whole body, and its connection is given back."""
+def read_whole(body: Body, most: int) -> bytes:
+    """The whole body, of at most ``most`` bytes. Its connection is given back.
+
+    Raises:
+        ConnectionLostError, RequestTimeoutError, ResultError: see the contract.
+    """
     pieces = []
+    size = 0
     while piece := body.read(_PIECE):
+        size += len(piece)
+        if size > most:  # counted, since an announcement alone proves nothing
+            body.close()
+            raise too_large(body.status, most, body.peer)
         pieces.append(piece)
     return pieces[0] if len(pieces) == 1 else b"".join(pieces)

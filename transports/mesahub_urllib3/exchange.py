@@ -57,6 +57,7 @@ class Exchange:
         self._base_url = options.base_url.rstrip("/")
         self._timeout = options.timeout
         self._connect_timeout = options.connect_timeout
+        self._max_bytes = options.max_response_bytes
         self._own = own
         self._forget = forget
         self._translate = translate
@@ -89,13 +90,13 @@ class Exchange:
                 body = self._open(request, call, limits)
                 if isinstance(body, Response):
                     return body
-                if request.streams and 200 <= body.status < 300:
+                if request.streams and 200 <= body.status < 300 and not request.uploads:
                     body.at_end = functools.partial(self._give, held)
                     lent = True
                     limits.start_stream()
                     return Response(body.status, body.headers, stream=body)
                 limits.start_response()
-                return Response(body.status, body.headers, read_whole(body))
+                return Response(body.status, body.headers, read_whole(body, self._max_bytes))
             finally:
                 if not lent:
                     self._give(held)
