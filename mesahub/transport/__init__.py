@@ -21,12 +21,14 @@ What a transport must do:
 
 from __future__ import annotations
 
-from mesahub.transport.base import Transport, TransportFactory
+from mesahub.transport.base import AsyncTransport, AsyncTransportFactory, Transport, TransportFactory
 from mesahub.transport.bodies import BodyStream, DownloadStream, FileBody
 from mesahub.transport.messages import Headers, Request, Response
 from mesahub.transport.options import TLSOptions, TransportOptions
 
 __all__ = [
+    "AsyncTransport",
+    "AsyncTransportFactory",
     "BodyStream",
     "DownloadStream",
     "FileBody",

@@ -22,6 +22,23 @@ class Transport(Protocol):
         ...
 
 
+@runtime_checkable
+class AsyncTransport(Protocol):
+    """Moves requests without blocking the event loop. The rules are those of `Transport`, and two more.
+
+    A cancelled ``send`` drops its connection, which is never used again, and lets ``CancelledError`` pass. A stream in
+    a response has ``async def read(size=-1)`` and ``async def close()``.
+    """
+
+    async def send(self, request: Request, /) -> Response:
+        """Send one request and return the answer, whatever its status."""
+        ...
+
+    async def close(self) -> None:
+        """Free what it holds. May be called twice."""
+        ...
+
+
 TransportFactory = Callable[[TransportOptions], Transport]
 """What an entry point of ``mesahub.transports`` names: usually the transport's class.
 
@@ -29,3 +46,6 @@ It may carry two attributes, both ``True`` when absent: ``needs_url`` and ``need
 client can be made without ``api_url`` and ``api_key``. Each may also be a function of the
 `TransportOptions` that tells.
 """
+
+AsyncTransportFactory = Callable[[TransportOptions], AsyncTransport]
+"""What an entry point of ``mesahub.async_transports`` names. It may carry ``needs_url`` and ``needs_key`` as well."""

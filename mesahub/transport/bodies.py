@@ -35,6 +35,18 @@ class DownloadStream(Protocol):
         ...
 
 
+class AsyncDownloadStream(Protocol):
+    """The body of an answer to an asynchronous transport, read as it comes."""
+
+    async def read(self, size: int = -1, /) -> bytes:
+        """At most ``size`` bytes, ``b""`` at the end; all that is left when ``size`` is negative."""
+        ...
+
+    async def close(self) -> None:
+        """Give the connection back, or drop it when the body was not read to the end."""
+        ...
+
+
 class FileBody(Frozen):
     """A file to send, by length and by a function that opens it: from the start, once per attempt.
 

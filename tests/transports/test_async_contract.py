@@ -1,0 +1,15 @@
+"""The contract, held by the asynchronous transports; as a plugin's author would write it."""
+
+from __future__ import annotations
+
+import pytest
+from mesahub_asyncio import AsyncioTransport
+
+from mesahub.testing.async_contract import AsyncTransportContract
+from mesahub.transport import AsyncTransportFactory
+
+
+class TestAsyncio(AsyncTransportContract):
+    @pytest.fixture
+    def async_transport(self) -> AsyncTransportFactory:
+        return AsyncioTransport
