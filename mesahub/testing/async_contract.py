@@ -9,7 +9,7 @@ import threading
 import warnings
 import weakref
 from collections.abc import Callable, Coroutine, Iterator
-from typing import Any, TypeVar, cast
+from typing import Any, TypeVar
 
 import pytest
 
@@ -17,8 +17,15 @@ from mesahub.errors import MesahubError
 from mesahub.testing.base import AMPLE, call, select_one
 from mesahub.testing.contract import TransportContract
 from mesahub.testing.server import ConformanceServer
-from mesahub.transport import AsyncTransport, AsyncTransportFactory, Request, Response, TransportFactory, TransportOptions
-from mesahub.transport.bodies import AsyncDownloadStream
+from mesahub.transport import (
+    AsyncDownloadStream,
+    AsyncTransport,
+    AsyncTransportFactory,
+    Request,
+    Response,
+    TransportFactory,
+    TransportOptions,
+)
 
 T = TypeVar("T")
 
@@ -145,7 +152,7 @@ class OnALoop:
         if self._pid != os.getpid():
             self._start()
         response = self._run(lambda: self._transport.send(request))
-        stream = cast("AsyncDownloadStream | None", response.stream)
+        stream, response.async_stream = response.async_stream, None
         if stream is not None:
             response.stream = _Stream(self, stream)
         return response

@@ -22,13 +22,15 @@ What a transport must do:
 from __future__ import annotations
 
 from mesahub.transport.base import AsyncTransport, AsyncTransportFactory, Transport, TransportFactory
-from mesahub.transport.bodies import BodyStream, DownloadStream, FileBody
-from mesahub.transport.messages import Headers, Request, Response
+from mesahub.transport.bodies import AsyncDownloadStream, BodyStream, DownloadStream, FileBody
+from mesahub.transport.messages import AsyncResponse, Headers, Request, Response
 from mesahub.transport.options import TLSOptions, TransportOptions
 
 __all__ = [
+    "AsyncResponse",
     "AsyncTransport",
     "AsyncTransportFactory",
+    "AsyncDownloadStream",
     "BodyStream",
     "DownloadStream",
     "FileBody",

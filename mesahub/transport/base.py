@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Protocol, runtime_checkable
 
-from mesahub.transport.messages import Request, Response
+from mesahub.transport.messages import AsyncResponse, Request, Response
 from mesahub.transport.options import TransportOptions
 
 
@@ -26,11 +26,11 @@ class Transport(Protocol):
 class AsyncTransport(Protocol):
     """Moves requests without blocking the event loop. The rules are those of `Transport`, and two more.
 
-    A cancelled ``send`` drops its connection, which is never used again, and lets ``CancelledError`` pass. A stream in
-    a response has ``async def read(size=-1)`` and ``async def close()``.
+    A cancelled ``send`` drops its connection, which is never used again, and lets ``CancelledError`` pass.
+    The body of a file comes in `AsyncResponse.async_stream`.
     """
 
-    async def send(self, request: Request, /) -> Response:
+    async def send(self, request: Request, /) -> AsyncResponse:
         """Send one request and return the answer, whatever its status."""
         ...
 

@@ -7,9 +7,9 @@ from types import MappingProxyType
 from typing import Any
 
 from mesahub._util import json
-from mesahub.transport.bodies import BodyStream, DownloadStream, FileBody
+from mesahub.transport.bodies import AsyncDownloadStream, BodyStream, DownloadStream, FileBody
 
-__all__ = ["EMPTY", "Encoder", "Headers", "Request", "Response"]
+__all__ = ["AsyncResponse", "EMPTY", "Encoder", "Headers", "Request", "Response"]
 
 _LONG = 1024 * 1024
 """Bytes from which on a body is not kept beside what was parsed of it."""
@@ -292,3 +292,41 @@ class Response:
 
     def __repr__(self) -> str:
         return f"<Response {self.status}>"
+
+
+class AsyncResponse(Response):
+    """What the server answered, to an asynchronous transport.
+
+    Attributes:
+        async_stream: the body, not read yet; only for a request with ``streams``.
+    """
+
+    __slots__ = ("async_stream",)
+
+    def __init__(
+        self,
+        status: int,
+        headers: Mapping[str, str] = EMPTY,
+        content: bytes = b"",
+        *,
+        payload: Any = None,
+        async_stream: AsyncDownloadStream | None = None,
+    ) -> None:
+        super().__init__(status, headers, content, payload=payload)
+        self.async_stream = async_stream
+
+    async def aread(self) -> bytes:
+        """The whole body, from ``content`` or from ``async_stream``."""
+        stream = self.async_stream
+        if stream is not None:
+            try:
+                self.content = await stream.read()
+            finally:
+                await self.aclose()
+        return self.content
+
+    async def aclose(self) -> None:
+        """Drop a body that is not read."""
+        stream, self.async_stream = self.async_stream, None
+        if stream is not None:
+            await stream.close()

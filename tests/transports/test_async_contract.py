@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import pytest
-from mesahub_asyncio import AsyncioTransport
 
 from mesahub.testing.async_contract import AsyncTransportContract
 from mesahub.transport import AsyncTransportFactory
+from mesahub_asyncio import AsyncioTransport
 
 
 class TestAsyncio(AsyncTransportContract):

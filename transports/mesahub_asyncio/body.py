@@ -63,13 +63,13 @@ class Download:
         """
         if size < 0:
             pieces = []
-            while piece := await self.read(_PIECE):
-                pieces.append(piece)
+            while more := await self.read(_PIECE):
+                pieces.append(more)
             return b"".join(pieces)
         connection = self._connection
         if connection is None or size == 0:
             return b""
-        piece = self._rest[:size]
+        piece: memoryview = self._rest[:size]
         self._rest = self._rest[size:]
         try:
             while not piece and not self._parser.complete:
@@ -122,5 +122,3 @@ async def send_stream(connection: Connection, head: SecretBytes, body: BodyStrea
         raise ValueError(f"the body ended {left} bytes before the {len(body)} that it said")
     if head:
         await connection.write(head)
-
-

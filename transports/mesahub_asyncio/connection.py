@@ -69,7 +69,7 @@ class Connection(asyncio.BufferedProtocol):
             self._poll = select.poll()
             self._poll.register(sock.fileno(), select.POLLIN)
 
-    def get_buffer(self, sizehint: int) -> memoryview:
+    def get_buffer(self, sizehint: int) -> memoryview:  # noqa: ARG002  (the name is asyncio's)
         return self._buffer
 
     def buffer_updated(self, nbytes: int) -> None:
@@ -250,7 +250,6 @@ class Connection(asyncio.BufferedProtocol):
     def _timed_out(self, when: str) -> RequestTimeoutError:
         outcome = Outcome.MAYBE_RAN if self.sent else Outcome.NOT_SENT
         return RequestTimeoutError(f"The time for the request to {self.peer} ran out {when}.", outcome=outcome)
-
 
 
 def _buffer_for(loop: asyncio.AbstractEventLoop) -> memoryview:

@@ -7,7 +7,7 @@ import math
 from typing import TYPE_CHECKING, Any
 
 from mesahub.errors import ConfigurationError, ConnectionLostError, NotSentError, Outcome, RequestTimeoutError, TLSError
-from mesahub.transport import Request, Response, TransportOptions
+from mesahub.transport import AsyncResponse, Request, TransportOptions
 from mesahub_asyncio.body import Download, read_body, read_head, send_stream
 from mesahub_asyncio.connection import Connection
 from mesahub_asyncio.pool import Pool
@@ -52,7 +52,7 @@ class AsyncioTransport:
         self._pool: Pool | None = None
         self._closed = False
 
-    async def send(self, request: Request, /) -> Response:
+    async def send(self, request: Request, /) -> AsyncResponse:
         """Send one request and return the answer. See `mesahub.transport` for what it raises.
 
         A cancelled call drops its connection: what comes over it later is nobody's answer.
@@ -77,12 +77,12 @@ class AsyncioTransport:
             await read_head(connection, parser)
             if request.streams and 200 <= parser.status < 300:
                 lent = True
-                return Response(parser.status, parser.headers, stream=Download(connection, parser, pool))
+                return AsyncResponse(parser.status, parser.headers, async_stream=Download(connection, parser, pool))
             if request.streams:
                 connection.limit(None if timeout is None else loop.time() + timeout, None)
             body = await read_body(connection, parser)
             reusable = parser.keep_alive and connection.broken is None
-            return Response(parser.status, parser.headers, body)
+            return AsyncResponse(parser.status, parser.headers, body)
         finally:
             if not lent:
                 pool.release(connection, reusable=reusable)
@@ -178,9 +178,7 @@ class _Connecting:
         loop = asyncio.get_running_loop()
         made = Connection(loop, self._to.peer, secure=True)
         try:
-            transport = await loop.start_tls(
-                tunnel.release_transport(), made, self._tls, server_hostname=self._to.host
-            )
+            transport = await loop.start_tls(tunnel.release_transport(), made, self._tls, server_hostname=self._to.host)
         except OSError as error:
             raise _unreachable(self._to.peer, error, tls=True) from error
         if transport is None:
