@@ -166,19 +166,20 @@ class Request:
     @property
     def content(self) -> bytes | BodyStream | None:
         """The body as it goes over the wire: encoded once, kept for a retry. ``None``: no body."""
-        return self._encoded()[0]
+        return self.encoded()[0]
 
     @property
     def content_type(self) -> str | None:
         """The ``Content-Type`` that belongs to `content`."""
-        return self._encoded()[1]
+        return self.encoded()[1]
 
     @property
     def uploads(self) -> bool:
         """A file goes up. The answer is short, and must be there in the time given, counted from the file's end."""
         return self.body is not None and (self.encoder is not None or not isinstance(self.body, bytes))
 
-    def _encoded(self) -> tuple[bytes | BodyStream | None, str | None]:
+    def encoded(self) -> tuple[bytes | BodyStream | None, str | None]:
+        """`content` and `content_type` together."""
         if not self._content:
             self._content.append((self.encoder or _encode_json)(self))
         return self._content[0]

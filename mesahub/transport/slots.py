@@ -1,8 +1,10 @@
 """`Slots`: how many callers may use a transport's connections at once.
 
-There is no lock in it, so that nothing can be left locked: every step is one operation of a list or a deque, which the
-interpreter carries out whole. A slot is always in exactly one place, free or held by a caller. One that a signal
-handler's exception made vanish between two places (``KeyboardInterrupt`` between taking and noting it) is replaced.
+There is no lock in it, so that nothing can be left locked. Whose a slot is, is an entry of one dict, made and removed
+by one operation each, which the interpreter carries out whole; and it names the caller's `Lease`, which exists before
+the slot is taken and after it was given back. So whatever interrupts a caller at whatever instruction (Ctrl-C, a
+worker's timeout), its ``finally`` can give back what is its own, and nothing else, once or twice.
+
 The lock that a caller waits on is made when it waits: gevent may have patched `threading` after this was created.
 """
 
@@ -31,18 +33,24 @@ class Slot(Generic[T]):
         value: what its last user left in it for the next, such as an open connection.
     """
 
-    __slots__ = ("__weakref__", "number", "value")
+    __slots__ = ("number", "value")
 
     def __init__(self, number: int) -> None:
         self.number = number
         self.value: T | None = None
 
 
+class Lease:
+    """What a caller holds a slot by: make one for each call, before `Slots.take`."""
+
+    slot: Any = None
+    """The slot, unless an interrupt came before it was noted here. Afterwards it may be another caller's."""
+
+
 class Slots(Generic[T]):
     """A fixed number of slots that threads (or greenlets) share, the one used last first.
 
-    A caller has a list in which its slot is put, and from which it is taken back: so that a ``finally`` knows at
-    every moment whether there is one. After a fork the child begins with slots of its own.
+    After a fork the child begins with slots of its own.
 
     Args:
         size: how many there are.
@@ -60,16 +68,17 @@ class Slots(Generic[T]):
         _all.add(self)
 
     def _reset(self) -> None:
-        slots = [Slot[T](number) for number in range(self._size)]
-        self._known = [weakref.ref(slot) for slot in slots]
-        self._free = deque(slots)
+        self._slots = [Slot[T](number) for number in range(self._size)]
+        self._owners: dict[int, Lease] = {}
+        self._free = deque(self._slots)
+        """In which order to try them. Whether a slot is free is said by `_owners` alone."""
         self._waiters: deque[Any] = deque()
 
-    def take(self, held: list[Slot[T]], end: float | None) -> None:
-        """Append a free slot to ``held``, waiting for one if need be.
+    def take(self, lease: Lease, end: float | None) -> Slot[T]:
+        """Take a free slot, waiting for one if need be.
 
         Args:
-            held: the caller's list.
+            lease: the caller's. Hand it to `give` whatever happens, also after an error.
             end: when to give up (monotonic seconds), ``None`` for never.
 
         Raises:
@@ -78,16 +87,23 @@ class Slots(Generic[T]):
         """
         while not self.closed:
             try:
-                held.append(self._free.pop())
+                slot = self._free.pop()
             except IndexError:
-                self._wait(end)
+                if not self._find_free():
+                    self._wait(end)
             else:
-                return
+                if self._owners.setdefault(slot.number, lease) is lease:
+                    lease.slot = slot
+                    return slot
         raise ConfigurationError("The transport is closed; make a new client.")
 
+    def _find_free(self) -> bool:
+        for slot in self._slots:
+            if slot.number not in self._owners:
+                self._free.appendleft(slot)
+        return bool(self._free)
+
     def _wait(self, end: float | None) -> None:
-        if self._replace_lost():
-            return
         left = None if end is None else end - monotonic()
         if left is not None and left <= 0:
             raise NotSentError(
@@ -104,50 +120,47 @@ class Slots(Generic[T]):
             with suppress(ValueError):  # it was woken
                 self._waiters.remove(waiter)
 
-    def _replace_lost(self) -> bool:
-        lost = [number for number, slot in enumerate(self._known) if slot() is None]
-        for number in lost:
-            slot = Slot[T](number)
-            self._known[number] = weakref.ref(slot)
-            self._free.appendleft(slot)
-        return bool(lost)
+    def held(self, lease: Lease) -> Slot[T] | None:
+        """The slot of a lease, ``None`` when it has none, or no longer."""
+        for slot in self._slots:
+            if self._owners.get(slot.number) is lease:
+                return slot
+        return None
 
-    def give(self, held: list[Slot[T]]) -> None:
-        """Take back the slot in ``held``. Does nothing when that is empty, so it may be called twice."""
-        for slot in held:
-            if self._known[slot.number]() is not slot:
-                held.clear()  # from before a fork, or it was taken for lost
-            elif slot.value is None:
-                self._free.appendleft(held.pop())
+    def give(self, lease: Lease) -> None:
+        """Take back the slot of a lease. Does nothing when it has none, so it may be called twice."""
+        slot = lease.slot or self.held(lease)
+        if slot is not None and self._owners.get(slot.number) is lease:
+            del self._owners[slot.number]
+            if slot.value is None:
+                self._free.appendleft(slot)
             else:
-                self._free.append(held.pop())
-        if self._waiters:
-            self._wake()
+                self._free.append(slot)
+            if self._waiters:
+                self._wake()
 
     def _wake(self) -> None:
         with suppress(IndexError):  # another thread was quicker
             self._waiters.popleft().release()
 
-    def idle_values(self) -> list[T]:
-        """Take away the slots that are free now, and give what is in them: for the end, which may come twice."""
-        values = []
-        while self._free:
-            with suppress(IndexError):  # another thread was quicker
-                slot = self._free.pop()
-                if slot.value is not None:
-                    values.append(slot.value)
-                    slot.value = None
-        return values
-
-    def close(self) -> None:
-        """Give no more slots, and wake those who wait for one."""
+    def close(self) -> list[T]:
+        """Give no more slots, wake those who wait for one, and give what is in those that are free."""
         self.closed = True
         while self._waiters:
             self._wake()
+        values = []
+        for slot in self._slots:
+            own = Lease()
+            if self._owners.setdefault(slot.number, own) is own and slot.value is not None:
+                values.append(slot.value)
+                slot.value = None
+        return values
 
-    def after_fork(self) -> None:
-        """Begin again in a child process, where the users of the slots are not. Overridden to close what is in them."""
+    def after_fork(self) -> list[T]:
+        """Begin again in a child process, which has none of the users; gives what was in the free slots."""
+        values = [slot.value for slot in self._slots if slot.value is not None and slot.number not in self._owners]
         self._reset()
+        return values
 
 
 _all: weakref.WeakSet[Slots[Any]] = weakref.WeakSet()

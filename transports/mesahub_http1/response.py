@@ -73,7 +73,13 @@ class ResponseParser:
             status = int(first[2])
             if status >= 200:
                 self._buffer = data[end + 4 :]
-                self._begin(status, Headers(fields), first[1] == b"1")
+                self.status = status
+                self.headers = headers = Headers(fields)
+                self.left, chunked, self.keep_alive = framing_of(
+                    self._method, status, headers, keep_alive=first[1] == b"1"
+                )
+                if chunked:
+                    self._chunks = ChunkedDecoder()
                 return True
             if status == 101:
                 raise ProtocolError("it switched protocols, which was not requested")
@@ -88,14 +94,6 @@ class ResponseParser:
             raise ProtocolError(f"its headers are longer than {MAX_HEAD} bytes")
         if not data.startswith(b"HTTP/1."[: len(data)]) or (b"\n" in data and not _STATUS(data)):
             raise ProtocolError("what came is not HTTP/1.1")
-
-    def _begin(self, status: int, headers: Headers, keep_alive: bool) -> None:
-        self.status = status
-        self.headers = headers
-        length, chunked, self.keep_alive = framing_of(self._method, status, headers, keep_alive=keep_alive)
-        self.left = length
-        if chunked:
-            self._chunks = ChunkedDecoder()
 
     def start(self) -> bytes:
         """The part of the body that came with the head. Call it once."""

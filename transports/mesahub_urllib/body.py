@@ -5,9 +5,10 @@ from __future__ import annotations
 from io import BytesIO
 
 from mesahub.transport.network import too_large
+from mesahub.transport.slots import Lease
 from mesahub_http1 import ProtocolError, ResponseParser
 from mesahub_urllib.connection import Connection
-from mesahub_urllib.pool import Held, Pool
+from mesahub_urllib.pool import Pool
 
 _RECV = 64 * 1024
 _RECV_LONG = 256 * 1024
@@ -73,11 +74,11 @@ def _read_at_once(connection: Connection, parser: ResponseParser, start: bytes) 
 class Download:
     """A body that is read as its user asks for it. It holds a connection until it is read to the end, or closed."""
 
-    def __init__(self, connection: Connection, parser: ResponseParser, pool: Pool, held: Held) -> None:
+    def __init__(self, connection: Connection, parser: ResponseParser, pool: Pool, lease: Lease) -> None:
         self._connection = connection
         self._parser = parser
         self._pool = pool
-        self._held = held
+        self._lease: Lease | None = lease
         self._rest = memoryview(parser.start())
         """Bytes of the body that were received and not asked for yet."""
 
@@ -87,7 +88,7 @@ class Download:
         Raises:
             ConnectionLostError, RequestTimeoutError: see the contract.
         """
-        if not self._held or size == 0:
+        if self._lease is None or size == 0:
             return b""
         if size < 0:
             return b"".join(iter(lambda: self.read(_RECV_LONG), b""))
@@ -100,6 +101,8 @@ class Download:
                 if len(piece) > size:
                     self._rest = memoryview(piece)[size:]
                     piece = piece[:size]
+            if not piece:
+                self._give_back(reusable=parser.keep_alive)
         except ProtocolError as error:
             lost = self._connection.lost(error)
             self.close()
@@ -107,8 +110,6 @@ class Download:
         except BaseException:
             self.close()
             raise
-        if not piece:
-            self._give_back(reusable=parser.keep_alive)
         return piece
 
     def close(self) -> None:
@@ -116,8 +117,10 @@ class Download:
         self._give_back(reusable=False)
 
     def _give_back(self, *, reusable: bool) -> None:
-        if self._held:
-            self._pool.release(self._held, reusable=reusable)
+        lease = self._lease
+        if lease is not None:
+            self._pool.release(lease, reusable=reusable)
+            self._lease = None
 
     def __del__(self) -> None:
         self.close()

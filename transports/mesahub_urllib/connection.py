@@ -26,13 +26,14 @@ class Connection:
         peer: whom it leads to, for messages.
         idle_since: when it was last given back.
         end: when the present request, or what is left of it, must be over (monotonic seconds); ``None`` for never.
+        pending: under TLS, says how many bytes were decrypted that no one has read: they make no socket readable, and
+            would begin the next response.
         sent: did a byte of the present request leave?
         broken: what stopped the sending half way, if something did.
     """
 
     __slots__ = (
         "_armed",
-        "_pending",
         "_poll",
         "_silence",
         "_sock",
@@ -40,6 +41,7 @@ class Connection:
         "end",
         "idle_since",
         "peer",
+        "pending",
         "sent",
     )
 
@@ -47,7 +49,7 @@ class Connection:
         self._sock = sock
         self._armed = sock.gettimeout()
         self._silence: float | None = None
-        self._pending: Callable[[], int] | None = getattr(sock, "pending", None)
+        self.pending: Callable[[], int] | None = getattr(sock, "pending", None)
         self._poll = None
         if hasattr(select, "poll"):
             self._poll = select.poll()
@@ -65,13 +67,9 @@ class Connection:
         self.sent = False
         self.broken = None
 
-    def has_leftovers(self) -> bool:
-        """Has TLS decrypted bytes that no one read? They make no socket readable, and would begin the next response."""
-        return self._pending is not None and self._pending() > 0
-
     def is_readable(self) -> bool:
         """Is there something to read? On an idle connection that is its end, or nothing we asked for."""
-        if self._pending is not None and self._pending():
+        if self.pending is not None and self.pending():
             return True
         if self._poll is not None:
             return bool(self._poll.poll(0))

@@ -5,11 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from time import monotonic
 
-from mesahub.transport.slots import Slot, Slots
+from mesahub.transport.slots import Lease, Slots
 from mesahub_urllib.connection import Connection
-
-Held = list[Slot[Connection]]
-"""A caller's list for the slot with its connection: see `mesahub.transport.slots`."""
 
 
 class Pool(Slots[Connection]):
@@ -29,19 +26,18 @@ class Pool(Slots[Connection]):
         self._connect = connect
         self._keep_alive = keep_alive
 
-    def acquire(self, held: Held, end: float | None) -> Connection:
-        """An idle connection that is still good, or a new one. Its slot is in ``held`` then, also after an error.
+    def acquire(self, lease: Lease, end: float | None) -> Connection:
+        """An idle connection that is still good, or a new one.
 
         Args:
-            held: the caller's list, to be handed to `release` whatever happens.
+            lease: the caller's, to be handed to `release` whatever happens, also after an error.
             end: when to give up (monotonic seconds), ``None`` for never.
 
         Raises:
             NotSentError: none became free in time, or what connecting raises.
             ConfigurationError: the pool is closed.
         """
-        self.take(held, end)
-        slot = held[0]
+        slot = self.take(lease, end)
         connection = slot.value
         if connection is not None:
             if monotonic() - connection.idle_since < self._keep_alive and not connection.is_readable():
@@ -51,31 +47,32 @@ class Pool(Slots[Connection]):
         connection = slot.value = self._connect(None if end is None else end - monotonic())
         return connection
 
-    def release(self, held: Held, *, reusable: bool) -> None:
-        """Take back what is in ``held``; a connection that is not reusable is closed. May be called twice."""
-        for slot in held:
-            connection = slot.value
-            if connection is not None:
-                known = self._known[slot.number]() is slot  # and not from before a fork
-                if reusable and known and not self.closed and not connection.has_leftovers():
-                    connection.idle_since = monotonic()
-                else:
-                    slot.value = None
-                    connection.close()
-        self.give(held)
+    def release(self, lease: Lease, *, reusable: bool) -> None:
+        """Take back what a caller has; a connection that is not reusable is closed. May be called twice."""
+        slot = lease.slot or self.held(lease)
+        if slot is None or self._owners.get(slot.number) is not lease:
+            return
+        connection = slot.value
+        if connection is not None:
+            pending = connection.pending
+            if reusable and not self.closed and (pending is None or not pending()):
+                connection.idle_since = monotonic()
+            else:
+                slot.value = None
+                connection.close()
+        self.give(lease)
         if self.closed:
             self.close()
 
-    def close(self) -> None:
+    def close(self) -> list[Connection]:
         """Close the idle connections now, the lent ones when they come back."""
-        super().close()
-        for connection in self.idle_values():
+        for connection in super().close():
             connection.close()
+        return []
 
-    def after_fork(self) -> None:
+    def after_fork(self) -> list[Connection]:
         """Begin again in a child process: the connections belong to the parent."""
-        idle = self.idle_values()
-        super().after_fork()
-        for connection in idle:
+        for connection in super().after_fork():
             # Closes this process's descriptor only; the parent's connection lives on.
             connection.close()
+        return []

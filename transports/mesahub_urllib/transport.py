@@ -9,10 +9,11 @@ from mesahub._util.secret import SecretBytes
 from mesahub.errors import ConnectionLostError, NotSentError, RequestTimeoutError
 from mesahub.transport import BodyStream, Request, Response, TransportOptions
 from mesahub.transport.network import seconds
+from mesahub.transport.slots import Lease
 from mesahub_http1 import RequestEncoder, ResponseParser
 from mesahub_urllib.body import Download, read_body, read_head
 from mesahub_urllib.connection import Connection, open_socket, start_tls
-from mesahub_urllib.pool import Held, Pool
+from mesahub_urllib.pool import Pool
 
 if TYPE_CHECKING:
     from mesahub_http1.proxy import Proxy
@@ -58,8 +59,8 @@ class UrllibTransport:
 
     def send(self, request: Request) -> Response:
         """Send one request and return the answer. See `mesahub.transport` for what it raises."""
-        content = request.content
-        head = self._encoder.encode(request, content, request.content_type)
+        content, content_type = request.encoded()
+        head = self._encoder.encode(request, content, content_type)
         body: memoryview | BodyStream | None = None
         if isinstance(content, bytes):
             if len(content) <= JOINED:
@@ -71,11 +72,11 @@ class UrllibTransport:
         del content  # a traceback may show this function's variables
         timeout = self._timeout if request.timeout is None else request.timeout
         end = None if timeout is None else monotonic() + timeout
-        held: Held = []
+        lease = Lease()
         reusable = lent = False
         try:
             try:
-                connection = self._pool.acquire(held, end)
+                connection = self._pool.acquire(lease, end)
                 connection.begin(None if request.streams else end, timeout)
                 connection.send(head, body)
                 parser = ResponseParser(request.method)
@@ -84,7 +85,7 @@ class UrllibTransport:
                 read_head(connection, parser)
                 if request.streams and 200 <= parser.status < 300 and not request.uploads:
                     connection.end = None
-                    stream = Download(connection, parser, self._pool, held)
+                    stream = Download(connection, parser, self._pool, lease)
                     lent = True
                     return Response(parser.status, parser.headers, stream=stream)
                 content = read_body(connection, parser, self._max_bytes)
@@ -92,9 +93,9 @@ class UrllibTransport:
                 return Response(parser.status, parser.headers, content)
             finally:
                 if not lent:
-                    self._pool.release(held, reusable=reusable)
+                    self._pool.release(lease, reusable=reusable)
         except BaseException:
-            self._pool.release(held, reusable=False)  # also where an interrupt came in the line above
+            self._pool.release(lease, reusable=False)  # also where an interrupt came in the line above
             raise
 
     def close(self) -> None:

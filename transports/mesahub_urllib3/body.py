@@ -95,6 +95,8 @@ class Body:
             return b""
         try:
             piece = self._next(size)
+            if not piece:
+                self._give_back(self._keep_alive)
         except ProtocolError as error:
             self.close()
             raise self._lost(error) from None
@@ -104,8 +106,6 @@ class Body:
         except BaseException:
             self.close()
             raise
-        if not piece:
-            self._give_back(self._keep_alive)
         return piece
 
     def _next(self, size: int) -> bytes:
@@ -138,18 +138,22 @@ class Body:
         self._give_back(False)
 
     def _give_back(self, keep: bool) -> None:
-        if self._over:
-            return
-        self._over = True
+        # May be interrupted anywhere, and is called again then. The connection leaves the response before it is put
+        # back: twice in the pool, it would have two users.
         raw = self._raw
-        connection = getattr(raw, "_connection", None)
-        keep = keep and connection is not None and not self._has_leftovers(connection)
-        if self._framed:
-            raw._fp.close()
-        if not keep:
-            raw.close()
-        with contextlib.suppress(HTTPError):  # a full pool, which has closed it
-            raw.release_conn()
+        if not self._over:
+            connection = getattr(raw, "_connection", None)
+            keep = keep and connection is not None and not self._has_leftovers(connection)
+            if self._framed:
+                raw._fp.close()
+            if not keep:
+                raw.close()
+            pool = getattr(raw, "_pool", None)
+            if connection is not None and pool is not None:
+                raw._connection = None
+                with contextlib.suppress(HTTPError):  # a full pool, which has closed it
+                    pool._put_conn(connection)
+            self._over = True
         if self.at_end is not None:
             self.at_end()
 

@@ -12,7 +12,7 @@ from urllib.parse import urlencode
 
 from mesahub.errors import ConfigurationError, MesahubError
 from mesahub.transport import Request, Response, TransportOptions
-from mesahub.transport.slots import Slot, Slots
+from mesahub.transport.slots import Lease, Slots
 from mesahub_urllib3.body import Body, read_whole
 from mesahub_urllib3.errors import CAUGHT, translated
 from mesahub_urllib3.limits import Limits, current
@@ -80,18 +80,18 @@ class Exchange:
             self._forget()
         timeout = self._timeout if request.timeout is None else request.timeout
         end = None if timeout is None else monotonic() + timeout
-        held: list[Slot[None]] = []
+        lease = Lease()
         lent = False
         try:
             try:
                 if self._slots is not None:
-                    self._slots.take(held, end)
+                    self._slots.take(lease, end)
                 limits = Limits(None if request.streams else end, timeout, self._connect_timeout)
                 body = self._open(request, call, limits)
                 if isinstance(body, Response):
                     return body
                 if request.streams and 200 <= body.status < 300 and not request.uploads:
-                    body.at_end = functools.partial(self._give, held)
+                    body.at_end = functools.partial(self._give, lease)
                     lent = True
                     limits.start_stream()
                     return Response(body.status, body.headers, stream=body)
@@ -99,9 +99,9 @@ class Exchange:
                 return Response(body.status, body.headers, read_whole(body, self._max_bytes))
             finally:
                 if not lent:
-                    self._give(held)
+                    self._give(lease)
         except BaseException:
-            self._give(held)  # also where an interrupt came in the line above
+            self._give(lease)  # also where an interrupt came in the line above
             raise
 
     def _open(self, request: Request, call: Call, limits: Limits) -> Body | Response:
@@ -116,9 +116,9 @@ class Exchange:
             return raw
         return Body(raw, request.method, self.peer, limits)
 
-    def _give(self, held: list[Slot[None]]) -> None:
+    def _give(self, lease: Lease) -> None:
         if self._slots is not None:
-            self._slots.give(held)
+            self._slots.give(lease)
 
     def close(self) -> None:
         """Send nothing more."""

@@ -1,0 +1,104 @@
+"""An exception of a signal handler, at every instruction of a call: no slot of the pool is lost."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from types import FrameType
+from typing import Any
+
+import pytest
+
+from mesahub.errors import TransportError
+from mesahub.testing import ConformanceServer
+from mesahub.transport import Request, Response, Transport, TransportOptions
+from mesahub.transport.registry import find_factory
+
+ROOT = Path(__file__).resolve().parents[2]
+OURS = tuple(str(ROOT / part) for part in ("mesahub/transport/", "transports/mesahub_u", "transports/mesahub_r"))
+
+
+class Interruption:
+    """Raises KeyboardInterrupt at the n-th instruction of our transports that a call executes."""
+
+    def __init__(self, number: int) -> None:
+        self.left = number
+
+    def __call__(self, frame: FrameType, event: str, argument: Any) -> Any:
+        if not frame.f_code.co_filename.startswith(OURS):
+            return None
+        frame.f_trace_opcodes = True
+        frame.f_trace_lines = False
+        if event == "opcode":
+            self.left -= 1
+            if self.left == 0:
+                raise KeyboardInterrupt
+        return self
+
+    def run(self, call: Callable[[], object]) -> BaseException | None:
+        before = sys.gettrace()
+        sys.settrace(self)
+        try:
+            call()
+        except KeyboardInterrupt as error:
+            return error
+        finally:
+            sys.settrace(before)
+        return None
+
+
+@pytest.fixture(params=["urllib", "urllib3", "requests"])
+def transport(request: pytest.FixtureRequest) -> Iterator[Transport]:
+    with ConformanceServer() as server:
+        made = find_factory(request.param)(TransportOptions(base_url=server.url, proxies={}, pool_size=1))
+        yield made
+        made.close()
+
+
+def whole(transport: Transport) -> Response:
+    return transport.send(Request("test", "POST", "/echo", body=b"first", timeout=20.0))
+
+
+def download(transport: Transport) -> bytes:
+    return transport.send(Request("test", "GET", "/bytes/1000", timeout=20.0, streams=True)).read()
+
+
+def fresh(transport: Transport) -> Response:
+    transport.send(Request("test", "POST", "/close", body=b"", timeout=20.0))
+    return whole(transport)
+
+
+@pytest.mark.filterwarnings("ignore::ResourceWarning", "ignore::pytest.PytestUnraisableExceptionWarning")
+@pytest.mark.parametrize("call", [whole, download, fresh])
+def test_interrupt_loses_no_slot(transport: Transport, call: Callable[[Transport], object]) -> None:
+    number = 1
+    step = 1 if type(transport).__name__ == "UrllibTransport" else 3
+    while True:
+        # The error is kept, as a debugger would: its traceback keeps every variable alive. But a stream that its user
+        # does not close ends with its last reference.
+        last = Interruption(number).run(lambda: call(transport))
+        if last is None:
+            break
+        if call is download:
+            last = None
+        answer = transport.send(Request("test", "POST", "/echo", body=b"%d" % number, timeout=20.0))
+        assert answer.content == b"%d" % number
+        number += step
+    assert number > 100
+
+
+def test_interrupt_of_a_wait_for_a_slot_loses_none(transport: Transport) -> None:
+    held = transport.send(Request("test", "GET", "/bytes/5000000", timeout=20.0, streams=True))
+    number = 1
+    while True:
+        waits = Interruption(number)
+        try:
+            if waits.run(lambda: transport.send(Request("test", "POST", "/echo", timeout=0.001))) is None:
+                break
+        except TransportError:
+            break
+        number += 1
+    held.close()
+    assert number > 20
+    assert transport.send(Request("test", "POST", "/echo", body=b"x", timeout=20.0)).content == b"x"
