@@ -8,10 +8,11 @@ from __future__ import annotations
 
 from typing import Any, Literal, NotRequired, TypedDict, cast
 
+from mesahub._calls.executor import Sender
 from mesahub.dialects.mesahub.errors import raise_for_status
 from mesahub.dialects.mesahub.json_responses import read_list, read_object
 from mesahub.errors import ArgumentError
-from mesahub.files import Files, PresignedURL, Sender, checked_seconds
+from mesahub.files import Files, PresignedURL, checked_seconds
 from mesahub.transport import Request
 from mesahub.url import encode_segment
 

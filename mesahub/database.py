@@ -2,24 +2,64 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, Protocol, Self
 
+from mesahub._calls.executor import Executor, Sender
 from mesahub.errors import ArgumentError, MesahubError
 from mesahub.results import ExecResult, QueryResult
 from mesahub.sql import Bindings, Statement, prepare, split_script
 from mesahub.table import TableHandle
 
 if TYPE_CHECKING:
-    from mesahub.client import MesahubClient
+    from mesahub.admin import Admin
+    from mesahub.buckets import Buckets
     from mesahub.files import Files
 
 __all__ = ["DatabaseHandle"]
 
 
+class Client(Executor, Sender, Protocol):
+    """What a database needs of its client; `mesahub.MesahubClient` is one."""
+
+    def query(self, ref: str, sql: str, bindings: Bindings = None, *, timeout: float | None = None) -> QueryResult:
+        """See `DatabaseHandle.query`."""
+        ...
+
+    def exec(
+        self,
+        ref: str,
+        sql: str,
+        bindings: Bindings = None,
+        *,
+        timeout: float | None = None,
+        idempotent: bool = False,
+    ) -> ExecResult:
+        """See `DatabaseHandle.exec`."""
+        ...
+
+    @property
+    def admin(self) -> Admin:
+        """See `mesahub.MesahubClient.admin`."""
+        ...
+
+    @property
+    def buckets(self) -> Buckets:
+        """See `mesahub.MesahubClient.buckets`."""
+        ...
+
+    def db(self, ref: str) -> DatabaseHandle:
+        """Another database of the client."""
+        ...
+
+    def close(self) -> None:
+        """Close the transport."""
+        ...
+
+
 class DatabaseHandle:
     """A database of a client's; `MesahubClient.db` and `mesahub.connect` make it."""
 
-    def __init__(self, ref: str, client: MesahubClient, *, owns_client: bool = False) -> None:
+    def __init__(self, ref: str, client: Client, *, owns_client: bool = False) -> None:
         if not isinstance(ref, str) or not ref.strip():
             raise ArgumentError(f"A database is named by its slug, a string that is not empty, not {ref!r}.")
         self._ref = ref
@@ -32,7 +72,7 @@ class DatabaseHandle:
         return self._ref
 
     @property
-    def client(self) -> MesahubClient:
+    def client(self) -> Client:
         """The client it belongs to."""
         return self._client
 

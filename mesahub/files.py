@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Iterator, Mapping
-from typing import Any, BinaryIO, Literal, Protocol, TypedDict, cast
+from typing import Any, BinaryIO, Literal, TypedDict, cast
 
 from mesahub._calls.downloads import Download, check_target, save
+from mesahub._calls.executor import Sender
 from mesahub._calls.uploads import Progress, Uploadable, guess_content_type, name_of, opened
 from mesahub.dialects.mesahub.errors import error_from, raise_for_status
 from mesahub.dialects.mesahub.json_responses import read_object
 from mesahub.dialects.mesahub.multipart import checked_content_type, encode_upload
-from mesahub.dialects.mesahub.routes import Routes
 from mesahub.errors import ArgumentError, ValidationError
 from mesahub.results import FileList, FileRecord
 from mesahub.transport import Request, Response
@@ -31,17 +31,6 @@ PAGE = 1000
 """The most records that the server lists at once."""
 
 Sort = Literal["uploaded_at", "filename", "size_bytes", "content_type"]
-
-
-class Sender(Protocol):
-    """What the files need of a client."""
-
-    timeout: float | None
-
-    @property
-    def routes(self) -> Routes: ...
-
-    def send(self, request: Request) -> Response: ...
 
 
 class PresignedURL(TypedDict):

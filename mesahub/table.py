@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 from mesahub._calls.primary_key import Keys
 from mesahub.errors import ArgumentError, SQLError
@@ -13,14 +13,29 @@ from mesahub.sql.select import aggregate_statement, count_statement, exists_stat
 from mesahub.sql.write import delete_statement, insert_statement, update_statement
 
 if TYPE_CHECKING:
+    from mesahub._calls.executor import Executor
+    from mesahub._calls.keyset import Pages
     from mesahub._calls.primary_key import KeyColumns
-    from mesahub.database import DatabaseHandle
     from mesahub.sql.filters import Where
     from mesahub.sql.select import OrderBy
     from mesahub.sql.statement import Statement
     from mesahub.sql.write import Returning
 
 __all__ = ["TableHandle"]
+
+
+class Database(Protocol):
+    """What a table needs of its database."""
+
+    @property
+    def name(self) -> str:
+        """The slug."""
+        ...
+
+    @property
+    def client(self) -> Executor:
+        """Runs the statements."""
+        ...
 
 
 class TableHandle:
@@ -30,7 +45,7 @@ class TableHandle:
     takes ``timeout``: seconds for this call, in place of the client's.
     """
 
-    def __init__(self, table_name: str, db: DatabaseHandle) -> None:
+    def __init__(self, table_name: str, db: Database) -> None:
         self._scope = Scope(table_name)
         self._ref = db.name
         self._client = db.client
@@ -197,9 +212,22 @@ class TableHandle:
             >>> for user in users.iterate(where={"active": 1}, order_by=["name"]):  # doctest: +SKIP
             ...     print(user["name"])
         """
-        from mesahub._calls.keyset import pages
+        from mesahub._calls.keyset import Pages
 
-        return pages(self, where, select, order_by, key, batch_size, timeout)
+        pages = Pages(self._scope, where, select, order_by, batch_size)
+        if key is None:
+            columns = self._keys.columns(timeout)
+            pages.order_by_key(columns.distinct, is_rowid=columns.is_rowid)
+        else:
+            pages.order_by_key(self._keys.for_conflict(key, timeout))
+        return self._rows_of(pages, timeout)
+
+    def _rows_of(self, pages: Pages, timeout: float | None) -> Iterator[Row]:
+        more = True
+        while more:
+            rows = self._query(pages.statement(), timeout).rows
+            more = pages.accept(rows)
+            yield from rows
 
     def insert(
         self,
@@ -296,7 +324,7 @@ class TableHandle:
         Example:
             >>> logs.insert_many([{"msg": "started"}, {"msg": "done"}], on_conflict="ignore")  # doctest: +SKIP
         """
-        from mesahub._calls.bulk_insert import insert_batches
+        from mesahub._calls.bulk_insert import BulkInsert
 
         if on_conflict == "update":
             columns: Sequence[str] = self._keys.for_conflict(key, timeout)
@@ -306,16 +334,24 @@ class TableHandle:
             raise ArgumentError("key and update belong to on_conflict='update'.")
         if idempotent and on_conflict is None:
             raise ArgumentError("Rows that are sent twice are stored twice or fail: idempotent needs an on_conflict.")
-        return insert_batches(
+        plan = BulkInsert(
             rows,
             scope=self._scope,
-            run=lambda statement: self._run(statement, timeout, idempotent),
             on_conflict=on_conflict,
             key=columns,
             update=update,
             returning=returning,
             progress=progress,
         )
+        while True:
+            try:
+                statement = plan.statement()
+                if statement is None:
+                    return plan.result()
+                plan.accept(self._run(statement, timeout, idempotent))
+            except BaseException as error:
+                if not plan.reject(error):
+                    raise
 
     def upsert(
         self,

@@ -1,103 +1,131 @@
-"""Many rows, request by request."""
+"""Many rows, one request after the other."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence, Sized
-from typing import Any
+from collections.abc import Callable, Iterable, Mapping, Sequence, Sized
+from typing import TYPE_CHECKING, Any
 
 from mesahub.errors import AmbiguousResultError, ArgumentError, MesahubError
-from mesahub.results import ExecResult
+from mesahub.results import ExecResult, Row
 from mesahub.sql import Scope, Statement, insert_text
 from mesahub.sql.batches import BATCH_ROWS, Batch, batches
+
+if TYPE_CHECKING:
+    from mesahub.sql.write import Returning
 
 RETURNED_ROWS = 50_000
 """Rows of a request with RETURNING: its answer is cut at 100,000, and triggers add none to it."""
 
 
-def insert_batches(
-    rows: Iterable[Mapping[str, Any]],
-    *,
-    scope: Scope,
-    run: Callable[[Statement], ExecResult],
-    on_conflict: str | None,
-    key: Sequence[str],
-    update: Sequence[str] | None,
-    returning: Any,
-    progress: Callable[[int, int | None], object] | None,
-) -> ExecResult:
-    """Insert all rows; see `mesahub.TableHandle.insert_many`."""
-    total = len(rows) if isinstance(rows, Sized) else None
-    done = affected = 0
-    last: int | None = None
-    duration: float | None = None
-    returned: list[Any] = []
-    names: list[str] = []
-    # A wrong argument is told before the first row is read.
-    insert_text(scope, key or ("a",), on_conflict=on_conflict, key=key, returning=returning)
-    try:
-        for batch in batches(
-            rows, in_order=on_conflict is not None, most_rows=RETURNED_ROWS if returning else BATCH_ROWS
-        ):
-            sql = insert_text(
-                scope, batch.columns, on_conflict=on_conflict, key=key, update=update, returning=returning
-            )
-            if not batch.columns and len(batch.rows) > 1:
-                # DEFAULT VALUES makes one row; a rowid of NULL is one that SQLite chooses.
-                sql = insert_text(scope, ("_rowid_",), on_conflict=on_conflict, returning=returning)
-            for result, count in _send(sql, batch, run):
-                done += count
-                affected += result.rows_affected
-                if result.last_insert_rowid is not None:
-                    last = result.last_insert_rowid
-                if result.query_duration_ms is not None:
-                    duration = (duration or 0) + result.query_duration_ms
-                returned += result.rows
-                names = result.columns or names
-                if progress is not None:
-                    progress(done, total)
-    except MesahubError as error:
-        _tell(error, done)
-        raise
-    except BaseException as error:
-        # Not ours: the iterable or the callback raised it, or somebody pressed Ctrl-C.
-        if done:
-            error.add_note(f"insert_many had put in {done:,} rows before this.")
-        raise
-    result = ExecResult(rows_affected=affected, last_insert_rowid=last, query_duration_ms=duration)
-    if returning:
-        result.update(rows=returned, columns=names)
-    return result
+class BulkInsert:
+    """The plan of `mesahub.TableHandle.insert_many`: its statements, and what their results add up to. It does no I/O.
+
+    Args:
+        rows: any iterable of dicts, read as it goes.
+        scope: the table.
+        on_conflict, key, update, returning: as `mesahub.sql.insert_text` takes them.
+        progress: called with (rows done, rows in all or ``None``) after each request.
+
+    Raises:
+        ArgumentError: something in the arguments is wrong. (Rows are looked at when their turn comes.)
+    """
+
+    def __init__(
+        self,
+        rows: Iterable[Mapping[str, Any]],
+        *,
+        scope: Scope,
+        on_conflict: str | None,
+        key: Sequence[str],
+        update: Sequence[str] | None,
+        returning: Returning,
+        progress: Callable[[int, int | None], object] | None,
+    ) -> None:
+        self._total = len(rows) if isinstance(rows, Sized) else None
+        self._scope = scope
+        self._on_conflict = on_conflict
+        self._key = key
+        self._update = update
+        self._returning = returning
+        self._progress = progress
+        # A wrong argument is an error before the first row is read.
+        insert_text(scope, key or ("a",), on_conflict=on_conflict, key=key, returning=returning)
+        most = RETURNED_ROWS if returning else BATCH_ROWS
+        self._batches = batches(rows, in_order=on_conflict is not None, most_rows=most)
+        self._current: Batch | None = None
+        self._pending: list[Batch] = []
+        self.done = 0
+        self._affected = 0
+        self._last: int | None = None
+        self._duration: float | None = None
+        self._returned: list[Row] = []
+        self._columns: list[str] = []
+
+    def statement(self) -> Statement | None:
+        """The next statement to run; ``None`` after the last."""
+        batch = self._pending.pop() if self._pending else next(self._batches, None)
+        self._current = batch
+        if batch is None:
+            return None
+        conflict, returning = self._on_conflict, self._returning
+        columns = batch.columns
+        if not columns and len(batch.rows) > 1:
+            # DEFAULT VALUES makes one row; a rowid of NULL is one that SQLite chooses.
+            sql = insert_text(self._scope, ("_rowid_",), on_conflict=conflict, returning=returning)
+            return Statement(sql, [], "insert", True, batch.rows)
+        sql = insert_text(
+            self._scope, columns, on_conflict=conflict, key=self._key, update=self._update, returning=returning
+        )
+        return Statement(sql, [], "insert", True, batch.rows if columns else None)
+
+    def accept(self, result: ExecResult) -> None:
+        """Add the result of the statement."""
+        assert self._current is not None
+        self.done += len(self._current.rows)
+        self._affected += result.rows_affected
+        if result.last_insert_rowid is not None:
+            self._last = result.last_insert_rowid
+        if result.query_duration_ms is not None:
+            self._duration = (self._duration or 0) + result.query_duration_ms
+        self._returned += result.rows
+        self._columns = result.columns or self._columns
+        if self._progress is not None:
+            self._progress(self.done, self._total)
+
+    def reject(self, error: BaseException) -> bool:
+        """Take the error of a statement. ``True``: too large, it comes again in halves; ``False``: raise the error."""
+        batch = self._current
+        if isinstance(error, ArgumentError) and error.code == "BODY_TOO_LARGE" and batch and len(batch.rows) > 1:
+            half = len(batch.rows) // 2
+            self._pending.append(Batch(batch.columns, batch.rows[half:], 0))
+            self._pending.append(Batch(batch.columns, batch.rows[:half], 0))
+            return True
+        if isinstance(error, AmbiguousResultError) and batch:
+            error.details["rows_in_doubt"] = len(batch.rows)
+        if isinstance(error, MesahubError):
+            _note_progress(error, self.done)
+        elif self.done:
+            # Not ours: the iterable or the callback raised it, or the user pressed Ctrl-C.
+            error.add_note(f"insert_many had put in {self.done:,} rows before this.")
+        return False
+
+    def result(self) -> ExecResult:
+        """What all statements did."""
+        result = ExecResult(
+            rows_affected=self._affected, last_insert_rowid=self._last, query_duration_ms=self._duration
+        )
+        if self._returning:
+            result.update(rows=self._returned, columns=self._columns)
+        return result
 
 
-def _send(sql: str, batch: Batch, run: Callable[[Statement], ExecResult]) -> Iterator[tuple[ExecResult, int]]:
-    """Send rows in one request, or in halves where that is more than the server takes."""
-    rows = batch.rows
-    try:
-        if not batch.columns and len(rows) == 1:
-            result = run(Statement(sql, [], "insert", True))
-        else:
-            result = run(Statement(sql, [], "insert", True, rows))
-    except ArgumentError as error:
-        if error.code != "BODY_TOO_LARGE" or len(rows) == 1:
-            raise
-    except AmbiguousResultError as error:
-        error.details["rows_in_doubt"] = len(rows)
-        raise
-    else:
-        yield result, len(rows)
-        return
-    half = len(rows) // 2
-    yield from _send(sql, Batch(batch.columns, rows[:half], 0), run)
-    yield from _send(sql, Batch(batch.columns, rows[half:], 0), run)
-
-
-def _tell(error: MesahubError, done: int) -> None:
+def _note_progress(error: MesahubError, done: int) -> None:
     error.details["rows_inserted"] = done
     doubt = error.details.get("rows_in_doubt", 0)
     if doubt:
-        told = f"{done:,} rows are in for certain; the {doubt:,} of the request that got no answer may be in or not."
+        note = f"{done:,} rows are in for certain; the {doubt:,} of the request that got no answer may be in or not."
     elif done:
-        told = f"{done:,} rows are in, by the requests before this one."
+        note = f"{done:,} rows are in, by the requests before this one."
     else:
         return
-    error.args = (f"{error.args[0] if error.args else ''} ({told})", *error.args[1:])
+    error.args = (f"{error.args[0] if error.args else ''} ({note})", *error.args[1:])

@@ -1,21 +1,22 @@
-"""A table of any size, page by page, each beginning behind the last key of the one before."""
+"""Keyset pagination: a table of any size, page by page, each starting after the last key of the one before."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from mesahub.errors import ArgumentError
 from mesahub.results import Row
-from mesahub.sql import Scope, Statement, compile_where, quote_name
+from mesahub.sql import Scope as TableScope
+from mesahub.sql import Statement, compile_where, quote_name
 from mesahub.sql.identifiers import column_text
 from mesahub.sql.select import columns_text, order_of
 
 if TYPE_CHECKING:
     from mesahub.sql.filters import Where
-    from mesahub.table import TableHandle
+    from mesahub.sql.select import OrderBy
 
-MOST = 99_999
+MAX_PAGE = 99_999
 """Rows of a page: at 100,000 the server's answer might be cut."""
 _KEY = "_mesahub_key_"
 
@@ -27,105 +28,106 @@ class _Term(NamedTuple):
     text: str
 
 
-class _Pages(NamedTuple):
-    """What all pages have in common.
+class Pages:
+    """The plan of `mesahub.TableHandle.iterate`: the statement of each page. It does no I/O.
 
-    Attributes:
-        head: ``SELECT ... FROM ...``.
-        condition: of the filter, in parentheses, or ``""``.
-        values: the filter's.
-        terms: the order.
-        plain: the column of the result that is the key, where its values come back as they are stored.
+    Args:
+        scope: the table.
+        where: a filter; compiled once, since it may hold an iterator, or a list that changes while rows are read.
+        select: the columns; ``None`` for all.
+        order_by: the order, before the key.
+        batch_size: rows per page.
+
+    Raises:
+        ArgumentError: something in the arguments is wrong.
     """
 
-    head: str
-    condition: str
-    values: list[Any]
-    terms: list[_Term]
-    plain: str | None
+    __slots__ = ("_batch_size", "_chosen", "_condition", "_head", "_last", "_order_by", "_plain", "_scope", "_select",
+                 "_terms", "_values")  # fmt: skip
 
+    def __init__(
+        self, scope: TableScope, where: Where, select: Sequence[str] | None, order_by: OrderBy, batch_size: int
+    ) -> None:
+        if type(batch_size) is not int or not 1 <= batch_size <= MAX_PAGE:
+            raise ArgumentError(f"batch_size must be an integer from 1 to {MAX_PAGE}, not {batch_size!r}.")
+        self._scope = scope
+        self._batch_size = batch_size
+        self._values: list[Any] = []
+        condition = compile_where(where, scope, self._values)
+        self._condition = f"({condition})" if condition else ""
+        self._select = select
+        self._chosen = columns_text(scope, select) if select else f"{scope.table}.*"
+        self._order_by = order_by
+        self._terms: list[_Term] = _terms(scope, order_by, [])
+        self._plain: str | None = None
+        self._last: list[Any] | None = None
 
-def pages(
-    table: TableHandle,
-    where: Where,
-    select: Sequence[str] | None,
-    order_by: Any,
-    key: str | Sequence[str] | None,
-    batch_size: int,
-    timeout: float | None,
-) -> Iterator[Row]:
-    """The rows; see `mesahub.TableHandle.iterate`. Arguments are checked before the first row is asked for."""
-    if type(batch_size) is not int or not 1 <= batch_size <= MOST:
-        raise ArgumentError(f"batch_size must be an integer from 1 to {MOST}, not {batch_size!r}.")
-    scope = table._scope
-    # Compiled once: a filter may hold an iterator, or a list that changes while the rows are read.
-    values: list[Any] = []
-    condition = compile_where(where, scope, values)
-    chosen = columns_text(scope, select) if select else f"{scope.table}.*"
-    plain = None
-    if key is None:
-        found = table._keys.columns(timeout)
-        if not found.distinct:
+    def order_by_key(self, columns: Sequence[str], *, is_rowid: bool = False) -> None:
+        """Say by which columns pages continue.
+
+        Args:
+            columns: together they are different in every row.
+            is_rowid: it is the one column that is declared INTEGER PRIMARY KEY.
+
+        Raises:
+            ArgumentError: there are none: it is a view.
+        """
+        if not columns:
             raise ArgumentError(
-                f"{table.name!r} is a view, which has no key by which to go on. Say which columns tell its rows "
-                "apart: iterate(key=['id'])."
+                f"{self._scope.name!r} is a view, which has no key to paginate by; pass columns that are unique "
+                "together: iterate(key=['id'])."
             )
-        terms = _terms(scope, order_by, found.distinct)
+        self._terms = _terms(self._scope, self._order_by, columns)
+        chosen = self._chosen
         # An INTEGER key comes back exactly; other values may have been converted, and are asked for as they are stored.
-        if found.is_rowid and len(terms) == 1 and (not select or found.distinct[0] in select):
-            plain = found.distinct[0]
-    else:
-        terms = _terms(scope, order_by, table._keys.for_conflict(key, timeout))
-    if plain is None:
-        for index, term in enumerate(terms):
-            # An expression has no declared type, so nothing converts it; a blob would come as base64.
-            chosen += (
-                f", CASE typeof({term.text}) WHEN 'blob' THEN hex({term.text}) ELSE {term.text} END "
-                f"AS {quote_name(f'{_KEY}{index}')}, typeof({term.text}) AS {quote_name(f'{_KEY}{index}_type')}"
-            )
-    head = f"SELECT {chosen} FROM {scope.table}"
-    return _generate(
-        table, _Pages(head, f"({condition})" if condition else "", values, terms, plain), batch_size, timeout
-    )
+        if is_rowid and len(self._terms) == 1 and (not self._select or columns[0] in self._select):
+            self._plain = columns[0]
+        else:
+            for index, term in enumerate(self._terms):
+                # An expression has no declared type, so nothing converts it; a blob would come as base64.
+                chosen += (
+                    f", CASE typeof({term.text}) WHEN 'blob' THEN hex({term.text}) ELSE {term.text} END "
+                    f"AS {quote_name(f'{_KEY}{index}')}, typeof({term.text}) AS {quote_name(f'{_KEY}{index}_type')}"
+                )
+        self._head = f"SELECT {chosen} FROM {self._scope.table}"
 
-
-def _generate(table: TableHandle, of: _Pages, batch_size: int, timeout: float | None) -> Iterator[Row]:
-    names = [f"{_KEY}{index}" for index in range(len(of.terms))]
-    order = ", ".join([_order(term) for term in of.terms])
-    behind: list[Any] | None = None
-    while True:
-        bindings = list(of.values)
-        conditions = [of.condition] if of.condition else []
-        if behind is not None:
-            conditions.append(_behind(of.terms, behind, bindings))
+    def statement(self) -> Statement:
+        """The SELECT of the next page."""
+        bindings = list(self._values)
+        conditions = [self._condition] if self._condition else []
+        if self._last is not None:
+            conditions.append(_after(self._terms, self._last, bindings))
         where = f" WHERE {' AND '.join(conditions)}" if conditions else ""
-        bindings.append(batch_size)
-        statement = Statement(f"{of.head}{where} ORDER BY {order} LIMIT ?", bindings, "select", False)
-        rows = table._query(statement, timeout)["rows"]
+        order = ", ".join([_order(term) for term in self._terms])
+        bindings.append(self._batch_size)
+        return Statement(f"{self._head}{where} ORDER BY {order} LIMIT ?", bindings, "select", False)
+
+    def accept(self, rows: list[Row]) -> bool:
+        """Take the rows of a page: note where it ended, and drop the key's own columns. Is there another page?"""
         if rows:
             last = rows[-1]
-            if of.plain is not None:
-                behind = [last[of.plain]]
+            if self._plain is not None:
+                self._last = [last[self._plain]]
             else:
-                behind = [_stored(last[name], last[f"{name}_type"]) for name in names]
+                names = [f"{_KEY}{index}" for index in range(len(self._terms))]
+                self._last = [_stored(last[name], last[f"{name}_type"]) for name in names]
                 for row in rows:
                     for name in names:
                         del row[name], row[f"{name}_type"]
-        yield from rows
-        if len(rows) < batch_size:
-            return
+        return len(rows) == self._batch_size
 
 
-def _terms(scope: Scope, order_by: Any, key: list[str]) -> list[_Term]:
-    if order_by is None:
-        order_by = []
-    elif isinstance(order_by, str) or not isinstance(order_by, (list, tuple)):
-        order_by = [order_by]
+def _terms(scope: TableScope, order_by: OrderBy, key: Sequence[str]) -> list[_Term]:
+    given: Any = order_by
+    if given is None:
+        given = []
+    elif isinstance(given, str) or not isinstance(given, (list, tuple)):
+        given = [given]
     terms = []
-    for one in order_by:
-        column, direction, nulls = order_of(one)
+    for entry in given:
+        column, direction, nulls = order_of(entry)
         descending = direction == "desc"
-        # NULL is the smallest value to SQLite, unless it is told otherwise.
+        # NULL is the smallest value to SQLite unless NULLS FIRST or LAST says otherwise.
         first = nulls == "first" if nulls else not descending
         terms.append(_Term(column, descending, first, column_text(scope, column)))
     named = {term.column for term in terms}
@@ -145,14 +147,14 @@ def _stored(value: Any, kind: str) -> Any:
     return float(value) if kind == "real" else value
 
 
-def _behind(terms: list[_Term], values: list[Any], bindings: list[Any]) -> str:
-    """The condition of the rows behind these values: past the first, or equal in it and past the second, ..."""
+def _after(terms: list[_Term], values: list[Any], bindings: list[Any]) -> str:
+    """The condition of the rows after these values: past the first, or equal in it and past the second, ..."""
     term, value = terms[0], values[0]
     past = _past(term, value, bindings)
     if len(terms) == 1:
         return past
     bindings.append(value)
-    inner = _behind(terms[1:], values[1:], bindings)
+    inner = _after(terms[1:], values[1:], bindings)
     return f"({past} OR ({term.text} IS ? AND {inner}))"
 
 

@@ -9,7 +9,7 @@ from mesahub.errors import ArgumentError, IntegrityError, NoSuchTableError, SQLE
 from mesahub.sql.statement import Statement
 
 if TYPE_CHECKING:
-    from mesahub.client import MesahubClient
+    from mesahub._calls.executor import Executor
 
 T = TypeVar("T")
 
@@ -79,7 +79,7 @@ class Keys:
         client: runs statements.
     """
 
-    def __init__(self, table: str, ref: str, client: MesahubClient) -> None:
+    def __init__(self, table: str, ref: str, client: Executor) -> None:
         self._table = table
         self._ref = ref
         self._client = client

@@ -20,11 +20,16 @@ from mesahub.sql.json_rows import lower_list
 from mesahub.sql.values import adapt
 
 if TYPE_CHECKING:
-    from typing import TypeAlias
+    from typing import Protocol, TypeAlias
 
-    from mesahub.sql.expressions import Expression
+    class SupportsTerms(Protocol):
+        """An expression such as ``col("age") >= 18`` (`mesahub.sql.expressions`)."""
 
-    Where: TypeAlias = Mapping[str, Any] | Expression | None
+        def terms(self, scope: Scope, bindings: list[Any], /) -> list[str]:
+            """Conditions to be joined by AND."""
+            ...
+
+    Where: TypeAlias = Mapping[str, Any] | SupportsTerms | None
 
 
 class Known(str):

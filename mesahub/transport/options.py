@@ -125,7 +125,10 @@ class TransportOptions(Frozen):
 
     def __repr__(self) -> str:
         # Of the transport's own options the names only: a value may be anything, also a token.
-        shown = {name: getattr(self, name) for name in self.__slots__} | {"options": sorted(self.options)}
+        # A traceback may ask for one that is not complete.
+        shown = {name: getattr(self, name) for name in self.__slots__ if hasattr(self, name)}
+        if "options" in shown:
+            shown["options"] = sorted(self.options)
         return f"TransportOptions({', '.join(f'{name}={value!r}' for name, value in shown.items())})"
 
     def origin(self) -> network.Origin:

@@ -1,0 +1,58 @@
+"""What the handles need of a client: protocols, so that no handle imports the client."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Protocol
+
+if TYPE_CHECKING:
+    from mesahub.dialects.mesahub.routes import Routes
+    from mesahub.results import ExecResult, QueryResult
+    from mesahub.sql.statement import Statement
+    from mesahub.transport import Request, Response
+
+
+class Executor(Protocol):
+    """Runs compiled statements."""
+
+    def run_query(
+        self, ref: str, statement: Statement, *, timeout: float | None = None, limit: int | None = None
+    ) -> QueryResult:
+        """Run a statement that reads, on the database ``ref``. ``limit``: most rows that it can give."""
+        ...
+
+    def run_exec(
+        self, ref: str, statement: Statement, *, timeout: float | None = None, idempotent: bool = False
+    ) -> ExecResult:
+        """Run a statement that writes, on the database ``ref``."""
+        ...
+
+    def send_statement(
+        self,
+        ref: str,
+        operation: str,
+        statement: Statement,
+        *,
+        timeout: float | None = None,
+        idempotent: bool = False,
+    ) -> Response:
+        """Send a statement and return the response as it came, whatever its status."""
+        ...
+
+
+class Sender(Protocol):
+    """Sends requests.
+
+    Attributes:
+        timeout: seconds for a call that has none of its own.
+    """
+
+    timeout: float | None
+
+    @property
+    def routes(self) -> Routes:
+        """The server's paths."""
+        ...
+
+    def send(self, request: Request, /) -> Response:
+        """Send a request through the middleware."""
+        ...
