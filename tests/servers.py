@@ -78,6 +78,20 @@ class Server:
         finally:
             connection.close()
 
+    def upload(
+        self, path: str, content: bytes, name: str, kind: str = "text/plain", /, **fields: str
+    ) -> tuple[int, dict[str, Any]]:
+        """Upload a file with a form that is written out here, and may hold what the client would refuse."""
+        parts = [
+            f'--B\r\nContent-Disposition: form-data; name="{field}"\r\n\r\n{text}' for field, text in fields.items()
+        ]
+        head = f'--B\r\nContent-Disposition: form-data; name="file"; filename="{name}"\r\n'
+        parts.append(head + (f"Content-Type: {kind}\r\n" if kind else "") + "\r\n")
+        body = "\r\n".join(parts).encode() + content + b"\r\n--B--\r\n"
+        headers = {"Content-Type": "multipart/form-data; boundary=B"}
+        status, _, answer = self.call("POST", path, body=body, headers=headers)
+        return status, json.loads(answer)
+
     def new_database(self, name: str, **fields: Any) -> str:
         """Make a database; its slug."""
         status, _, body = self.call("POST", "/api/db", {"name": name, "owner": "admin", **fields})
@@ -105,13 +119,13 @@ def start_server(
 ) -> Iterator[Server]:
     """Start a server on a data folder; it is stopped at the end, when the test has not done so."""
     command = [sys.executable, "-m", "mesahub_embedded.server.serve", "--data", str(data), "--host", host]
-    command += ["--port", str(port), "--admin-token", admin_token, *arguments]
+    command += ["--port", str(port), *arguments]
     process = subprocess.Popen(
         command,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
-        env={**os.environ, "PYTHONUNBUFFERED": "1", **(env or {})},
+        env={**os.environ, "PYTHONUNBUFFERED": "1", "MESAHUB_ADMIN_TOKEN": admin_token, **(env or {})},
     )
     assert process.stdout is not None
     assert process.stderr is not None
@@ -126,7 +140,15 @@ def start_server(
             drain.join(10)
             raise RuntimeError(f"the server did not start:\n{''.join(lines)}{''.join(errors)}")
         address = lines[0].strip().rpartition("@")[2].partition("/")[0]
-        yield Server(host, int(address.rpartition(":")[2]), admin_token, Path(data), process, lines, errors)
+        yield Server(
+            "127.0.0.1" if host == "0.0.0.0" else host,
+            int(address.rpartition(":")[2]),
+            admin_token,
+            Path(data),
+            process,
+            lines,
+            errors,
+        )
     finally:
         if process.poll() is None:
             process.terminate()

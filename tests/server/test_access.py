@@ -155,3 +155,56 @@ def test_what_was_made_in_process_is_a_database_of_the_server(server: Server, na
         assert db.table("t").count() == 2
     assert f"{name}-Local" in server.call("GET", "/api/db")[2].decode()
     assert server.call("POST", "/api/db", {"name": f"{name}-Local", "owner": "admin"})[0] == 409
+
+
+# --- the route decides, never the text of a path -------------------------------------------------------------
+
+NAMES_IN_ROUTES = ["files", "exec", "rest", "query", "tokens", "presign", "api", "v1"]
+
+
+@pytest.fixture(scope="module")
+def confusing(server: Server) -> list[str]:
+    """Databases whose names are words of routes, each with a table of every such name."""
+    for database in NAMES_IN_ROUTES:
+        server.new_database(database)
+        script = "".join(f'CREATE TABLE "{table}" (secret); ' for table in NAMES_IN_ROUTES)
+        script += "".join(f"INSERT INTO \"{table}\" VALUES ('hidden'); " for table in NAMES_IN_ROUTES)
+        assert server.call("POST", f"/api/db/{database}/exec", {"sql": script})[0] == 200
+    return NAMES_IN_ROUTES
+
+
+def test_file_token_never_reads_rows(server: Server, confusing: list[str]) -> None:
+    for name in confusing:
+        made = server.call("POST", f"/api/db/{name}/tokens/files", {})
+        token = json.loads(made[2])["token"]
+        assert server.call("GET", f"/api/db/{name}/files?token={token}", token="")[0] == 200
+        assert server.call("GET", f"/v1/files/{name}", token=token)[0] == 200
+        for table in (*confusing, "files%2Fx", "x%2Ffiles"):
+            for path in (f"/api/db/{name}/rest/{table}?token={token}", f"/api/db/{name}/rest/{table}?a=/files"):
+                for given in ("", token):
+                    status, _, body = server.call("GET", path, token=given)
+                    assert (status, b"hidden" in body) == (401, False), path
+        for path in (f"/v1/query/{name}", f"/api/db/{name}/query", f"/v1/exec/{name}", f"/api/db/{name}/export"):
+            assert server.call("POST", f"{path}?token={token}", READ, token=token)[0] == 401
+
+
+def test_read_key_reads_whatever_the_database_is_called(server: Server, confusing: list[str], new_key: NewKey) -> None:
+    reader = new_key("all:r")
+    for name in confusing:
+        for path, status in (
+            (f"/v1/query/{name}", 200),
+            (f"/api/db/{name}/query", 200),
+            (f"/api/db/{name}/query?x=/exec", 200),
+            (f"/v1/exec/{name}", 403),
+            (f"/api/db/{name}/exec", 403),
+            (f"/api/db/{name}/exec?x=/query", 403),
+        ):
+            assert server.call("POST", path, READ, token=reader)[0] == status, path
+        for table in confusing:
+            assert server.call("GET", f"/api/db/{name}/rest/{table}", token=reader)[0] == 200
+
+
+def test_missing_database_is_named_as_the_route_does(server: Server) -> None:
+    for path, text in (("/api/db/no/rest/t", "database not found"), ("/api/db/rest/files", "Database not found")):
+        status, _, body = server.call("GET", path.replace("/rest/files", "/no-rest/files"))
+        assert (status, said(body)) == (404, text)

@@ -6,7 +6,10 @@ import hashlib
 import http.client
 import json
 import os
+import sqlite3
+from contextlib import closing
 from pathlib import Path
+from urllib.parse import quote
 
 import pytest
 
@@ -170,3 +173,101 @@ def test_a_caller_that_goes_away_amid_a_download(server: Server, db: DatabaseHan
     if folder.exists():
         digest = db.files.list()["files"][0].get("content_hash", "")
         assert sum(digest in os.readlink(link) for link in folder.iterdir() if link.is_symlink()) <= 1
+
+
+# --- what a file may put into the head of an answer ----------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "kind",
+    [
+        "text/plain\r\nSet-Cookie: a=b",
+        "text/plain\nX: y",
+        "text/plain\r\n folded",
+        "text/plain\0",
+        "text/plain\x0b",
+        "text/plain; a=\x7f",
+        "text/é",
+        "text/plain; x=日本",
+        "text/\u2028plain",
+        "text/",
+        "text/a b",
+        "text/html, text/plain",
+    ],
+)
+def test_upload_rejects_content_type_that_is_no_header(server: Server, name: str, kind: str) -> None:
+    path = f"/api/db/{name}/files"
+    assert server.upload(path, b"x", "a.txt", content_type=kind)[0] == 415
+    status, record = server.upload(path, b"x", "a.txt", kind)
+    if status != 415:
+        # A line break ends the part's header: what follows it is another one, which is not looked at.
+        assert (status, record["content_type"]) in ((201, "text/plain"), (201, "text/plain folded"))
+        headers = server.call("GET", f"{path}/{record['id']}")[1]
+        assert "Set-Cookie" not in headers
+
+
+def test_stored_content_type_of_another_version_is_not_sent(server: Server, db: DatabaseHandle, name: str) -> None:
+    file_id = db.files.upload(b"x", "a.txt")["id"]
+    with closing(sqlite3.connect(server.data / "catalog.sqlite")) as catalog, catalog:
+        catalog.execute("UPDATE files SET content_type = ? WHERE id = ?", ("text/html\r\nSet-Cookie: a=b", file_id))
+    status, headers, body = server.call("GET", f"/api/db/{name}/files/{file_id}")
+    assert (status, headers["Content-Type"], body) == (200, "application/octet-stream", b"x")
+    assert "Set-Cookie" not in headers
+
+
+@pytest.mark.parametrize(
+    "filename", ["a\r\nX: y.txt", "a\0b.txt", 'a"; x="b.txt', "a\x1b[2J.txt", "a\x7fb.txt", "日本\r.txt", "\\\"';.txt"]
+)
+def test_filename_cannot_end_content_disposition(server: Server, name: str, filename: str) -> None:
+    status, record = server.upload(f"/api/db/{name}/files", b"x", "a.txt", filename=filename)
+    assert status == 201
+    _, headers, body = server.call("GET", f"/api/db/{name}/files/{record['id']}")
+    assert body == b"x"
+    assert "X" not in headers
+    kind, _, shown = headers["Content-Disposition"].partition('; filename="')
+    assert kind == "inline"
+    assert not set(shown[:-1]) & set('";\\\r\n\0\x1b\x7f')
+    exported = server.call("POST", f"/api/db/{name}/export", {"tables": ["t"], "filename": filename})
+    assert (exported[0], "X" in exported[1]) == (200, False)
+
+
+@pytest.mark.parametrize(
+    ("kind", "sandboxed"),
+    [
+        ("text/html", True),
+        ("text/html; charset=utf-8", True),
+        ("image/svg+xml", True),
+        ("image/SVG+xml", True),
+        ("text/xml", True),
+        ("text/xsl", True),
+        ("text/javascript", True),
+        ("image/x+xml", True),
+        ("text/plain", False),
+        ("image/png", False),
+        ("application/pdf", False),
+        ("video/mp4", False),
+    ],
+)
+def test_active_content_is_sandboxed(server: Server, name: str, kind: str, sandboxed: bool) -> None:
+    status, record = server.upload(f"/api/db/{name}/files", b"<script>", "a", kind)
+    assert status == 201
+    path = f"/api/db/{name}/files/{record['id']}"
+    link = json.loads(server.call("POST", f"{path}/presign", {"disposition": "inline"})[2])["url"]
+    for method, target in (("GET", path), ("HEAD", path), ("GET", link.partition(str(server.port))[2])):
+        status, headers, _ = server.call(method, target)
+        assert status == 200
+        assert headers["X-Content-Type-Options"] == "nosniff"
+        assert ("sandbox" in headers.get("Content-Security-Policy", "")) is sandboxed
+
+
+def test_upload_trims_names_as_the_real_server_does(server: Server, name: str) -> None:
+    record = server.upload(f"/api/db/{name}/files", b"x", "  a.txt ", folder_path=" /b/c/ ")[1]
+    assert (record["filename"], record["folder_path"]) == ("a.txt", "b/c")
+
+
+@pytest.mark.parametrize("number", ["9" * 5000, str(2**63), str(10**18), "-1", "1e3", "\u0661"])
+def test_upload_and_list_ignore_numbers_that_make_no_sense(server: Server, name: str, number: str) -> None:
+    status, record = server.upload(f"/api/db/{name}/files", b"x", "a.txt", expires_in=number)
+    assert (status, record["expires_at"]) == (201, None)
+    target = f"/api/db/{name}/files?offset={quote(number)}&limit={quote(number)}"
+    assert server.call("GET", target)[0] == 200

@@ -16,6 +16,8 @@ import pytest
 import mesahub
 from mesahub import NotSentError
 from mesahub_embedded import application
+from mesahub_embedded.server import addresses
+from mesahub_embedded.server.addresses import reachable
 from mesahub_embedded.server.serve import main
 from tests.servers import start_server
 
@@ -158,3 +160,61 @@ def test_it_listens_on_loopback_alone(tmp_path: Path) -> None:
         server.process.wait()
         with mesahub.connect(server.url("main"), retry=mesahub.RetryPolicy.none()) as db, pytest.raises(NotSentError):
             db.query("SELECT 1")
+
+
+def test_admin_token_comes_from_a_file_or_standard_input(tmp_path: Path) -> None:
+    file = tmp_path / "token"
+    file.write_text("from-a-file\n")
+    arguments = ("--admin-token-file", str(file))
+    with start_server(tmp_path / "data", admin_token="", arguments=arguments) as server:
+        assert server.call("GET", "/api/db", token="from-a-file")[0] == 200
+        if Path("/proc").exists():
+            command = Path(f"/proc/{server.process.pid}/cmdline").read_bytes()
+            assert b"from-a-file" not in command
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [(None, "Cannot read the admin token"), (b" \n", "is empty"), (b"\xff", "not text"), (b"a b", "printable ASCII")],
+)
+def test_admin_token_file_that_cannot_be_used(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], content: bytes | None, message: str
+) -> None:
+    file = tmp_path / "token"
+    if content is not None:
+        file.write_bytes(content)
+    assert main(["--data", str(tmp_path / "data"), "--port", "0", "--admin-token-file", str(file)]) == 1
+    assert message in capsys.readouterr().err
+
+
+def test_admin_token_and_file_exclude_each_other(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["--data", str(tmp_path), "--port", "0", "--admin-token", "a", "--admin-token-file", "b"]) == 1
+    assert "not both" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("url", ["db.example.com", "ftp://x", "http://", "http://a@b", "http://a?b", 'http://a"b'])
+def test_public_url_is_checked(tmp_path: Path, capsys: pytest.CaptureFixture[str], url: str) -> None:
+    assert main(["--data", str(tmp_path), "--port", "0", "--public-url", url]) == 1
+    assert "--public-url must be" in capsys.readouterr().err
+
+
+def test_any_address_is_announced_as_one_that_can_be_reached(tmp_path: Path) -> None:
+    with start_server(tmp_path, host="0.0.0.0") as server:
+        shown = server.lines[0].strip().rpartition("@")[2].partition(":")[0]
+        # Looked up by another process: tests open no sockets beyond loopback.
+        script = "from mesahub_embedded.server.addresses import reachable; print(reachable('0.0.0.0'))"
+        assert shown == subprocess.run([sys.executable, "-c", script], capture_output=True, text=True).stdout.strip()
+        assert f"http://{shown}:{server.port}" in server.lines[1]
+        assert shown != "0.0.0.0"
+
+
+@pytest.mark.parametrize(
+    ("host", "shown"), [("127.0.0.1", "127.0.0.1"), ("::1", "[::1]"), ("db.example.com", "db.example.com")]
+)
+def test_reachable_keeps_an_address_that_is_one(host: str, shown: str) -> None:
+    assert reachable(host) == shown
+
+
+def test_reachable_is_loopback_without_a_network(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(addresses, "_routed_address", lambda _: None)
+    assert [reachable(host) for host in ("", "0.0.0.0", "::")] == ["127.0.0.1", "127.0.0.1", "[::1]"]

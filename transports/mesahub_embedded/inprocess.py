@@ -11,7 +11,9 @@ from urllib.parse import urlencode
 from mesahub.errors import ConfigurationError
 from mesahub.transport import BodyStream, Headers, Request, Response
 from mesahub_embedded.engine.errors import RefusedError
-from mesahub_embedded.server.routing import DATABASE, Call, Reply, Table
+from mesahub_embedded.server import request as server
+from mesahub_embedded.server.reply import Reply
+from mesahub_embedded.server.routing import Router
 from mesahub_embedded.storage.data_folder import Store
 
 __all__ = ["PREFIXES", "answer"]
@@ -21,11 +23,11 @@ PREFIXES = ("admin.", "buckets.")
 
 
 @lru_cache(maxsize=1)
-def _table() -> Table:
+def _router() -> Router:
     from mesahub_embedded.server.routes import admin, buckets
     from mesahub_embedded.server.routes import data as data_routes
 
-    return Table([*data_routes.ROUTES, *admin.ROUTES, *buckets.ROUTES])
+    return Router([*data_routes.ROUTES, *admin.ROUTES, *buckets.ROUTES])
 
 
 def answer(store: Store, request: Request) -> Response:
@@ -35,13 +37,13 @@ def answer(store: Store, request: Request) -> Response:
         RefusedError: as the server refuses it.
         ConfigurationError: it makes no sense without a server.
     """
-    found = _table().find(request.path)
+    found = _router().find(request.path)
     route = found[0].get(request.method) if found is not None else None
     if found is None or route is None or "presign" in request.operation:
         raise ConfigurationError(
             f"The transport 'embedded' cannot do {request.operation!r}: that takes a server (mesahub serve)."
         )
-    if route.access == DATABASE and store.catalog.database(found[1]["slug"]) is None:
+    if route.of_database and store.catalog.database(found[1]["slug"]) is None:
         raise RefusedError(404, "Database not found")
     content = request.content
     environ = {
@@ -53,10 +55,10 @@ def answer(store: Store, request: Request) -> Response:
         "wsgi.input": io.BytesIO(content) if isinstance(content, bytes) else _Pieces(content),
     }
     environ |= {f"HTTP_{name.upper().replace('-', '_')}": value for name, value in request.headers.items()}
-    call = Call(environ, store, request.path)
-    call.arguments = found[1]
-    call.admin = True
-    return _response(route.handler(call))
+    asked = server.Request(environ, store, request.path)
+    asked.arguments = found[1]
+    asked.admin = True
+    return _response(route.handler(asked))
 
 
 def _response(reply: Reply) -> Response:

@@ -16,7 +16,7 @@ from mesahub_embedded.storage.naming import check_name
 __all__ = ["OPERATIONS"]
 
 
-def _place(request: Request) -> str:
+def _namespace(request: Request) -> str:
     return check_name(request.database or "")
 
 
@@ -25,7 +25,7 @@ def _file_id(request: Request) -> str:
 
 
 def _upload(store: Store, request: Request) -> Response:
-    place = _place(request)
+    namespace = _namespace(request)
     fields: dict[str, Any] = request.payload or {}
     upload = Upload(
         filename=fields.get("filename") or "file",
@@ -35,27 +35,27 @@ def _upload(store: Store, request: Request) -> Response:
         metadata=fields.get("metadata"),
         expires_in=fields.get("expires_in"),
     )
-    store.engine(place)  # files belong to a database: to a server over this folder there would be none
+    store.engine(namespace)  # files belong to a database: to a server over this folder there would be none
     with store.files.incoming() as incoming:
         body = request.body if request.body is not None else b""
         for piece in body if isinstance(body, FileBody) else (body,):
             incoming.write(piece)
-        record = store.files.keep(place, upload, incoming)
-    return Response(201, payload=shown(record, file_url(place, record["id"])))
+        record = store.files.keep(namespace, upload, incoming)
+    return Response(201, payload=shown(record, file_url(namespace, record["id"])))
 
 
 def _list(store: Store, request: Request) -> Response:
-    return Response(200, payload=list_answer(store.files, _place(request), dict(request.params)))
+    return Response(200, payload=list_answer(store.files, _namespace(request), dict(request.params)))
 
 
 def _meta(store: Store, request: Request) -> Response:
-    place = _place(request)
-    record = store.files.get(place, _file_id(request))
-    return Response(200, payload=shown(record, file_url(place, record["id"])))
+    namespace = _namespace(request)
+    record = store.files.get(namespace, _file_id(request))
+    return Response(200, payload=shown(record, file_url(namespace, record["id"])))
 
 
 def _download(store: Store, request: Request) -> Response:
-    record = store.files.get(_place(request), _file_id(request))
+    record = store.files.get(_namespace(request), _file_id(request))
     headers = Headers(
         {
             "Content-Length": str(record["size_bytes"]),
@@ -80,13 +80,13 @@ class _OpenFile:
 
 
 def _delete(store: Store, request: Request) -> Response:
-    if not store.files.delete(_place(request), _file_id(request)):
+    if not store.files.delete(_namespace(request), _file_id(request)):
         raise RefusedError(404, "files: not found or wrong db")
     return Response(200, payload={"success": True})
 
 
 def _delete_many(store: Store, request: Request) -> Response:
-    return Response(200, payload=deletion(store.files, _place(request), (request.payload or {}).get("ids")))
+    return Response(200, payload=deletion(store.files, _namespace(request), (request.payload or {}).get("ids")))
 
 
 OPERATIONS: dict[str, Callable[[Store, Request], Response]] = {

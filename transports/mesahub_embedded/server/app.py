@@ -13,11 +13,16 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
+from mesahub.errors import ArgumentError
 from mesahub_embedded.engine.errors import RefusedError, TimedOutError
 from mesahub_embedded.engine.rows import UnrepresentableError
+from mesahub_embedded.server.limits import Limits
+from mesahub_embedded.server.origin import Origin
+from mesahub_embedded.server.reply import Reply, safe_header, to_json
+from mesahub_embedded.server.request import Request
 from mesahub_embedded.server.routes import data as data_routes
 from mesahub_embedded.server.routes import file_tokens
-from mesahub_embedded.server.routing import ADMIN, DATABASE, Call, Reply, Route, Table, to_json
+from mesahub_embedded.server.routing import ADMIN, WRITE, Route, Router
 from mesahub_embedded.storage.data_folder import Store
 
 __all__ = ["Application", "application"]
@@ -34,17 +39,27 @@ _REASONS = {
 }  # fmt: skip
 
 
-def application(data: str | Path, admin_token: str | None = None) -> Application:
+def application(
+    data: str | Path,
+    admin_token: str | None = None,
+    *,
+    limits: Limits | None = None,
+    public_url: str | None = None,
+) -> Application:
     """The server as a WSGI application.
 
     Args:
-        data: the folder that holds everything; made when it is not there.
-        admin_token: what administers it; one is made when none is given (`Application.admin_token`).
+        data: the folder that holds everything; created if missing.
+        admin_token: the token for administration; default: a random one (`Application.admin_token`).
+        limits: what one request may cost.
+        public_url: the URL that links to files begin with; default: the address that the request came to, if it is
+            one of this machine.
 
     Returns:
         An application for any WSGI server with threads. ``close()`` it at the end.
     """
-    return Application(Store(data), admin_token or secrets.token_urlsafe(24))
+    token = admin_token or secrets.token_urlsafe(24)
+    return Application(Store(data), token, limits=limits or Limits(), origin=Origin(public_url))
 
 
 class Application:
@@ -52,28 +67,37 @@ class Application:
 
     Args:
         store: the data folder.
-        admin_token: what administers it.
+        admin_token: the token for administration.
+        limits: what one request may cost.
+        origin: the address that links begin with.
 
     Attributes:
         store: the data folder.
-        admin_token: what administers it.
+        admin_token: the token for administration.
+        origin: the address that links begin with.
     """
 
-    def __init__(self, store: Store, admin_token: str) -> None:
+    def __init__(
+        self, store: Store, admin_token: str, *, limits: Limits | None = None, origin: Origin | None = None
+    ) -> None:
         self.store = store
         self.admin_token = admin_token
+        self.origin = origin or Origin()
+        self._limits = limits or Limits()
         self._started = time.monotonic()
-        self._table = Table(_all_routes())
+        self._router = Router(_all_routes())
         self._stopping = threading.Event()
         self._touched: dict[str, float] = {}
 
     def __call__(self, environ: dict[str, Any], start_response: StartResponse) -> Iterable[bytes]:
         path = environ.get("REQUEST_URI") or quote(environ.get("PATH_INFO", ""), encoding="latin-1")
-        call = Call(environ, self.store, path.partition("?")[0])
-        call.uptime = time.monotonic() - self._started
-        call.stopping = self._stopping
+        request = Request(environ, self.store, path.partition("?")[0])
+        request.uptime = time.monotonic() - self._started
+        request.stopping = self._stopping
+        request.limits = self._limits
+        request.origin = self.origin
         try:
-            reply = self._reply(call)
+            reply = self._reply(request)
         except RefusedError as refused:
             reply = Reply(refused.status, {"error": refused.text})
         except UnrepresentableError:
@@ -81,10 +105,14 @@ class Application:
             reply = Reply(200, body=b"", headers=[("Content-Type", "application/json")])
         except TimedOutError as error:
             reply = Reply(504, {"error": str(error)})
+        except ArgumentError as error:
+            reply = Reply(400, {"error": str(error)})
+        except MemoryError:
+            reply = Reply(500, {"error": "out of memory"})
         except Exception:
-            logger.exception("%s %s failed", call.method, call.path)
+            logger.exception("%s %s failed", request.method, request.path)
             reply = Reply(500, {"error": "internal server error"})
-        return _send(reply, call, start_response)
+        return _send(reply, request, start_response)
 
     def stop(self) -> None:
         """Interrupt the statements that run: the server is about to end."""
@@ -95,46 +123,47 @@ class Application:
         self.stop()
         self.store.close()
 
-    def _reply(self, call: Call) -> Reply:
-        if call.method == "OPTIONS":
+    def _reply(self, request: Request) -> Reply:
+        if request.method == "OPTIONS":
             return Reply(204)
-        found = self._table.find(call.path)
+        found = self._router.find(request.path)
         if found is None:
             return Reply(404, body=b"404 page not found\n", headers=[("Content-Type", "text/plain; charset=utf-8")])
-        routes, call.arguments = found
-        route = routes.get(call.method)
+        routes, request.arguments = found
+        route = routes.get(request.method)
         if route is None:
             return Reply(405, headers=[("Allow", method) for method in sorted(routes)])
         if route.access == ADMIN:
-            self._require_admin(call)
-        elif route.access == DATABASE:
-            self._require_database(call)
-        return route.handler(call)
+            self._require_admin(request)
+        elif route.of_database:
+            self._require_database(request, route)
+        return route.handler(request)
 
     def _is_admin(self, token: str) -> bool:
         return bool(token) and hmac.compare_digest(token.encode("utf-8", "replace"), self.admin_token.encode())
 
-    def _require_admin(self, call: Call) -> None:
-        call.admin = self._is_admin(call.token)
-        if not call.admin:
+    def _require_admin(self, request: Request) -> None:
+        request.admin = self._is_admin(request.token)
+        if not request.admin:
             raise RefusedError(401, "Unauthorized")
 
-    def _require_database(self, call: Call) -> None:
-        database = call.database = self.store.catalog.database(call.arguments["slug"])
+    def _require_database(self, request: Request, route: Route) -> None:
+        database = request.database = self.store.catalog.database(request.arguments["slug"])
         if database is None:
-            raise RefusedError(404, "database not found" if "/rest/" in call.path else "Database not found")
-        call.admin = self._is_admin(call.token)
-        if call.admin:
+            raise RefusedError(404, route.missing)
+        request.admin = self._is_admin(request.token)
+        if request.admin:
             return
         if database["status"] != "active":
             raise RefusedError(503, "This database is inactive")
-        key = call.key = self.store.catalog.find_key(call.token) if call.token else None
-        if key is None and database["deleted_at"] is None and file_tokens.opens(call):
+        key = request.key = self.store.catalog.find_key(request.token) if request.token else None
+        deleted = database["deleted_at"] is not None
+        if key is None and route.file_token and not deleted and file_tokens.opens(request):
             return
-        if key is None or key["owner"] not in ("admin", database["owner"]) or database["deleted_at"] is not None:
+        if key is None or deleted or key["owner"] not in ("admin", database["owner"]):
             raise RefusedError(401, "Unauthorized")
         self._touch(key["id"])
-        if not _allows(json.loads(key["scopes"]), database["name"], write="/exec" in call.path):
+        if not _allows(json.loads(key["scopes"]), database["name"], write=route.access == WRITE):
             raise RefusedError(403, "This API key does not have access to this database")
 
     def _touch(self, key_id: str) -> None:
@@ -149,7 +178,7 @@ def _allows(scopes: list[str], name: str, *, write: bool) -> bool:
     if "management" in scopes:
         return True
     levels = ("w",) if write else ("r", "w")
-    return any(f"{what}:{level}" in scopes for level in levels for what in ("all", "db:*", f"db:{name}"))
+    return any(f"{subject}:{level}" in scopes for level in levels for subject in ("all", "db:*", f"db:{name}"))
 
 
 def _all_routes() -> list[Route]:
@@ -158,8 +187,13 @@ def _all_routes() -> list[Route]:
     return [*data_routes.ROUTES, *admin.ROUTES, *file_tokens.ROUTES, *buckets.ROUTES, *dashboard.ROUTES]
 
 
-def _send(reply: Reply, call: Call, start_response: StartResponse) -> Iterable[bytes]:
-    headers = list(reply.headers)
+def _send(reply: Reply, request: Request, start_response: StartResponse) -> Iterable[bytes]:
+    if not all(safe_header(value) for _, value in reply.headers):
+        logger.error("%s %s: a header has a value that cannot be sent", request.method, request.path)
+        _close(reply.body)
+        reply = Reply(500, {"error": "internal server error"})
+    # A browser must not take an error's text, or a file, for a page.
+    headers = [*reply.headers, ("X-Content-Type-Options", "nosniff")]
     body = reply.body
     if reply.payload is not None:
         try:
@@ -172,6 +206,12 @@ def _send(reply: Reply, call: Call, start_response: StartResponse) -> Iterable[b
     if isinstance(body, bytes):
         if reply.status not in (204, 304):
             headers.append(("Content-Length", str(len(body))))
-        body = [] if call.method == "HEAD" else [body]
+        body = [] if request.method == "HEAD" else [body]
     start_response(f"{reply.status} {_REASONS.get(reply.status, 'Status')}", headers)
     return body
+
+
+def _close(body: object) -> None:
+    close = getattr(body, "close", None)
+    if close is not None:
+        close()

@@ -5,15 +5,19 @@ from __future__ import annotations
 import argparse
 import logging
 import os
+import re
 import signal
 import socket
 import sys
 from collections.abc import Sequence
+from pathlib import Path
 from types import FrameType
 from typing import Any
 from urllib.parse import quote
 
-from mesahub.errors import MesahubError
+from mesahub.errors import ConfigurationError, MesahubError
+from mesahub_embedded.server.addresses import names_of, reachable
+from mesahub_embedded.server.origin import Origin
 from mesahub_embedded.storage.data_folder import DEFAULT_DATA
 
 __all__ = ["main"]
@@ -63,9 +67,22 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--host", default="127.0.0.1", help="the address to listen on (default: %(default)s)")
     parser.add_argument("--port", type=int, default=4004, help="the port; 0 takes a free one (default: %(default)s)")
     parser.add_argument(
+        "--admin-token-file",
+        metavar="FILE",
+        help="a file that holds the admin token; - reads it from standard input (default: MESAHUB_ADMIN_TOKEN, or a "
+        "random token, which is printed)",
+    )
+    parser.add_argument(
         "--admin-token",
-        default=os.environ.get("MESAHUB_ADMIN_TOKEN") or None,
-        help="what administers it (default: MESAHUB_ADMIN_TOKEN, or one is made and shown)",
+        metavar="TOKEN",
+        help="the admin token itself: other users of this machine can see it in the list of processes",
+    )
+    parser.add_argument(
+        "--public-url",
+        metavar="URL",
+        default=os.environ.get("MESAHUB_PUBLIC_URL") or None,
+        help="the URL that links to files begin with, for example that of a proxy before this server (default: "
+        "MESAHUB_PUBLIC_URL, or the address that a request came to)",
     )
     parser.add_argument("--threads", type=int, default=8, help="requests answered at once (default: %(default)s)")
     return parser
@@ -84,10 +101,13 @@ def _serve(arguments: argparse.Namespace) -> int:
     # would say 2.5 MB.
     listening.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 256 * 1024)
     try:
-        app = application(arguments.data, arguments.admin_token)
+        app = application(arguments.data, _admin_token(arguments), public_url=_public_url(arguments))
     except BaseException:
         listening.close()
         raise
+    port = listening.getsockname()[1]
+    if arguments.public_url is None:
+        app.origin = Origin(names=names_of(arguments.host), fallback=f"http://{reachable(arguments.host)}:{port}")
     sockets: dict[int, Any] = {}
     server = create_server(
         app,
@@ -107,7 +127,7 @@ def _serve(arguments: argparse.Namespace) -> int:
     logging.getLogger("waitress.queue").setLevel(logging.ERROR)
     _stop_on_signals(app)
     try:
-        _announce(app, arguments, listening.getsockname()[1])
+        _announce(app, arguments, port)
         server.run()
     except (KeyboardInterrupt, SystemExit):
         pass
@@ -118,15 +138,48 @@ def _serve(arguments: argparse.Namespace) -> int:
     return 0
 
 
+def _admin_token(arguments: argparse.Namespace) -> str | None:
+    """The admin token: an argument, a file, the environment; ``None`` if it is to be made."""
+    if arguments.admin_token and arguments.admin_token_file:
+        raise ConfigurationError("Pass --admin-token-file or --admin-token, not both.")
+    if arguments.admin_token:
+        token: str = arguments.admin_token
+    elif arguments.admin_token_file:
+        token = _token_of(arguments.admin_token_file)
+    else:
+        token = os.environ.get("MESAHUB_ADMIN_TOKEN") or ""
+    if any(not "!" <= character <= "~" for character in token):
+        raise ConfigurationError("The admin token may hold printable ASCII characters only, without blanks.")
+    return token or None
+
+
+def _token_of(file: str) -> str:
+    try:
+        text = sys.stdin.read() if file == "-" else Path(file).read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        reason = error.strerror if isinstance(error, OSError) else "it is not text"
+        raise ConfigurationError(f"Cannot read the admin token from {file}: {reason}.") from None
+    token = text.strip()
+    if not token:
+        raise ConfigurationError(
+            f"The admin token file {file} is empty. Write a token into it, or leave the option out."
+        )
+    return token
+
+
+def _public_url(arguments: argparse.Namespace) -> str | None:
+    url: str | None = arguments.public_url
+    if url is not None and not re.fullmatch(r"https?://[^\s/?#@\"\\]+(/[^\s?#\"\\]*)?", url):
+        raise ConfigurationError("--public-url must be an http or https URL, for example https://db.example.com.")
+    return url
+
+
 def _announce(app: Any, arguments: argparse.Namespace, port: int) -> None:
     names = [record["slug"] for record in app.store.catalog.list_databases()]
     if not names:
         app.store.catalog.create_database(DATABASE, DATABASE, "admin")
         names = [DATABASE]
-    host = arguments.host
-    if host in ("", "0.0.0.0", "::"):  # noqa: S104  (any address: this machine's own is one of them)
-        host = "::1" if host == "::" else "127.0.0.1"
-    shown = f"[{host}]" if ":" in host else host
+    shown = reachable(arguments.host)
     token = quote(app.admin_token, safe="")
     name = DATABASE if DATABASE in names else names[0]
     print(f"mh://{token}@{shown}:{port}/{quote(name, safe='')}", flush=True)

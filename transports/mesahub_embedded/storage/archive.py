@@ -13,7 +13,7 @@ from typing import Any
 from mesahub.sql import quote_name
 from mesahub_embedded.engine.engine import Engine
 from mesahub_embedded.engine.errors import RefusedError
-from mesahub_embedded.server.routing import pieces
+from mesahub_embedded.storage.pieces import pieces
 
 __all__ = ["export_tables", "import_rows", "inspect_archive"]
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import os
+import re
 import tempfile
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass
@@ -18,11 +19,12 @@ from mesahub_embedded.storage.catalog import new_id
 if TYPE_CHECKING:
     from mesahub_embedded.storage.data_folder import Store
 
-__all__ = ["FileStore", "Incoming", "Upload"]
+__all__ = ["FileStore", "Incoming", "Upload", "is_media_type"]
 
 SIZE_LIMIT = 104_857_600
 METADATA_LIMIT = 4096
 _ALLOWED = frozenset({"application/pdf", "application/json", "application/zip", "application/gzip"})
+_MEDIA_TYPE = re.compile(r"[\w!#$&^.+-]+/[\w!#$&^.+-]+[ \t]*(?:;[\t\x20-\x7e]*)?", re.ASCII)
 _FAMILIES = ("image/", "video/", "audio/", "text/")
 # What a file's first bytes say; compared with the type that was given (docs/protocol.md, section 7).
 _MAGIC = (
@@ -123,8 +125,8 @@ class FileStore:
         self.check(upload)
         content_type = _checked_type(upload.content_type, incoming.head)
         digest = incoming.finish()
-        folder = upload.folder_path.strip("/")
-        filename = base_name(upload.filename)
+        folder = upload.folder_path.strip().strip("/")
+        filename = base_name(upload.filename.strip())
         moment = datetime.now(UTC)
         expires = moment + timedelta(seconds=upload.expires_in) if upload.expires_in else None
         row = (
@@ -257,7 +259,14 @@ def _checked_type(content_type: str, head: bytes) -> str:
                 raise RefusedError(415, "detected MIME type does not match claimed type")
     if content_type and content_type not in _ALLOWED and not content_type.startswith(_FAMILIES):
         raise RefusedError(415, "file MIME type is not permitted")
+    if content_type and not is_media_type(content_type):
+        raise RefusedError(415, "file MIME type is not permitted")
     return content_type
+
+
+def is_media_type(text: str) -> bool:
+    """Can it be sent as a ``Content-Type``? Line breaks, control and non-ASCII characters would forge headers."""
+    return _MEDIA_TYPE.fullmatch(text) is not None
 
 
 def base_name(filename: str) -> str:
@@ -268,9 +277,10 @@ def base_name(filename: str) -> str:
 
 def _number(text: str | None, default: int) -> int:
     try:
-        return int(text or default)
+        number = int(text or default)
     except ValueError:
         return default
+    return number if abs(number) < 2**63 else default
 
 
 def _time(moment: datetime) -> str:

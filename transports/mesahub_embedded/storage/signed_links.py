@@ -1,4 +1,4 @@
-"""Links that work without a key: a signed token says what for and until when."""
+"""Links and tokens that work without a key: signed text that says what it opens, and until when."""
 
 from __future__ import annotations
 
@@ -6,9 +6,11 @@ import base64
 import hashlib
 import hmac
 import json
+import os
 import secrets
 import time
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from mesahub_embedded.engine.errors import RefusedError
@@ -17,10 +19,18 @@ from mesahub_embedded.storage.catalog import new_id
 if TYPE_CHECKING:
     from mesahub_embedded.storage.data_folder import Store
 
-__all__ = ["Link", "check", "make"]
+__all__ = ["FILE", "FILES", "UPLOAD", "Link", "check", "make"]
 
-DEFAULT = 30 * 86400
-"""Seconds a link works where nothing else is asked for."""
+FILE = "file"
+"""Reads one file: the target is its id."""
+FILES = "files"
+"""Reads all files of the namespace; the target is ``""``."""
+UPLOAD = "upload"
+"""Writes one file: the target is its name."""
+
+DEFAULT_SECONDS = 30 * 86400
+LEAST_SECONDS = 60
+SECRET_BYTES = 32
 
 
 class Link(NamedTuple):
@@ -28,46 +38,95 @@ class Link(NamedTuple):
 
     token: str
     id: str
-    expires: int
+    expires: datetime
     seconds: int
 
     def shown(self) -> dict[str, Any]:
         """As the server answers it, without the URL."""
-        moment = datetime.fromtimestamp(self.expires, UTC)
-        return {"expires_at": f"{moment:%Y-%m-%dT%H:%M:%SZ}", "expires_in": self.seconds, "token_id": self.id}
+        return {"expires_at": f"{self.expires:%Y-%m-%dT%H:%M:%SZ}", "expires_in": self.seconds, "token_id": self.id}
 
 
-def make(store: Store, place: str, target: str, seconds: int | None) -> Link:
-    """A link to ``target`` of ``place``."""
-    lasts = seconds if isinstance(seconds, int) and seconds > 0 else DEFAULT
-    expires = int(time.time()) + lasts
+def make(store: Store, kind: str, namespace: str, target: str, seconds: int | None) -> Link:
+    """A link to a target.
+
+    Args:
+        store: the data folder, which has the secret.
+        kind: `FILE`, `FILES` or `UPLOAD`; one never opens what another is for.
+        namespace: the database's slug, or ``bucket:<id>``.
+        target: what it opens.
+        seconds: how long it works, at least 60; default: 30 days. As on the real server, a count that overflows
+            64 bits of nanoseconds (292 years) wraps around, and may give a link that has already expired.
+    """
+    lasts = max(seconds, LEAST_SECONDS) if seconds is not None and seconds > 0 else DEFAULT_SECONDS
+    wrapped = (lasts * 1_000_000_000 + 2**63) % 2**64 - 2**63
+    expires = datetime.now(UTC) + timedelta(microseconds=wrapped // 1000)
     identifier = new_id()
-    claims = base64.urlsafe_b64encode(json.dumps([identifier, place, target, expires]).encode()).decode()
+    content = [identifier, kind, namespace, target, int(expires.timestamp())]
+    claims = base64.urlsafe_b64encode(json.dumps(content).encode()).decode()
     return Link(f"{claims}.{_sign(store, claims)}", identifier, expires, lasts)
 
 
-def check(store: Store, token: str, place: str, target: str) -> None:
-    """Raise `RefusedError` (401) unless the token is for this and still works."""
+def check(store: Store, token: str, kind: str, namespace: str, target: str) -> None:
+    """Raise `RefusedError` (401) unless the token is for this and has not expired."""
     claims, _, signature = token.partition(".")
-    if claims and hmac.compare_digest(signature.encode(), _sign(store, claims).encode()):
-        _, its_place, its_target, expires = json.loads(base64.urlsafe_b64decode(claims))
-        if (its_place, its_target) == (place, target) and expires > time.time():
+    if claims and hmac.compare_digest(_bytes(signature), _sign(store, claims).encode()):
+        _, *opens, expires = json.loads(base64.urlsafe_b64decode(claims))
+        if opens == [kind, namespace, target] and expires > time.time():
             return
     raise RefusedError(401, "Missing or invalid file access token")
 
 
+def _bytes(text: str) -> bytes:
+    return text.encode("utf-8", "replace")
+
+
 def _sign(store: Store, claims: str) -> str:
-    return hmac.new(_secret(store), claims.encode(), hashlib.sha256).hexdigest()
+    return hmac.new(_secret(store), _bytes(claims), hashlib.sha256).hexdigest()
 
 
 def _secret(store: Store) -> bytes:
-    """The data folder's own secret, made when it is first needed."""
+    """The data folder's secret, made when it is first needed.
+
+    Raises:
+        RefusedError: 500, the file is damaged: a key of another length could be guessed.
+    """
     path = store.data / "links.secret"
     try:
-        return path.read_bytes()
+        secret = path.read_bytes()
     except FileNotFoundError:
         with store.catalog.transaction():  # one process makes it
             if not path.exists():
-                path.touch(0o600)
-                path.write_bytes(secrets.token_bytes(32))
-            return path.read_bytes()
+                _write_secret(path)
+            secret = path.read_bytes()
+    if len(secret) != SECRET_BYTES:
+        raise RefusedError(
+            500,
+            f"links.secret in the data folder is damaged: it has {len(secret)} bytes, not {SECRET_BYTES}. Delete it to "
+            "get a new one; links made so far will stop working.",
+        )
+    return secret
+
+
+def _write_secret(path: Path) -> None:
+    # Under its name it is either whole or absent: a full disk or a crash leaves at most the temporary file.
+    temporary = path.with_name(f"{path.name}.{secrets.token_hex(8)}.tmp")
+    try:
+        handle = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        with os.fdopen(handle, "wb") as file:
+            file.write(secrets.token_bytes(SECRET_BYTES))
+            file.flush()
+            os.fsync(file.fileno())
+        temporary.replace(path)
+        _sync_folder(path.parent)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def _sync_folder(folder: Path) -> None:
+    if os.name != "posix":
+        return  # a folder cannot be opened there
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)

@@ -2,7 +2,7 @@
 
 Record them anew with a server::
 
-    mesahub serve --port 4004 --admin-token TOKEN &
+    MESAHUB_ADMIN_TOKEN=TOKEN mesahub serve --port 4004 &
     rm -r tests/cassettes
     MESAHUB_URL=mh://TOKEN@localhost:4004/shop pytest --mesahub-record=record
 """

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import json
-import re
 from contextlib import ExitStack
 from typing import Any
+from urllib.parse import quote
 
 from mesahub_embedded.engine.errors import RefusedError
 from mesahub_embedded.server.multipart import FilePart, read_form
+from mesahub_embedded.server.reply import Reply, content_disposition
+from mesahub_embedded.server.request import Request
 from mesahub_embedded.server.routes.files import send_file
-from mesahub_embedded.server.routing import DATABASE, OPEN, Call, Reply, Route
+from mesahub_embedded.server.routing import OPEN, READ, Route
 from mesahub_embedded.storage import signed_links as links
 from mesahub_embedded.storage.archive import export_tables, import_rows, inspect_archive
 from mesahub_embedded.storage.files import Incoming
@@ -18,65 +20,65 @@ from mesahub_embedded.storage.files import Incoming
 __all__ = ["ROUTES", "export_reply", "import_reply"]
 
 
-def _slug(call: Call) -> str:
-    return call.arguments["slug"]
+def _slug(request: Request) -> str:
+    return request.arguments["slug"]
 
 
-def get_database(call: Call) -> Reply:
+def get_database(request: Request) -> Reply:
     """One database."""
-    return Reply(200, call.store.catalog.get_database(_slug(call)))
+    return Reply(200, request.store.catalog.get_database(_slug(request)))
 
 
-def change_database(call: Call) -> Reply:
+def change_database(request: Request) -> Reply:
     """Switch it on or off, or empty it."""
-    fields = call.json({"action": "string", "status": "string"})
-    catalog = call.store.catalog
-    catalog.get_database(_slug(call))
+    fields = request.json({"action": "string", "status": "string"})
+    catalog = request.store.catalog
+    catalog.get_database(_slug(request))
     if fields.get("action") == "set_status":
         if fields.get("status") not in ("active", "inactive"):
             raise RefusedError(400, "status must be 'active' or 'inactive'")
-        catalog.set_status(_slug(call), fields["status"])
+        catalog.set_status(_slug(request), fields["status"])
         return Reply(200, {"status": fields["status"], "success": True})
     if fields.get("action") == "reset_db":
-        catalog.reset(_slug(call))
+        catalog.reset(_slug(request))
         return Reply(200, {"success": True})
     raise RefusedError(400, "Invalid action")
 
 
-def delete_database(call: Call) -> Reply:
+def delete_database(request: Request) -> Reply:
     """Put it aside."""
-    call.store.catalog.soft_delete(_slug(call))
+    request.store.catalog.soft_delete(_slug(request))
     return Reply(200, {"success": True})
 
 
-def list_deleted(call: Call) -> Reply:
+def list_deleted(request: Request) -> Reply:
     """Those put aside."""
-    return Reply(200, call.store.catalog.list_databases(deleted=True))
+    return Reply(200, request.store.catalog.list_databases(deleted=True))
 
 
-def change_deleted(call: Call) -> Reply:
+def change_deleted(request: Request) -> Reply:
     """Bring it back, or remove it for good."""
-    action = call.json({"action": "string"}).get("action")
+    action = request.json({"action": "string"}).get("action")
     if action == "restore":
-        return Reply(200, call.store.catalog.restore(_slug(call)))
+        return Reply(200, request.store.catalog.restore(_slug(request)))
     if action == "hard_delete":
-        call.store.catalog.hard_delete(_slug(call))
+        request.store.catalog.hard_delete(_slug(request))
         return Reply(200, {"success": True})
     raise RefusedError(400, "Invalid action. Use 'restore' or 'hard_delete'")
 
 
-def list_keys(call: Call) -> Reply:
+def list_keys(request: Request) -> Reply:
     """All keys that are not revoked."""
-    return Reply(200, call.store.catalog.list_keys())
+    return Reply(200, request.store.catalog.list_keys())
 
 
-def create_key(call: Call) -> Reply:
+def create_key(request: Request) -> Reply:
     """Make a key; its text is in this answer alone."""
     kinds = {"name": "string", "scopes": "[]string", "owner": "string", "key_type": "string", "expires_at": "string"}
-    fields = call.json(kinds)
+    fields = request.json(kinds)
     if not fields.get("name"):
         raise RefusedError(400, "name is required")
-    record = call.store.catalog.create_key(
+    record = request.store.catalog.create_key(
         fields["name"],
         fields.get("scopes") or (),
         owner=fields.get("owner") or "admin",
@@ -86,28 +88,25 @@ def create_key(call: Call) -> Reply:
     return Reply(201, record)
 
 
-def revoke_key(call: Call) -> Reply:
+def revoke_key(request: Request) -> Reply:
     """Revoke a key; 204 also for one that is not there."""
-    call.store.catalog.revoke_key(call.arguments["id"])
+    request.store.catalog.revoke_key(request.arguments["id"])
     return Reply(204)
 
 
-def export_reply(call: Call, slug: str) -> Reply:
+def export_reply(request: Request, slug: str) -> Reply:
     """Some tables as a SQLite file of their own."""
-    fields = call.json({"tables": "[]string", "filename": "string"})
+    fields = request.json({"tables": "[]string", "filename": "string"})
     tables = fields.get("tables") or []
     if not tables:
         raise RefusedError(400, "tables array is required and must not be empty")
-    name = re.sub(r'[";\\\r\n/]', "", fields.get("filename") or f"{slug}.sqlite")
-    headers = [
-        ("Content-Type", "application/octet-stream"),
-        ("Content-Disposition", f'attachment; filename="{name}"'.encode().decode("latin-1")),
-    ]
-    size, body = export_tables(call.store.path(slug), tables)
+    name = (fields.get("filename") or f"{slug}.sqlite").replace("/", "")
+    headers = [("Content-Type", "application/octet-stream"), content_disposition("attachment", name)]
+    size, body = export_tables(request.store.path(slug), tables)
     return Reply(200, body=body, headers=[*headers, ("Content-Length", str(size))])
 
 
-def import_reply(call: Call, slug: str) -> Reply:
+def import_reply(request: Request, slug: str) -> Reply:
     """Look into a SQLite file, or take rows out of it."""
     incoming: list[Incoming] = []
     with ExitStack() as stack:
@@ -115,22 +114,22 @@ def import_reply(call: Call, slug: str) -> Reply:
         def open_file(part: FilePart) -> Any:
             if part.field != "file" or incoming:
                 return None
-            incoming.append(stack.enter_context(call.store.files.incoming()))
+            incoming.append(stack.enter_context(request.store.files.incoming()))
             return incoming[0].write
 
-        kind = call.header("content-type")
+        kind = request.header("content-type")
         if not kind.startswith("multipart/form-data"):
             raise RefusedError(400, "invalid multipart form: request Content-Type isn't multipart/form-data")
-        fields = read_form(call.stream, call.length, kind, open_file)
+        fields = read_form(request.stream, request.length, kind, open_file)
         if not incoming:
             raise RefusedError(400, "file is required")
         incoming[0].finish()
         if not fields.get("tables"):
             return Reply(200, {"tables": inspect_archive(incoming[0].path)})
         tables = _table_names(fields["tables"])
-        count = import_rows(call.store.engine(slug), incoming[0].path, tables)
+        count = import_rows(request.store.engine(slug), incoming[0].path, tables)
     answer = {
-        "size_bytes": call.store.path(slug).stat().st_size,
+        "size_bytes": request.store.path(slug).stat().st_size,
         "success": True,
         "tables": tables,
         "totalImported": count,
@@ -148,34 +147,39 @@ def _table_names(text: str) -> list[str]:
     return names
 
 
-def export_database(call: Call) -> Reply:
+def export_database(request: Request) -> Reply:
     """Some tables of a database as a file."""
-    call.store.catalog.get_database(_slug(call))
-    return export_reply(call, _slug(call))
+    request.store.catalog.get_database(_slug(request))
+    return export_reply(request, _slug(request))
 
 
-def import_database(call: Call) -> Reply:
+def import_database(request: Request) -> Reply:
     """Tables of a file into a database."""
-    call.store.catalog.get_database(_slug(call))
-    return import_reply(call, _slug(call))
+    request.store.catalog.get_database(_slug(request))
+    return import_reply(request, _slug(request))
 
 
-def presign(call: Call) -> Reply:
+def presign(request: Request) -> Reply:
     """A link to a file that works without a key."""
-    record = call.store.files.get(_slug(call), call.arguments["id"])
-    fields = call.json({"expires_in": "int", "disposition": "string"}) if call.length else {}
-    link = links.make(call.store, _slug(call), record["id"], fields.get("expires_in"))
+    record = request.store.files.get(_slug(request), request.arguments["id"])
+    fields = request.json({"expires_in": "int", "disposition": "string"}) if request.length else {}
+    link = links.make(request.store, links.FILE, _slug(request), record["id"], fields.get("expires_in"))
     disposition = "inline" if fields.get("disposition") == "inline" else "attachment"
-    url = f"http://{call.header('host')}/{_slug(call)}/file/{record['id']}?token={link.token}&dis={disposition}"
-    return Reply(200, {**link.shown(), "url": url})
+    url = f"/{quote(_slug(request), safe='')}/file/{record['id']}?token={link.token}&dis={disposition}"
+    return Reply(200, {**link.shown(), "url": request.link(url)})
 
 
-def follow_link(call: Call) -> Reply:
+def follow_link(request: Request) -> Reply:
     """The file that a link leads to."""
-    links.check(call.store, call.query.get("token", ""), _slug(call), call.arguments["id"])
-    files = call.store.files
-    disposition = "attachment" if call.query.get("dis") == "attachment" else "inline"
-    return send_file(call, files, files.get(_slug(call), call.arguments["id"]), disposition)
+    links.check(request.store, request.query.get("token", ""), links.FILE, _slug(request), request.arguments["id"])
+    database = request.store.catalog.database(_slug(request))
+    if database is None or database["deleted_at"] is not None:
+        raise RefusedError(404, "File not found")
+    if database["status"] != "active":
+        raise RefusedError(503, "This database is inactive")
+    files = request.store.files
+    disposition = "attachment" if request.query.get("dis") == "attachment" else "inline"
+    return send_file(request, files, files.get(_slug(request), request.arguments["id"]), disposition)
 
 
 ROUTES: list[Route] = [
@@ -186,12 +190,12 @@ ROUTES: list[Route] = [
     Route("PATCH", "/api/db/{slug}", change_database),
     Route("DELETE", "/api/db/{slug}", delete_database),
     # To the real server an export is a read like any other.
-    Route("POST", "/api/db/{slug}/export", export_database, DATABASE),
+    Route("POST", "/api/db/{slug}/export", export_database, READ),
     Route("POST", "/api/db/{slug}/import", import_database),
     Route("GET", "/api/apikeys", list_keys),
     Route("POST", "/api/apikeys", create_key),
     Route("DELETE", "/api/apikeys/{id}", revoke_key),
-    Route("POST", "/api/db/{slug}/files/{id}/presign", presign, DATABASE),
-    Route("POST", "/v1/files/{slug}/{id}/presign", presign, DATABASE),
+    Route("POST", "/api/db/{slug}/files/{id}/presign", presign, READ),
+    Route("POST", "/v1/files/{slug}/{id}/presign", presign, READ),
     Route("GET", "/{slug}/file/{id}", follow_link, OPEN),
 ]

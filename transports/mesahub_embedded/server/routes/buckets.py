@@ -6,8 +6,10 @@ from typing import Any
 from urllib.parse import quote
 
 from mesahub_embedded.engine.errors import RefusedError
+from mesahub_embedded.server.reply import Reply
+from mesahub_embedded.server.request import Request
 from mesahub_embedded.server.routes.files import deletion, list_answer, send_file, shown, store_upload
-from mesahub_embedded.server.routing import OPEN, Call, Reply, Route
+from mesahub_embedded.server.routing import OPEN, Route
 from mesahub_embedded.storage import signed_links as links
 from mesahub_embedded.storage.catalog import new_id, now
 from mesahub_embedded.storage.data_folder import Store
@@ -34,59 +36,59 @@ def _execute(store: Store, sql: str, values: tuple[Any, ...]) -> None:
         sqlite.execute(sql, values)
 
 
-def _bucket(call: Call) -> dict[str, Any]:
-    rows = _rows(call.store, "WHERE id = ?1 OR name = ?1", (call.arguments["id"],))
+def _bucket(request: Request) -> dict[str, Any]:
+    rows = _rows(request.store, "WHERE id = ?1 OR name = ?1", (request.arguments["id"],))
     if not rows:
         raise RefusedError(404, "Bucket not found")
     return rows[0]
 
 
-def list_buckets(call: Call) -> Reply:
+def list_buckets(request: Request) -> Reply:
     """All buckets."""
-    return Reply(200, _rows(call.store, "ORDER BY id"))
+    return Reply(200, _rows(request.store, "ORDER BY id"))
 
 
-def create_bucket(call: Call) -> Reply:
+def create_bucket(request: Request) -> Reply:
     """Make a bucket."""
-    fields = call.json({"name": "string", "description": "string"})
+    fields = request.json({"name": "string", "description": "string"})
     name = fields.get("name") or ""
     if not name:
         raise RefusedError(400, "name is required")
-    if _rows(call.store, "WHERE name = ?", (name,)):
+    if _rows(request.store, "WHERE name = ?", (name,)):
         raise RefusedError(409, "Bucket already exists")
     bucket_id = new_id()
     sql = "INSERT INTO buckets (id, name, description, created_at) VALUES (?, ?, ?, ?)"
-    _execute(call.store, sql, (bucket_id, name, fields.get("description"), now()))
-    return Reply(201, _rows(call.store, "WHERE id = ?", (bucket_id,))[0])
+    _execute(request.store, sql, (bucket_id, name, fields.get("description"), now()))
+    return Reply(201, _rows(request.store, "WHERE id = ?", (bucket_id,))[0])
 
 
-def get_bucket(call: Call) -> Reply:
+def get_bucket(request: Request) -> Reply:
     """One bucket, by id or name."""
-    return Reply(200, _bucket(call))
+    return Reply(200, _bucket(request))
 
 
-def change_bucket(call: Call) -> Reply:
+def change_bucket(request: Request) -> Reply:
     """Another name or description."""
-    bucket = _bucket(call)
-    fields = call.json({"name": "string", "description": "string"})
+    bucket = _bucket(request)
+    fields = request.json({"name": "string", "description": "string"})
     changed = {**bucket, **{name: value for name, value in fields.items() if value is not None}}
     sql = "UPDATE buckets SET name = ?, description = ?, updated_at = ? WHERE id = ?"
-    _execute(call.store, sql, (changed["name"], changed["description"], now(), bucket["id"]))
-    return Reply(200, _rows(call.store, "WHERE id = ?", (bucket["id"],))[0])
+    _execute(request.store, sql, (changed["name"], changed["description"], now(), bucket["id"]))
+    return Reply(200, _rows(request.store, "WHERE id = ?", (bucket["id"],))[0])
 
 
-def delete_bucket(call: Call) -> Reply:
+def delete_bucket(request: Request) -> Reply:
     """Remove a bucket with its files."""
-    bucket = _bucket(call)
-    call.store.files.delete_all(_place(bucket))
-    _execute(call.store, "DELETE FROM buckets WHERE id = ?", (bucket["id"],))
+    bucket = _bucket(request)
+    request.store.files.delete_all(_namespace(bucket))
+    _execute(request.store, "DELETE FROM buckets WHERE id = ?", (bucket["id"],))
     return Reply(200, {"success": True})
 
 
 # --- its files ---------------------------------------------------------------------------------------------
 
 
-def _place(bucket: dict[str, Any]) -> str:
+def _namespace(bucket: dict[str, Any]) -> str:
     # A colon cannot be in a database's slug.
     return f"bucket:{bucket['id']}"
 
@@ -95,89 +97,89 @@ def _url(bucket: dict[str, Any], file_id: str) -> str:
     return f"/api/buckets/{bucket['id']}/files/{file_id}"
 
 
-def upload(call: Call) -> Reply:
+def upload(request: Request) -> Reply:
     """Keep a file."""
-    bucket = _bucket(call)
-    record = store_upload(call, call.store.files, _place(bucket))
+    bucket = _bucket(request)
+    record = store_upload(request, request.store.files, _namespace(bucket))
     return Reply(201, shown(record, _url(bucket, record["id"])))
 
 
-def list_files(call: Call) -> Reply:
+def list_files(request: Request) -> Reply:
     """A page of the files."""
-    return Reply(200, list_answer(call.store.files, _place(_bucket(call)), call.query))
+    return Reply(200, list_answer(request.store.files, _namespace(_bucket(request)), request.query))
 
 
-def _record(call: Call) -> tuple[dict[str, Any], dict[str, Any]]:
-    bucket = _bucket(call)
-    return bucket, call.store.files.get(_place(bucket), call.arguments["file"])
+def _record(request: Request) -> tuple[dict[str, Any], dict[str, Any]]:
+    bucket = _bucket(request)
+    return bucket, request.store.files.get(_namespace(bucket), request.arguments["file"])
 
 
-def meta(call: Call) -> Reply:
+def meta(request: Request) -> Reply:
     """The record of a file."""
-    bucket, record = _record(call)
+    bucket, record = _record(request)
     return Reply(200, shown(record, _url(bucket, record["id"])))
 
 
-def download(call: Call) -> Reply:
+def download(request: Request) -> Reply:
     """The content of a file."""
-    return send_file(call, call.store.files, _record(call)[1])
+    return send_file(request, request.store.files, _record(request)[1])
 
 
-def delete_file(call: Call) -> Reply:
+def delete_file(request: Request) -> Reply:
     """Remove a file."""
-    if not call.store.files.delete(_place(_bucket(call)), call.arguments["file"]):
+    if not request.store.files.delete(_namespace(_bucket(request)), request.arguments["file"]):
         raise RefusedError(404, "files: not found or wrong bucket")
     return Reply(200, {"success": True})
 
 
-def delete_files(call: Call) -> Reply:
+def delete_files(request: Request) -> Reply:
     """Remove files."""
-    ids = call.json({"ids": "[]string"}).get("ids")
-    return Reply(200, deletion(call.store.files, _place(_bucket(call)), ids))
+    ids = request.json({"ids": "[]string"}).get("ids")
+    return Reply(200, deletion(request.store.files, _namespace(_bucket(request)), ids))
 
 
-def presign(call: Call) -> Reply:
+def presign(request: Request) -> Reply:
     """A link to a file that works without a key."""
-    bucket, record = _record(call)
-    fields = call.json({"expires_in": "int", "disposition": "string"}) if call.length else {}
-    link = links.make(call.store, _place(bucket), record["id"], fields.get("expires_in"))
+    bucket, record = _record(request)
+    fields = request.json({"expires_in": "int", "disposition": "string"}) if request.length else {}
+    link = links.make(request.store, links.FILE, _namespace(bucket), record["id"], fields.get("expires_in"))
     disposition = "inline" if fields.get("disposition") == "inline" else "attachment"
     path = f"/bucket/{bucket['id']}/file/{record['id']}?token={link.token}&dis={disposition}"
-    return Reply(200, {**link.shown(), "url": f"http://{call.header('host')}{path}"})
+    return Reply(200, {**link.shown(), "url": request.link(path)})
 
 
-def presign_upload(call: Call) -> Reply:
+def presign_upload(request: Request) -> Reply:
     """A link by which one file can be put into the bucket without a key."""
-    bucket = _bucket(call)
-    fields = call.json({"filename": "string", "content_type": "string", "expires_in": "int"})
+    bucket = _bucket(request)
+    fields = request.json({"filename": "string", "content_type": "string", "expires_in": "int"})
     name = fields.get("filename") or ""
     if not name:
         raise RefusedError(400, "filename is required")
-    link = links.make(call.store, _place(bucket), f"upload:{name}", fields.get("expires_in"))
+    link = links.make(request.store, links.UPLOAD, _namespace(bucket), name, fields.get("expires_in"))
     path = f"/bucket/{bucket['id']}/upload/{quote(name, safe='')}?token={link.token}"
-    return Reply(200, {**link.shown(), "method": "PUT", "url": f"http://{call.header('host')}{path}"})
+    return Reply(200, {**link.shown(), "method": "PUT", "url": request.link(path)})
 
 
-def follow_link(call: Call) -> Reply:
+def follow_link(request: Request) -> Reply:
     """The file that a link leads to."""
-    bucket, record = _record(call)
-    links.check(call.store, call.query.get("token", ""), _place(bucket), record["id"])
-    disposition = "attachment" if call.query.get("dis") == "attachment" else "inline"
-    return send_file(call, call.store.files, record, disposition)
+    bucket, record = _record(request)
+    links.check(request.store, request.query.get("token", ""), links.FILE, _namespace(bucket), record["id"])
+    disposition = "attachment" if request.query.get("dis") == "attachment" else "inline"
+    return send_file(request, request.store.files, record, disposition)
 
 
-def follow_upload(call: Call) -> Reply:
+def follow_upload(request: Request) -> Reply:
     """Take the file that a link is for; the body is the file."""
-    bucket = _bucket(call)
-    name = call.arguments["file"]
-    links.check(call.store, call.query.get("token", ""), _place(bucket), f"upload:{name}")
-    with call.store.files.incoming() as incoming:
-        left = call.length
-        while left > 0 and (piece := call.stream.read(min(left, 256 * 1024))):
+    bucket = _bucket(request)
+    name = request.arguments["file"]
+    links.check(request.store, request.query.get("token", ""), links.UPLOAD, _namespace(bucket), name)
+    with request.store.files.incoming() as incoming:
+        left = request.length
+        while left > 0 and (piece := request.stream.read(min(left, 256 * 1024))):
             left -= len(piece)
             incoming.write(piece)
-        upload_ = Upload(filename=name, content_type=call.header("content-type"), conflict_mode="replace")
-        record = call.store.files.keep(_place(bucket), upload_, incoming)
+        upload_ = Upload(filename=name, content_type=request.header("content-type"), conflict_mode="replace")
+        record = request.store.files.keep(_namespace(bucket), upload_, incoming)
     return Reply(201, shown(record, _url(bucket, record["id"])))
 
 

@@ -9,86 +9,88 @@ import json
 import re
 
 from mesahub_embedded.engine.errors import RefusedError
+from mesahub_embedded.server.reply import Reply
+from mesahub_embedded.server.request import Request
 from mesahub_embedded.server.routes import buckets
 from mesahub_embedded.server.routes.admin import export_reply, import_reply, revoke_key
-from mesahub_embedded.server.routing import Call, Handler, Reply, Route
+from mesahub_embedded.server.routing import Handler, Route
 
 __all__ = ["ROUTES"]
 
 _NAME = re.compile(r"[a-z0-9_-]{3,50}")
 
 
-def _slug(call: Call) -> str:
-    wanted = call.arguments["id"]
-    for record in call.store.catalog.list_databases():
+def _slug(request: Request) -> str:
+    wanted = request.arguments["id"]
+    for record in request.store.catalog.list_databases():
         if wanted in (record["id"], record["slug"]):
             slug: str = record["slug"]
             return slug
     raise RefusedError(404, "Database not found")
 
 
-def list_databases(call: Call) -> Reply:
+def list_databases(request: Request) -> Reply:
     """All databases."""
-    return Reply(200, call.store.catalog.list_databases())
+    return Reply(200, request.store.catalog.list_databases())
 
 
-def create_database(call: Call) -> Reply:
+def create_database(request: Request) -> Reply:
     """Make a database."""
-    fields = call.json({"name": "string", "description": "string"})
+    fields = request.json({"name": "string", "description": "string"})
     name = fields.get("name") or ""
     if not _NAME.fullmatch(name):
         raise RefusedError(400, "name must be 3-50 lowercase alphanumeric characters, dashes, or underscores")
-    record = call.store.catalog.create_database(name, name, "admin", description=fields.get("description"))
+    record = request.store.catalog.create_database(name, name, "admin", description=fields.get("description"))
     return Reply(201, record)
 
 
-def get_database(call: Call) -> Reply:
+def get_database(request: Request) -> Reply:
     """One database."""
-    return Reply(200, call.store.catalog.get_database(_slug(call)))
+    return Reply(200, request.store.catalog.get_database(_slug(request)))
 
 
-def change_database(call: Call) -> Reply:
+def change_database(request: Request) -> Reply:
     """Another name or description."""
-    slug = _slug(call)
-    fields = call.json({"name": "string", "description": "string"})
-    call.store.catalog.describe(slug, name=fields.get("name"), description=fields.get("description"))
-    return Reply(200, call.store.catalog.get_database(slug))
+    slug = _slug(request)
+    fields = request.json({"name": "string", "description": "string"})
+    request.store.catalog.describe(slug, name=fields.get("name"), description=fields.get("description"))
+    return Reply(200, request.store.catalog.get_database(slug))
 
 
-def delete_database(call: Call) -> Reply:
+def delete_database(request: Request) -> Reply:
     """Put it aside."""
-    call.store.catalog.soft_delete(_slug(call))
+    request.store.catalog.soft_delete(_slug(request))
     return Reply(204)
 
 
-def export_database(call: Call) -> Reply:
+def export_database(request: Request) -> Reply:
     """Some tables as a file."""
-    return export_reply(call, _slug(call))
+    return export_reply(request, _slug(request))
 
 
-def import_database(call: Call) -> Reply:
+def import_database(request: Request) -> Reply:
     """Tables of a file into a database."""
-    return import_reply(call, _slug(call))
+    return import_reply(request, _slug(request))
 
 
-def list_keys(call: Call) -> Reply:
+def list_keys(request: Request) -> Reply:
     """All keys, with their scopes as a list."""
-    keys = call.store.catalog.list_keys()
+    keys = request.store.catalog.list_keys()
     return Reply(200, [{**key, "scopes": json.loads(key["scopes"])} for key in keys])
 
 
-def create_key(call: Call) -> Reply:
+def create_key(request: Request) -> Reply:
     """Make a key; its text is in this answer alone."""
-    fields = call.json({"name": "string", "scopes": "[]string"})
+    fields = request.json({"name": "string", "scopes": "[]string"})
     if not fields.get("name"):
         raise RefusedError(400, "name is required")
-    record = call.store.catalog.create_key(fields["name"], fields.get("scopes") or ())
+    record = request.store.catalog.create_key(fields["name"], fields.get("scopes") or ())
     return Reply(201, {**record, "scopes": json.loads(record["scopes"])})
 
 
 def _gone(handler: Handler) -> Handler:
-    def reply(call: Call) -> Reply:
-        handler(call)
+    def reply(request: Request) -> Reply:
+        handler(request)
         return Reply(204)
 
     return reply

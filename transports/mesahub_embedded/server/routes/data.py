@@ -12,9 +12,11 @@ from mesahub.sql import analyze
 from mesahub_embedded.engine.errors import RefusedError
 from mesahub_embedded.engine.results import exec_answer, query_answer
 from mesahub_embedded.engine.scripts import run_script
+from mesahub_embedded.server.reply import Reply
+from mesahub_embedded.server.request import Request
 from mesahub_embedded.server.routes.files import FILE_ROUTES
 from mesahub_embedded.server.routes.rest import REST_ROUTES
-from mesahub_embedded.server.routing import DATABASE, OPEN, Call, Reply, Route
+from mesahub_embedded.server.routing import OPEN, READ, WRITE, Route
 
 __all__ = ["ROUTES"]
 
@@ -29,22 +31,22 @@ _SLUG = re.compile(r"[A-Za-z0-9_-]+", re.ASCII)
 VERSION = "2.0.0-embedded"
 
 
-def health(call: Call) -> Reply:
+def health(request: Request) -> Reply:
     """It is up."""
     return Reply(
         200,
-        {"status": "ok", "uptime_sec": round(call.uptime, 3), "python_version": platform.python_version()},
+        {"status": "ok", "uptime_sec": round(request.uptime, 3), "python_version": platform.python_version()},
     )
 
 
-def version(_: Call) -> Reply:
+def version(_: Request) -> Reply:
     """Which one it is."""
     return Reply(200, {"version": VERSION, "redis": False})
 
 
-def create_database(call: Call) -> Reply:
+def create_database(request: Request) -> Reply:
     """Make a database."""
-    fields = call.json(dict.fromkeys(("name", "slug", "owner", "source", "instance_id", "description"), "string"))
+    fields = request.json(dict.fromkeys(("name", "slug", "owner", "source", "instance_id", "description"), "string"))
     name, owner = fields.pop("name", ""), fields.pop("owner", "")
     if not name or not owner:
         raise RefusedError(400, "name and owner are required")
@@ -53,36 +55,36 @@ def create_database(call: Call) -> Reply:
         raise RefusedError(400, "slug must match ^[A-Za-z0-9_-]+$")
     if len(slug) > 255:
         raise RefusedError(500, "failed to create database file: file name too long")
-    return Reply(201, call.store.catalog.create_database(slug, name, owner, **fields))
+    return Reply(201, request.store.catalog.create_database(slug, name, owner, **fields))
 
 
-def list_databases(call: Call) -> Reply:
+def list_databases(request: Request) -> Reply:
     """All databases that are not deleted."""
-    return Reply(200, call.store.catalog.list_databases())
+    return Reply(200, request.store.catalog.list_databases())
 
 
-def query(call: Call) -> Reply:
+def query(request: Request) -> Reply:
     """Run a statement that reads."""
-    text, bindings = _statement(call)
+    text, bindings = _statement(request)
     statements, forbidden = _statements(text)
     if forbidden:
         raise RefusedError(403, "This SQL statement is not allowed on the /query endpoint. Use /exec instead.")
     if len(statements) > 1:
         raise RefusedError(400, "only one statement can be sent to /query")
     bindings = _bound(bindings)
-    engine = call.store.engine(call.arguments["slug"])
-    return Reply(200, query_answer(engine, statements[0], bindings, alive=_alive(call), wire=True, limit=ROW_LIMIT))
+    engine = request.store.engine(request.arguments["slug"])
+    return Reply(200, query_answer(engine, statements[0], bindings, alive=_alive(request), wire=True, limit=ROW_LIMIT))
 
 
-def execute(call: Call) -> Reply:
+def execute(request: Request) -> Reply:
     """Run statements that write."""
-    text, bindings = _statement(call)
+    text, bindings = _statement(request)
     statements, _ = _statements(text)
     bindings = _bound(bindings)
-    engine = call.store.engine(call.arguments["slug"])
+    engine = request.store.engine(request.arguments["slug"])
     if len(statements) > 1:
-        return Reply(200, run_script(engine, statements, bindings, alive=_alive(call), limit=ROW_LIMIT))
-    answer = exec_answer(engine, statements[0], bindings, alive=_alive(call), wire=True, limit=ROW_LIMIT)
+        return Reply(200, run_script(engine, statements, bindings, alive=_alive(request), limit=ROW_LIMIT))
+    answer = exec_answer(engine, statements[0], bindings, alive=_alive(request), wire=True, limit=ROW_LIMIT)
     return Reply(200, answer)
 
 
@@ -102,8 +104,8 @@ def _analyzed(text: str) -> tuple[list[str], bool]:
     return [text[part.start : part.end] for part in parts], forbidden
 
 
-def _statement(call: Call) -> tuple[str, list[Any]]:
-    body = call.json(_BODY)
+def _statement(request: Request) -> tuple[str, list[Any]]:
+    body = request.json(_BODY)
     sql = body.get("sql") or ""
     if not sql:
         raise RefusedError(400, "sql is required")
@@ -140,10 +142,10 @@ def _text(value: str) -> str:
     return value
 
 
-def _alive(call: Call) -> Callable[[], bool]:
+def _alive(request: Request) -> Callable[[], bool]:
     """Is anybody waiting for the answer? Waitress tells whether the caller is still there."""
-    gone = call.environ.get("waitress.client_disconnected") or bool
-    stopping = call.stopping
+    gone = request.environ.get("waitress.client_disconnected") or bool
+    stopping = request.stopping
     return lambda: not (gone() or (stopping is not None and stopping.is_set()))
 
 
@@ -152,10 +154,10 @@ ROUTES = [
     Route("GET", "/api/version", version, OPEN),
     Route("GET", "/api/db", list_databases),
     Route("POST", "/api/db", create_database),
-    Route("POST", "/api/db/{slug}/query", query, DATABASE),
-    Route("POST", "/api/db/{slug}/exec", execute, DATABASE),
-    Route("POST", "/v1/query/{slug}", query, DATABASE),
-    Route("POST", "/v1/exec/{slug}", execute, DATABASE),
+    Route("POST", "/api/db/{slug}/query", query, READ),
+    Route("POST", "/api/db/{slug}/exec", execute, WRITE),
+    Route("POST", "/v1/query/{slug}", query, READ),
+    Route("POST", "/v1/exec/{slug}", execute, WRITE),
     *FILE_ROUTES,
     *REST_ROUTES,
 ]

@@ -12,11 +12,18 @@ from urllib.parse import quote
 
 from mesahub_embedded.engine.errors import RefusedError
 from mesahub_embedded.server.multipart import FilePart, read_form
-from mesahub_embedded.server.routing import DATABASE, Call, Reply, Route, pieces
-from mesahub_embedded.storage.files import FileStore, Incoming, Upload
+from mesahub_embedded.server.reply import Reply, content_disposition
+from mesahub_embedded.server.request import Request
+from mesahub_embedded.server.routing import READ, Route
+from mesahub_embedded.storage.files import FileStore, Incoming, Upload, is_media_type
+from mesahub_embedded.storage.pieces import pieces
 
 __all__ = ["FILE_ROUTES", "delete", "delete_many", "download", "list_files", "listed", "meta", "shown", "store_upload"]
 
+_PASSIVE = re.compile(
+    r"(?:image/(?!svg)[^+;]+|(?:video|audio)/[^+;]+|text/(?:plain|csv)|application/(?:pdf|json|zip|gzip))\s*(?:;|$)"
+)
+"""Types that a browser shows or saves without running anything in them."""
 _RANGE = re.compile(r"bytes=(\d*)-(\d*)")
 
 
@@ -28,11 +35,11 @@ def shown(record: dict[str, Any], url: str) -> dict[str, Any]:
     return answer
 
 
-def listed(record: dict[str, Any], place: str, path: str) -> dict[str, Any]:
+def listed(record: dict[str, Any], namespace: str, path: str) -> dict[str, Any]:
     """A record as the list shows it, in Go's names."""
     return {
         "ID": record["id"],
-        "DBName": place,
+        "DBName": namespace,
         "ContentHash": record["hash"],
         "Filename": record["filename"],
         "FolderPath": record["folder_path"],
@@ -49,7 +56,7 @@ def _nullable(value: str | None) -> dict[str, Any]:
     return {"String": value or "", "Valid": value is not None}
 
 
-def store_upload(call: Call, files: FileStore, place: str) -> dict[str, Any]:
+def store_upload(request: Request, files: FileStore, namespace: str) -> dict[str, Any]:
     """Read an upload's form and keep its file: the record.
 
     Raises:
@@ -66,7 +73,7 @@ def store_upload(call: Call, files: FileStore, place: str) -> dict[str, Any]:
             incoming.append(stack.enter_context(files.incoming()))
             return incoming[0].write
 
-        fields = read_form(call.stream, call.length, call.header("content-type"), open_file)
+        fields = read_form(request.stream, request.length, request.header("content-type"), open_file)
         if not parts:
             raise RefusedError(400, "file field is required")
         expires = fields.get("expires_in", "")
@@ -76,70 +83,68 @@ def store_upload(call: Call, files: FileStore, place: str) -> dict[str, Any]:
             folder_path=fields.get("folder_path", ""),
             conflict_mode=fields.get("conflict_mode") or "replace",
             metadata=fields.get("metadata") or None,
-            expires_in=int(expires) if expires.isascii() and expires.isdigit() else None,
+            expires_in=int(expires) if re.fullmatch(r"[0-9]{1,10}", expires) else None,
         )
-        return files.keep(place, upload, incoming[0])
+        return files.keep(namespace, upload, incoming[0])
 
 
-def upload(call: Call) -> Reply:
+def upload(request: Request) -> Reply:
     """Keep a file."""
-    place = call.arguments["slug"]
-    record = store_upload(call, call.store.files, place)
-    return Reply(201, shown(record, file_url(place, record["id"])))
+    namespace = request.arguments["slug"]
+    record = store_upload(request, request.store.files, namespace)
+    return Reply(201, shown(record, file_url(namespace, record["id"])))
 
 
-def file_url(place: str, file_id: str) -> str:
+def file_url(namespace: str, file_id: str) -> str:
     """The path that an upload's answer names."""
-    return f"/api/db/{quote(place, safe='')}/files/{file_id}"
+    return f"/api/db/{quote(namespace, safe='')}/files/{file_id}"
 
 
-def list_files(call: Call) -> Reply:
+def list_files(request: Request) -> Reply:
     """A page of the files."""
-    return Reply(200, list_answer(call.store.files, call.arguments["slug"], call.query))
+    return Reply(200, list_answer(request.store.files, request.arguments["slug"], request.query))
 
 
-def list_answer(files: FileStore, place: str, query: dict[str, str]) -> dict[str, Any]:
+def list_answer(files: FileStore, namespace: str, query: dict[str, str]) -> dict[str, Any]:
     """The answer to a list of files."""
-    records, total, limit, offset = files.list(place, query)
+    records, total, limit, offset = files.list(namespace, query)
     return {
-        "Files": [listed(record, place, files.storage_path(record)) for record in records] or None,
+        "Files": [listed(record, namespace, files.storage_path(record)) for record in records] or None,
         "Total": total,
         "Offset": offset,
         "Limit": limit,
     }
 
 
-def meta(call: Call) -> Reply:
+def meta(request: Request) -> Reply:
     """The record of a file."""
-    place = call.arguments["slug"]
-    record = call.store.files.get(place, call.arguments["id"])
-    return Reply(200, shown(record, file_url(place, record["id"])))
+    namespace = request.arguments["slug"]
+    record = request.store.files.get(namespace, request.arguments["id"])
+    return Reply(200, shown(record, file_url(namespace, record["id"])))
 
 
-def download(call: Call) -> Reply:
+def download(request: Request) -> Reply:
     """The content of a file."""
-    files = call.store.files
-    return send_file(call, files, files.get(call.arguments["slug"], call.arguments["id"]))
+    files = request.store.files
+    return send_file(request, files, files.get(request.arguments["slug"], request.arguments["id"]))
 
 
-def send_file(call: Call, files: FileStore, record: dict[str, Any], disposition: str = "inline") -> Reply:
+def send_file(request: Request, files: FileStore, record: dict[str, Any], disposition: str = "inline") -> Reply:
     """A file's content, or the part of it that ``Range`` asks for; 304 when the caller has it."""
     size = record["size_bytes"]
     uploaded = datetime.fromisoformat(record["uploaded_at"].replace("Z", "+00:00"))
-    name = re.sub(r'[";\\\r\n]', "", record["filename"])
     headers = [
-        # A header is bytes to HTTP and Latin-1 to WSGI: the name goes out as UTF-8, as the server sends it.
-        ("Content-Disposition", f'{disposition}; filename="{name}"'.encode().decode("latin-1")),
-        ("Content-Type", record["content_type"] or "application/octet-stream"),
+        content_disposition(disposition, record["filename"]),
+        *_content_type(record["content_type"]),
         ("Last-Modified", format_datetime(uploaded.astimezone(UTC), usegmt=True)),
         ("ETag", f'"{record["hash"]}"'),
         ("X-Content-Hash", record["hash"]),
         ("Accept-Ranges", "bytes"),
     ]
-    if _unchanged(call, record["hash"], uploaded):
+    if _unchanged(request, record["hash"], uploaded):
         return Reply(304, headers=headers)
     try:
-        span = _span(call.header("range"), size) if _range_holds(call, record["hash"], uploaded) else None
+        span = _span(request.header("range"), size) if _range_holds(request, record["hash"], uploaded) else None
     except ValueError:
         return Reply(416, body=b"", headers=[("Content-Range", f"bytes */{size}")])
     status, start, length = 200, 0, size
@@ -147,25 +152,37 @@ def send_file(call: Call, files: FileStore, record: dict[str, Any], disposition:
         status, (start, length) = 206, span
         headers.append(("Content-Range", f"bytes {start}-{start + length - 1}/{size}"))
     headers.append(("Content-Length", str(length)))
-    if call.method == "HEAD":
+    if request.method == "HEAD":
         return Reply(status, body=(), headers=headers)
     source = files.open(record)
     source.seek(start)
-    wrapper = call.environ.get("wsgi.file_wrapper")
+    wrapper = request.environ.get("wsgi.file_wrapper")
     body: Iterable[bytes] = pieces(source, length) if span or wrapper is None else wrapper(source, 256 * 1024)
     return Reply(status, body=body, headers=headers)
 
 
-def _unchanged(call: Call, digest: str, uploaded: datetime) -> bool:
-    tags = call.header("if-none-match")
+def _content_type(stored: str | None) -> list[tuple[str, str]]:
+    """The header of a stored type, and what keeps a browser from running the file as a page of this server."""
+    kind = stored or "application/octet-stream"
+    if not is_media_type(kind):  # stored by an earlier version, which took any text
+        kind = "application/octet-stream"
+    headers = [("Content-Type", kind)]
+    if not _PASSIVE.match(kind):
+        # HTML, SVG and other XML may hold scripts: without an origin they reach nothing.
+        headers.append(("Content-Security-Policy", "sandbox; default-src 'none'; style-src 'unsafe-inline'"))
+    return headers
+
+
+def _unchanged(request: Request, digest: str, uploaded: datetime) -> bool:
+    tags = request.header("if-none-match")
     if tags:
         return tags.strip() == "*" or f'"{digest}"' in tags
-    since = _date(call.header("if-modified-since"))
+    since = _date(request.header("if-modified-since"))
     return since is not None and uploaded <= since
 
 
-def _range_holds(call: Call, digest: str, uploaded: datetime) -> bool:
-    condition = call.header("if-range")
+def _range_holds(request: Request, digest: str, uploaded: datetime) -> bool:
+    condition = request.header("if-range")
     if not condition:
         return True
     if condition.startswith('"'):
@@ -204,29 +221,31 @@ def _span(header: str, size: int) -> tuple[int, int] | None:
     return start, end - start + 1
 
 
-def delete(call: Call) -> Reply:
+def delete(request: Request) -> Reply:
     """Remove a file."""
-    if not call.store.files.delete(call.arguments["slug"], call.arguments["id"]):
+    if not request.store.files.delete(request.arguments["slug"], request.arguments["id"]):
         raise RefusedError(404, "files: not found or wrong db")
     return Reply(200, {"success": True})
 
 
-def delete_many(call: Call) -> Reply:
+def delete_many(request: Request) -> Reply:
     """Remove files."""
-    return Reply(200, deletion(call.store.files, call.arguments["slug"], call.json({"ids": "[]string"}).get("ids")))
+    return Reply(
+        200, deletion(request.store.files, request.arguments["slug"], request.json({"ids": "[]string"}).get("ids"))
+    )
 
 
-def deletion(files: FileStore, place: str, ids: list[str] | None) -> dict[str, Any]:
+def deletion(files: FileStore, namespace: str, ids: list[str] | None) -> dict[str, Any]:
     """Remove files, and say how many."""
     if not ids:
         raise RefusedError(400, "ids must be a non-empty array")
-    deleted = files.delete_many(place, ids)
+    deleted = files.delete_many(namespace, ids)
     failed = len(ids) - deleted
     return {"deleted": deleted, "failed": failed, "success": failed == 0}
 
 
 FILE_ROUTES = [
-    Route(method, pattern + tail, handler, DATABASE)
+    Route(method, pattern + tail, handler, READ, file_token=method in ("GET", "HEAD"))
     for pattern in ("/api/db/{slug}/files", "/v1/files/{slug}")
     for method, tail, handler in (
         ("GET", "", list_files),
