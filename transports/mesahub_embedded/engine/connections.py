@@ -9,6 +9,7 @@ from collections.abc import Callable
 from typing import Any
 
 from mesahub.errors import ConfigurationError
+from mesahub_embedded.engine.limits import ResultLimits
 
 __all__ = ["Connection", "open_connection"]
 
@@ -104,13 +105,16 @@ class Connection:
         self.sqlite.close()
 
 
-def open_connection(path: str | os.PathLike[str], busy: float, *, read_only: bool = False) -> Connection:
+def open_connection(
+    path: str | os.PathLike[str], busy: float, *, read_only: bool = False, limits: ResultLimits | None = None
+) -> Connection:
     """Open a database file; it is made when it is not there.
 
     Args:
         path: the file.
         busy: seconds to wait for another process's lock.
         read_only: refuse every write.
+        limits: what a result may take.
 
     Raises:
         ConfigurationError: the file cannot be opened or is no database.
@@ -130,6 +134,8 @@ def open_connection(path: str | os.PathLike[str], busy: float, *, read_only: boo
         if sqlite3.sqlite_version_info < (3, 41):
             sqlite.create_function("unhex", 1, _unhex, deterministic=True)
             sqlite.create_function("unhex", 2, _unhex, deterministic=True)
+        if limits is not None and limits.value_bytes is not None:
+            sqlite.setlimit(sqlite3.SQLITE_LIMIT_LENGTH, limits.value_bytes)
         if read_only:
             sqlite.execute("PRAGMA query_only = ON")
     except sqlite3.Error as error:

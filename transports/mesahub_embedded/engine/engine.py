@@ -18,6 +18,7 @@ from typing import Any, NamedTuple
 from mesahub_embedded.engine.connections import Connection, open_connection
 from mesahub_embedded.engine.declared_types import DeclaredTypes
 from mesahub_embedded.engine.errors import RefusedError, TimedOutError, fewer_wanted, refusal
+from mesahub_embedded.engine.limits import ResultLimits, read_rows
 from mesahub_embedded.engine.parameters import bound
 from mesahub_embedded.engine.rows import Plan
 
@@ -80,18 +81,25 @@ class Engine:
         path: the file; made when it is not there.
         busy: seconds to wait for a lock that another process holds.
         opened: told whenever a connection was opened, so that an owner of many databases can let others `rest`.
+        limits: what a result may take; default: no limits.
     """
 
     def __init__(
-        self, path: str | os.PathLike[str], *, busy: float = 5.0, opened: Callable[[Engine], None] | None = None
+        self,
+        path: str | os.PathLike[str],
+        *,
+        busy: float = 5.0,
+        opened: Callable[[Engine], None] | None = None,
+        limits: ResultLimits | None = None,
     ) -> None:
         self._path = path
         self._busy = busy
         self._opened = opened
+        self._limits = limits
         self._closed = False
         self._writer: Connection | None = None
         self._start()
-        self._writer = open_connection(path, busy)
+        self._writer = open_connection(path, busy, limits=limits)
 
     def _start(self) -> None:
         self._pid = os.getpid()
@@ -177,13 +185,16 @@ class Engine:
             return Outcome(plan, returned, affected, None if connection.is_mark(rowid) else rowid)
 
     @contextmanager
-    def script(self) -> Iterator[Script]:
+    def script(self, timeout: float | None = None) -> Iterator[Script]:
         """Several statements on one connection, with nobody else's between them; they may BEGIN and COMMIT.
+
+        Args:
+            timeout: seconds to wait for the other statements that write.
 
         Raises:
             RefusedError: a transaction is still open at the end; it was rolled back.
         """
-        with self._writing(None) as connection:
+        with self._writing(timeout) as connection:
             yield Script(self, connection)
             if connection.sqlite.in_transaction:
                 raise RefusedError(400, _OPEN_TRANSACTION)
@@ -210,7 +221,7 @@ class Engine:
             if self._closed:
                 raise RefusedError(503, "the database was closed")
             if self._writer is None:
-                self._writer = open_connection(self._path, self._busy)
+                self._writer = open_connection(self._path, self._busy, limits=self._limits)
                 if self._opened is not None:
                     self._opened(self)
             return self._writer
@@ -285,13 +296,15 @@ class Engine:
                 if wanted is None:
                     raise
                 cursor = connection.sqlite.execute(*bound(sql, bindings[:wanted]))
-            return cursor, cursor.fetchall() if cursor.description is not None else []
+            if cursor.description is None:
+                return cursor, []
+            return cursor, cursor.fetchall() if self._limits is None else read_rows(cursor, self._limits)
         except sqlite3.OperationalError as error:
             if tolerant or not str(error).startswith("Could not decode"):
                 raise
             connection.sqlite.text_factory = _decode
             cursor = connection.sqlite.execute(text, values)
-            return cursor, cursor.fetchall()
+            return cursor, cursor.fetchall() if self._limits is None else read_rows(cursor, self._limits)
         finally:
             if connection.sqlite.text_factory is not str:
                 connection.sqlite.text_factory = str
@@ -333,7 +346,7 @@ class Engine:
     def _open_reader(self) -> Connection:
         if self._closed:
             raise RefusedError(503, "the database was closed")
-        connection = open_connection(self._path, self._busy, read_only=True)
+        connection = open_connection(self._path, self._busy, read_only=True, limits=self._limits)
         if self._opened is not None:
             self._opened(self)
         return connection

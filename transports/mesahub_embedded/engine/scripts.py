@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -19,10 +20,19 @@ def run_script(
     statements: Sequence[str],
     bindings: Sequence[Any],
     *,
+    timeout: float | None = None,
     alive: Callable[[], bool] | None = None,
     limit: int | None = None,
 ) -> dict[str, Any]:
     """Run statements one after the other, each a transaction of its own where the script makes none.
+
+    Args:
+        engine: the database.
+        statements: the statements.
+        bindings: their values, in order.
+        timeout: seconds for all of them together.
+        alive: is the caller still there?
+        limit: rows at which an answer is cut.
 
     Returns:
         The last one's answer; of a script that ends with COMMIT that of the statement before it.
@@ -31,12 +41,15 @@ def run_script(
         RefusedError: the first that is refused; those before it stand.
     """
     answer: dict[str, Any] = {}
-    with engine.script() as run:
+    ends = time.monotonic() + timeout if timeout is not None else None
+    with engine.script(timeout) as run:
         start = 0
         for statement in statements:
             analysis = analyze(statement)
             end = start + analysis.highest
-            current = exec_answer(run, statement, bindings[start:end], alive=alive, wire=True, limit=limit)
+            left = max(ends - time.monotonic(), 0.001) if ends is not None else None
+            values = bindings[start:end]
+            current = exec_answer(run, statement, values, timeout=left, alive=alive, wire=True, limit=limit)
             if not answer or analysis.parts[0].verb not in _ENDS:
                 answer = current
             start = end

@@ -16,7 +16,7 @@ from urllib.parse import quote
 from mesahub.errors import ArgumentError
 from mesahub_embedded.engine.errors import RefusedError, TimedOutError
 from mesahub_embedded.engine.rows import UnrepresentableError
-from mesahub_embedded.server.limits import Limits
+from mesahub_embedded.server.limits import Limits, results_of
 from mesahub_embedded.server.origin import Origin
 from mesahub_embedded.server.reply import Reply, safe_header, to_json
 from mesahub_embedded.server.request import Request
@@ -58,8 +58,9 @@ def application(
     Returns:
         An application for any WSGI server with threads. ``close()`` it at the end.
     """
+    limits = limits or Limits()
     token = admin_token or secrets.token_urlsafe(24)
-    return Application(Store(data), token, limits=limits or Limits(), origin=Origin(public_url))
+    return Application(Store(data, limits=results_of(limits)), token, limits=limits, origin=Origin(public_url))
 
 
 class Application:

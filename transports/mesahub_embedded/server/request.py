@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import threading
-from typing import Any, BinaryIO
+from collections.abc import Callable
+from typing import Any, BinaryIO, TypedDict
 from urllib.parse import parse_qsl
 
 from mesahub_embedded.server.go_json import decode_first
@@ -18,6 +19,13 @@ BODY_LIMIT = 10_485_760
 
 _STANDARD = Limits()
 _ANY_ORIGIN = Origin()
+
+
+class Running(TypedDict):
+    """Arguments of what runs statements."""
+
+    timeout: float | None
+    alive: Callable[[], bool]
 
 
 class Request:
@@ -111,6 +119,17 @@ class Request:
             RefusedError: 400, ``invalid JSON: ...``.
         """
         return decode_first(self.stream.read(min(self.length, BODY_LIMIT + 1)), kinds, BODY_LIMIT)
+
+    def running(self) -> Running:
+        """How a statement of this request runs: for how long, and only while its caller waits for the answer."""
+        # Waitress knows whether the caller is still connected.
+        gone = self.environ.get("waitress.client_disconnected") or bool
+        stopping = self.stopping
+
+        def alive() -> bool:
+            return not (gone() or (stopping is not None and stopping.is_set()))
+
+        return {"timeout": self.limits.statement_seconds, "alive": alive}
 
     def link(self, path: str) -> str:
         """The URL of a path of this server, for whoever gets it from the caller."""

@@ -20,6 +20,7 @@ from mesahub_embedded.storage.naming import check_name, file_name
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from mesahub_embedded.engine.limits import ResultLimits
     from mesahub_embedded.storage.catalog import Catalog
     from mesahub_embedded.storage.files import FileStore
 
@@ -37,12 +38,14 @@ class Store:
 
     Args:
         data: the folder; made when it is not there.
+        limits: what a result may take; default: no limits.
 
     Raises:
         ConfigurationError: it cannot be made.
     """
 
-    def __init__(self, data: str | os.PathLike[str]) -> None:
+    def __init__(self, data: str | os.PathLike[str], *, limits: ResultLimits | None = None) -> None:
+        self._limits = limits
         self._folder = os.fspath(data)
         self._databases = os.path.join(self._folder, "databases")  # noqa: PTH118  (pathlib takes 3 ms to import)
         self._engines: dict[str, Engine] = {}
@@ -85,7 +88,7 @@ class Store:
                 raise ConfigurationError("The embedded database was closed; connect again.")
             engine = self._engines.get(slug)
             if engine is None:
-                engine = self._engines[slug] = Engine(path, opened=self._keep_few_awake)
+                engine = self._engines[slug] = Engine(path, opened=self._keep_few_awake, limits=self._limits)
                 self._keep_few_awake(engine)
         return engine
 

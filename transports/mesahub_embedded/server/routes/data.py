@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import platform
 import re
-from collections.abc import Callable
 from functools import lru_cache
 from typing import Any
 
@@ -12,6 +11,7 @@ from mesahub.sql import analyze
 from mesahub_embedded.engine.errors import RefusedError
 from mesahub_embedded.engine.results import exec_answer, query_answer
 from mesahub_embedded.engine.scripts import run_script
+from mesahub_embedded.server.limits import ROW_LIMIT
 from mesahub_embedded.server.reply import Reply
 from mesahub_embedded.server.request import Request
 from mesahub_embedded.server.routes.files import FILE_ROUTES
@@ -20,7 +20,6 @@ from mesahub_embedded.server.routing import OPEN, READ, WRITE, Route
 
 __all__ = ["ROUTES"]
 
-ROW_LIMIT = 100_000
 BINDINGS = 5000
 SQL_BYTES = 100_000
 _BODY = {"sql": "string", "bindings": "[]interface {}"}
@@ -73,7 +72,7 @@ def query(request: Request) -> Reply:
         raise RefusedError(400, "only one statement can be sent to /query")
     bindings = _bound(bindings)
     engine = request.store.engine(request.arguments["slug"])
-    return Reply(200, query_answer(engine, statements[0], bindings, alive=_alive(request), wire=True, limit=ROW_LIMIT))
+    return Reply(200, query_answer(engine, statements[0], bindings, **request.running(), wire=True, limit=ROW_LIMIT))
 
 
 def execute(request: Request) -> Reply:
@@ -83,8 +82,8 @@ def execute(request: Request) -> Reply:
     bindings = _bound(bindings)
     engine = request.store.engine(request.arguments["slug"])
     if len(statements) > 1:
-        return Reply(200, run_script(engine, statements, bindings, alive=_alive(request), limit=ROW_LIMIT))
-    answer = exec_answer(engine, statements[0], bindings, alive=_alive(request), wire=True, limit=ROW_LIMIT)
+        return Reply(200, run_script(engine, statements, bindings, **request.running(), limit=ROW_LIMIT))
+    answer = exec_answer(engine, statements[0], bindings, **request.running(), wire=True, limit=ROW_LIMIT)
     return Reply(200, answer)
 
 
@@ -140,13 +139,6 @@ def _text(value: str) -> str:
     except UnicodeEncodeError:
         return value.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
     return value
-
-
-def _alive(request: Request) -> Callable[[], bool]:
-    """Is anybody waiting for the answer? Waitress tells whether the caller is still there."""
-    gone = request.environ.get("waitress.client_disconnected") or bool
-    stopping = request.stopping
-    return lambda: not (gone() or (stopping is not None and stopping.is_set()))
 
 
 ROUTES = [

@@ -96,9 +96,8 @@ def find(request: Request) -> Reply:
     limit = min(_number(request, "limit", DEFAULT_LIMIT), HIGHEST_LIMIT)
     tail = f"{where}{_order(request)} LIMIT {limit} OFFSET {_number(request, 'offset', 0)}"
     sql = f"SELECT {columns} FROM {quote_name(table)}{tail}"
-    answer = query_answer(
-        request.store.engine(request.arguments["slug"]), sql, values, wire=True, limit=HIGHEST_LIMIT + 1
-    )
+    engine = request.store.engine(request.arguments["slug"])
+    answer = query_answer(engine, sql, values, **request.running(), wire=True, limit=HIGHEST_LIMIT + 1)
     stat = answer["stat"]
     answer["stat"] = {"queryDurationMs": stat["queryDurationMs"], "rowsRead": stat["rowsRead"]}
     return Reply(200, answer)
@@ -110,9 +109,9 @@ def insert(request: Request) -> Reply:
     names = ", ".join(quote_name(name) for name in fields)
     marks = ", ".join("?" * len(fields))
     sql = f"INSERT INTO {quote_name(request.arguments['table'])} ({names}) VALUES ({marks}) RETURNING *"
-    answer = exec_answer(
-        request.store.engine(request.arguments["slug"]), sql, list(fields.values()), wire=True, limit=HIGHEST_LIMIT
-    )
+    engine = request.store.engine(request.arguments["slug"])
+    values = list(fields.values())
+    answer = exec_answer(engine, sql, values, **request.running(), wire=True, limit=HIGHEST_LIMIT)
     answer["stat"] = {"queryDurationMs": answer["stat"]["queryDurationMs"]}
     return Reply(201, answer)
 
@@ -138,7 +137,7 @@ def delete(request: Request) -> Reply:
 
 
 def _changed(request: Request, sql: str, values: list[Any]) -> Reply:
-    answer = exec_answer(request.store.engine(request.arguments["slug"]), sql, values, wire=True)
+    answer = exec_answer(request.store.engine(request.arguments["slug"]), sql, values, **request.running(), wire=True)
     return Reply(200, {"rowsAffected": answer["rowsAffected"], "stat": answer["stat"]})
 
 
