@@ -35,7 +35,7 @@ from mesahub.errors import (
     UnrepresentableResultError,
     ValidationError,
 )
-from mesahub.middleware.retry import RetryPolicy
+from mesahub.middleware.retry_policy import RetryPolicy
 from mesahub.results import ExecResult, FileList, FileRecord, QueryResult
 from mesahub.sql import all_of, any_of, col, not_, register_adapter
 from mesahub.table import TableHandle

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from mesahub.admin import Admin
     from mesahub.buckets import Bucket, Buckets
     from mesahub.middleware import Middleware
-    from mesahub.middleware.retry import RetryPolicy
+    from mesahub.middleware.retry_policy import RetryPolicy
 
 __all__ = ["MesahubClient", "connect"]
 

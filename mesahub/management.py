@@ -19,7 +19,7 @@ from mesahub.transport.options import MAX_RESPONSE_BYTES, hidden
 
 if TYPE_CHECKING:
     from mesahub.middleware import Middleware
-    from mesahub.middleware.retry import RetryPolicy
+    from mesahub.middleware.retry_policy import RetryPolicy
     from mesahub.transport import TLSOptions
 
 __all__ = ["MesahubManagementClient"]

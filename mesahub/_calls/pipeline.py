@@ -9,9 +9,10 @@ from typing import Any
 
 from mesahub._util.secret import Secret
 from mesahub.errors import ConfigurationError
-from mesahub.middleware import Middleware, checked, compose, listener
 from mesahub.middleware.auth import auth
-from mesahub.middleware.retry import RetryPolicy, retrying
+from mesahub.middleware.base import Middleware, checked, compose, listener
+from mesahub.middleware.retry import retrying
+from mesahub.middleware.retry_policy import RetryPolicy
 from mesahub.transport import Request, Response, TLSOptions, Transport, TransportOptions
 from mesahub.transport.options import MAX_RESPONSE_BYTES, hidden
 from mesahub.transport.registry import find_factory, open_transport

@@ -1,4 +1,4 @@
-"""What stands between the client and the transport.
+"""Layers between the client and the transport.
 
 A middleware is a function ``(request, next) -> response`` that calls ``next(request)`` as often as it
 likes. The stack is composed once, when the client is made; outermost first:
@@ -19,17 +19,16 @@ likes. The stack is composed once, when the client is made; outermost first:
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
-from mesahub.errors import ConfigurationError, MesahubError
-from mesahub.transport import Request, Response
+from mesahub.middleware.base import Handler, Middleware, compose, inside_retry
 
 if TYPE_CHECKING:
+    from mesahub.middleware.attempts import Attempt
     from mesahub.middleware.call_hooks import Details, hooks
     from mesahub.middleware.call_logging import logging
     from mesahub.middleware.rate_limiter import rate_limit
-    from mesahub.middleware.retry import Attempt, RetryPolicy
+    from mesahub.middleware.retry_policy import RetryPolicy
 
 __all__ = [
     "Attempt",
@@ -44,14 +43,11 @@ __all__ = [
     "rate_limit",
 ]
 
-Handler = Callable[[Request], Response]
-Middleware = Callable[[Request, Handler], Response]
-
 # Imported when they are asked for: most clients use none of them.
 _LAZY = {
-    "Attempt": "retry",
+    "Attempt": "attempts",
     "Details": "call_hooks",
-    "RetryPolicy": "retry",
+    "RetryPolicy": "retry_policy",
     "hooks": "call_hooks",
     "logging": "call_logging",
     "rate_limit": "rate_limiter",
@@ -66,73 +62,3 @@ def __getattr__(name: str) -> Any:
     value = getattr(importlib.import_module(f"{__name__}.{_LAZY[name]}"), name)
     globals()[name] = value
     return value
-
-
-def compose(middleware: Sequence[Middleware], innermost: Handler) -> Handler:
-    """One handler out of a stack, outermost first."""
-    handler = innermost
-    for layer in reversed(middleware):
-        handler = _bind(layer, handler)
-    return handler
-
-
-def _bind(layer: Middleware, handler: Handler) -> Handler:
-    def call(request: Request) -> Response:
-        return layer(request, handler)
-
-    return call
-
-
-def checked(layer: Middleware) -> Middleware:
-    """The user's middleware, named in whatever goes wrong in it."""
-    if not callable(layer):
-        raise ConfigurationError(f"A middleware is a function (request, next) -> response, not {type(layer).__name__}.")
-    name = _name(layer)
-
-    def call(request: Request, forward: Handler) -> Response:
-        try:
-            response = layer(request, forward)
-        except MesahubError:
-            raise
-        except Exception as error:
-            error.add_note(f"This was raised in the middleware {name}, in {request.operation}.")
-            raise
-        if not isinstance(response, Response):
-            raise ConfigurationError(
-                f"The middleware {name} must return the response of next(request), not {type(response).__name__}."
-            )
-        return response
-
-    return call
-
-
-def _name(layer: object) -> str:
-    return getattr(layer, "__qualname__", None) or type(layer).__qualname__
-
-
-def listener(layer: Any) -> Callable[[Request, Any], None] | None:
-    """What a middleware does before a retry (its attribute ``on_retry``), or ``None``; named in its errors."""
-    told = getattr(layer, "on_retry", None)
-    if told is None:
-        return None
-
-    def tell(request: Request, attempt: Any) -> None:
-        try:
-            told(request, attempt)
-        except MesahubError:
-            raise
-        except Exception as error:
-            error.add_note(f"This was raised in the middleware {_name(layer)}, before a retry of {request.operation}.")
-            raise
-
-    return tell
-
-
-def inside_retry(layer: Middleware) -> Middleware:
-    """Place a middleware below retry, so that it sees every attempt instead of every call.
-
-    Args:
-        layer: a function ``(request, next) -> response``; it is marked and returned.
-    """
-    layer.inside_retry = True  # type: ignore[attr-defined]
-    return layer

@@ -8,7 +8,7 @@ from types import MappingProxyType
 
 from mesahub._util.secret import Secret
 from mesahub.errors import ConfigurationError, MesahubError
-from mesahub.middleware import Handler, Middleware
+from mesahub.middleware.base import Handler, Middleware
 from mesahub.transport import Request, Response
 from mesahub.transport.network import origin
 from mesahub.url import is_private_host

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from time import perf_counter
 
-from mesahub.middleware import Handler, Middleware
-from mesahub.middleware.retry import Attempt
+from mesahub.middleware.attempts import Attempt
+from mesahub.middleware.base import Handler, Middleware
 from mesahub.transport import Request, Response
 
 

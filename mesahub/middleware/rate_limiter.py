@@ -8,7 +8,7 @@ from collections import deque
 from collections.abc import Callable
 
 from mesahub.errors import RateLimitError
-from mesahub.middleware import Handler, Middleware, inside_retry
+from mesahub.middleware.base import Handler, Middleware, inside_retry
 from mesahub.transport import Request, Response
 
 

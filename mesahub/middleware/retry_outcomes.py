@@ -2,33 +2,47 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
-from mesahub.dialects.mesahub.errors import error_from, text_of
+from mesahub.dialects.mesahub.errors import error_from
 from mesahub.errors import AmbiguousResultError, MesahubError, Outcome, RateLimitError
+from mesahub.middleware.attempts import Attempt
+from mesahub.middleware.retry_policy import RetriedCall
 from mesahub.transport import Request, Response
+from mesahub.transport.messages import STATEMENTS
 
-if TYPE_CHECKING:
-    from mesahub.middleware.retry import Attempt
+__all__ = ["end", "rate_limited"]
 
-__all__ = ["end", "held_back", "what"]
+_READS = (
+    "query", ".list", ".get", ".meta", ".download", ".presign", ".presign_upload", ".export", ".inspect", ".tables"
+)  # fmt: skip
+"""Ends of the names of operations that change nothing, whatever their method."""
 
 
-def end(
-    request: Request, result: Response | Exception, outcomes: list[Outcome | None], attempts: list[Attempt]
-) -> Response:
-    """The last answer, or the last error, with what was tried."""
-    tried = tuple(attempts)
-    # An earlier attempt of an idempotent write may have run, and then the last one was refused: that is no "no".
-    writes = not request.safe or request.operation == "exec"
-    if writes and Outcome.MAYBE_RAN in outcomes and outcomes[-1] is not None:
-        raise _ambiguous(request, result, tried)
+def end(call: RetriedCall, result: Response | Exception) -> Response:
+    """The last response, or the last error, with what was tried.
+
+    Raises:
+        AmbiguousResultError: a write of which an attempt may have run, and that no answer of the database settles.
+    """
+    tried = tuple(call.attempts)
+    if Outcome.MAYBE_RAN in call.outcomes and _writes(call.request) and not _settled(call, result):
+        raise _ambiguous(call.request, result, tried)
     if isinstance(result, Response):
         result.attempts = tried
         return result
     if isinstance(result, MesahubError):
         result.attempts = tried
     raise result
+
+
+def _writes(request: Request) -> bool:
+    return request.method not in ("GET", "HEAD") and not request.operation.endswith(_READS)
+
+
+def _settled(call: RetriedCall, result: Response | Exception) -> bool:
+    """Is the last result the database's own answer? (A refused key, or a wrong certificate, settles nothing.)"""
+    if call.outcomes[-1] is not None or not isinstance(result, Response):
+        return False
+    return call.request.operation in STATEMENTS and result.status in (400, 500)
 
 
 def _ambiguous(request: Request, result: Response | Exception, tried: tuple[Attempt, ...]) -> AmbiguousResultError:
@@ -40,12 +54,12 @@ def _ambiguous(request: Request, result: Response | Exception, tried: tuple[Atte
     else:
         cause = result
     advice = (
-        "it said idempotent=True, so it may be sent again"
+        "the call was idempotent, so it may be sent again"
         if request.safe
-        else "look before you repeat it; a call that may be sent twice can say idempotent=True"
+        else "look before you repeat it; pass idempotent=True on calls that may be sent twice"
     )
     error = AmbiguousResultError.of(
-        f"{request.operation} was sent, and it is not known whether it was carried out ({advice}): {cause}",
+        f"{request.operation} was sent, and it is unknown whether it was carried out ({advice}): {cause}",
         status_code=result.status if isinstance(result, Response) else 0,
         details=cause.details if isinstance(cause, MesahubError) else None,
     )
@@ -54,18 +68,16 @@ def _ambiguous(request: Request, result: Response | Exception, tried: tuple[Atte
     return error
 
 
-def what(result: Response | Exception) -> tuple[str, str]:
-    """What an attempt came to, and its words: see `Attempt`."""
-    if isinstance(result, Response):
-        return f"HTTP {result.status}", text_of(result)
-    return type(result).__name__, str(result)
+def rate_limited(left: float, asked: float = 0.0) -> RateLimitError:
+    """What a call raises that would be sent into the server's window.
 
-
-def held_back(left: float) -> RateLimitError:
-    """What a call gets that would be sent into the server's window."""
+    Args:
+        left: seconds until the next request may be sent.
+        asked: seconds that the server asked for, where that was more than the client waits.
+    """
+    more = f" (The server asked for {asked:.0f} s; RetryPolicy.max_retry_after caps that.)" if asked else ""
     error = RateLimitError.of(
-        "The server refused a request for being one too many, and would refuse this one too; nothing was sent. "
-        f"Try again in {left:.0f} seconds.",
+        f"Rate limited by the server; nothing was sent. Retry in {left:.0f} s.{more}",
         status_code=429,
         details={"retry_after": left},
     )

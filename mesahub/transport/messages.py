@@ -7,13 +7,18 @@ from types import MappingProxyType
 from typing import Any
 
 from mesahub._util import json
+from mesahub.errors import Outcome
 from mesahub.transport.bodies import AsyncDownloadStream, BodyStream, DownloadStream, FileBody
 
-__all__ = ["AsyncResponse", "EMPTY", "Encoder", "Headers", "Request", "Response"]
+__all__ = ["AsyncResponse", "EMPTY", "Encoder", "Headers", "Request", "Response", "STATEMENTS"]
 
+_YEAR = 365 * 86400.0
+"""Seconds: no server means to be left alone for longer than this."""
 _LONG = 1024 * 1024
 """Bytes from which on a body is not kept beside what was parsed of it."""
 
+STATEMENTS = frozenset({"query", "exec"})
+"""Operations that carry SQL."""
 EMPTY: Mapping[str, Any] = MappingProxyType({})
 _HIDDEN = frozenset({"authorization", "proxy-authorization", "cookie", "x-api-key"})
 
@@ -207,10 +212,11 @@ class Response:
         headers: case-insensitive.
         content: the body's bytes; ``b""`` when ``payload`` or ``stream`` carries the answer.
         stream: the body, not read yet; only for a request with ``streams``.
-        attempts: what the retry layer tried, where that was more than the usual.
+        attempts: what the retry layer tried before this response came; ``()`` when it was the first attempt.
+        outcome: what became of the request, where the dialect can say so; ``None`` leaves it to the status.
     """
 
-    __slots__ = ("_payload", "attempts", "content", "headers", "status", "stream")
+    __slots__ = ("_payload", "attempts", "content", "headers", "outcome", "status", "stream")
 
     def __init__(
         self,
@@ -226,6 +232,7 @@ class Response:
         self.content = content
         self.stream = stream
         self.attempts: tuple[Any, ...] = ()
+        self.outcome: Outcome | None = None
         self._payload = payload
 
     @property
@@ -265,7 +272,7 @@ class Response:
         return self.content
 
     def retry_after(self, now: float | None = None) -> float | None:
-        """The seconds that a Retry-After header asks to wait, ``None`` without one.
+        """The seconds that a Retry-After header asks to wait; ``None`` without one, or with one that is malformed.
 
         It may be a number or an HTTP date (RFC 9110, 10.2.3).
 
@@ -275,15 +282,17 @@ class Response:
         text = self.headers.get("retry-after")
         if text is None:
             return None
-        if text.strip().isdecimal():
-            return float(text)
+        text = str(text).strip()
+        if text.isascii() and text.isdigit():
+            return min(float(text[:20]), _YEAR)
         from email.utils import parsedate_to_datetime
         from time import time
 
         try:
-            return max(parsedate_to_datetime(text).timestamp() - (time() if now is None else now), 0.0)
-        except ValueError:
+            seconds = parsedate_to_datetime(text).timestamp() - (time() if now is None else now)
+        except (ValueError, TypeError, OverflowError, IndexError, OSError):
             return None
+        return min(max(seconds, 0.0), _YEAR)
 
     def close(self) -> None:
         """Drop a body that nobody will read."""

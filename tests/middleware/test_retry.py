@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import random
 import threading
 from collections.abc import Callable
 from datetime import UTC, datetime
@@ -21,6 +23,7 @@ from mesahub import (
     RetryPolicy,
     ServerError,
     TLSError,
+    ValidationError,
 )
 from mesahub.middleware.retry import Attempt, retrying
 from mesahub.transport import Headers, Request, Response
@@ -70,8 +73,17 @@ def refused(status: int, text: str = "", **headers: str) -> Response:
 
 
 NOT_SENT = [NotSentError("refused"), RequestTimeoutError("slow", outcome=Outcome.NOT_SENT)]
-REFUSED = [429, 503, (400, "database is locked"), (500, "database is locked"), (503, "queue full")]
-MAYBE_RAN = [ConnectionLostError("reset"), RequestTimeoutError("slow"), 502, 504]
+REFUSED = [429, (503, "database is locked"), (503, "queue full")]
+MAYBE_RAN = [
+    ConnectionLostError("reset"),
+    RequestTimeoutError("slow"),
+    *(408, 425, 460, 499, 500, 501, 502, 503, 504, 505, 507, 520, 521, 522, 523, 524, 525, 526, 527, 530, 598, 599),
+    (503, "Service Unavailable"),
+    (503, "upstream connect error or disconnect/reset before headers. reset reason: connection termination"),
+    (503, "this database is inactive"),
+    (503, "The database is locked"),
+    (500, "the worker died"),
+]
 NEVER = [
     TLSError("unknown authority"),
     (400, "no such table: t"),
@@ -80,7 +92,9 @@ NEVER = [
     401,
     403,
     404,
-    500,
+    407,
+    421,
+    431,
 ]
 
 
@@ -107,8 +121,126 @@ def test_what_may_have_run_is_tried_again_only_where_that_is_safe(value: Any) ->
     if isinstance(value, Exception):
         assert caught.value.__cause__ is value
     else:
-        assert caught.value.status_code == value
-        assert isinstance(caught.value.__cause__, ServerError)
+        status = value if isinstance(value, int) else value[0]
+        assert caught.value.status_code == status
+        assert isinstance(caught.value.__cause__, ServerError if status >= 500 else ValidationError)
+
+
+BODIES = {
+    "an nginx page": b"<html>\r\n<head><title>503 Service Temporarily Unavailable</title></head>\r\n</html>",
+    "Envoy": b"upstream connect error or disconnect/reset before headers. reset reason: connection failure",
+    "HAProxy": b"<html><body><h1>503 Service Unavailable</h1>\nNo server is available to handle this request.\n",
+    "AWS": b'{"message": "Service Unavailable"}',
+    "another API": b'{"error": {"code": 503, "message": "database is locked"}}',
+    "text of ours, quoted": b'{"error": "upstream said: database is locked"}',
+    "text of ours, not in our form": b"database is locked",
+    "a list": b'["database is locked"]',
+    "nothing": b"",
+    "half": b'{"error": "database is lo',
+}
+
+
+@pytest.mark.parametrize("status", [500, 502, 503, 504])
+@pytest.mark.parametrize("body", BODIES.values(), ids=BODIES)
+def test_retry_sends_no_write_again_after_a_gateways_answer(status: int, body: bytes) -> None:
+    assert Line(Response(status, content=body)).call(safe=True).status == 200
+    line = Line(Response(status, content=body))
+    with pytest.raises(AmbiguousResultError) as caught:
+        line.call(safe=False)
+    assert len(line.sent) == 1
+    assert caught.value.status_code == status
+
+
+@pytest.mark.parametrize("status", [400, 500])
+@pytest.mark.parametrize("text", ["database is locked", "database table is locked: t"])
+def test_retry_trusts_a_text_that_a_trigger_may_raise_only_where_that_is_safe(status: int, text: str) -> None:
+    assert Line(refused(status, text)).call(safe=True).status == 200
+    line = Line(refused(status, text))
+    assert line.call(safe=False).status == status
+    assert len(line.sent) == 1
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "the queue is full",
+        "CHECK constraint failed: database is locked",
+        "UNIQUE constraint failed: queue full.database is locked",
+        "no such table: database is locked",
+        "database is locked by ann",
+        "sorry, the database is locked",
+    ],
+)
+def test_retry_takes_no_words_of_the_application_for_a_refusal(text: str) -> None:
+    for safe in (True, False):
+        line = Line(refused(400, text))
+        assert line.call(safe=safe).status == 400
+        assert len(line.sent) == 1
+
+
+def test_retry_of_statuses_that_are_left_out_says_that_a_write_may_have_run() -> None:
+    policy = RetryPolicy(statuses={429}, throttle_window=0)
+    line = Line(503, policy=policy)
+    assert line.call(safe=True).status == 503
+    with pytest.raises(AmbiguousResultError):
+        Line(503, policy=policy).call(safe=False)
+
+
+@pytest.mark.parametrize("last", [401, 403, 404, TLSError("expired"), (409, "taken")], ids=repr)
+@pytest.mark.parametrize("operation", ["exec", "files.upload", "admin.databases.create", "files.delete"])
+def test_retry_settles_no_write_by_a_later_refusal(last: Any, operation: str) -> None:
+    line = Line(ConnectionLostError("reset"), outcome(last))
+    with pytest.raises(AmbiguousResultError) as caught:
+        line.call(safe=True, operation=operation)
+    assert [attempt.number for attempt in caught.value.attempts] == [1, 2]
+
+
+@pytest.mark.parametrize("operation", ["query", "files.list", "files.presign", "admin.databases.export"])
+def test_retry_raises_the_last_error_of_a_read(operation: str) -> None:
+    line = Line(*[ConnectionLostError("reset")] * 3)
+    with pytest.raises(ConnectionLostError):
+        line.call(safe=True, operation=operation)
+
+
+def test_response_attempts_are_set_when_a_retry_succeeded() -> None:
+    response = Line(503, ConnectionLostError("reset")).call(safe=True)
+    assert [attempt.what for attempt in response.attempts] == ["HTTP 503", "ConnectionLostError"]
+
+
+def test_retry_answers_reads_over_a_flaky_link() -> None:
+    """At 40 % broken answers the default budget lasts: 1 - 0.4 ** 3 of the reads are answered."""
+    chance = random.Random(5)
+    line = Line(policy=RetryPolicy(throttle_window=0))
+    answered = 0
+    for _ in range(5000):
+        line.outcomes = [ConnectionLostError("x") if chance.random() < 0.4 else Response(200) for _ in range(3)]
+        with contextlib.suppress(ConnectionLostError):
+            answered += line.call(safe=True, timeout=1.0).status == 200
+    assert answered / 5000 >= 0.92
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        "86400", "9" * 400, "١٢", "-5", "1e9", "", " ", "Fri, 31 Dec 9999 23:59:59 GMT",
+        "Mon, 00 Foo 0000 99:99:99 GMT",
+        "Thu, 01 Jan 1970 00:00:00 +9999", "Thu, 01 Jan 99999999999 00:00:00 GMT", "soon", "5, 10", "0x10", "1.5",
+    ],
+)  # fmt: skip
+def test_retry_after_of_any_kind_holds_a_client_back_for_a_minute_at_most(value: str) -> None:
+    line = Line(refused(429, **{"Retry-After": value}), policy=RetryPolicy())
+    line.call(timeout=30.0)
+    line.now += 61
+    assert line.call(timeout=30.0).status == 200
+    assert len(line.sent) <= 3
+
+
+def test_a_call_that_is_held_back_says_what_the_server_asked_for() -> None:
+    line = Line(refused(429, **{"Retry-After": "86400"}), policy=RetryPolicy())
+    assert line.call(timeout=30.0).status == 429
+    with pytest.raises(RateLimitError, match=r"Retry in 60 s\. \(The server asked for 86400 s") as caught:
+        line.call(timeout=30.0)
+    assert caught.value.retry_after == pytest.approx(60.0)
 
 
 def test_the_words_of_a_gateway_land_in_the_error() -> None:

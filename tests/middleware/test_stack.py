@@ -227,7 +227,7 @@ def test_the_key_goes_with_no_request_that_would_reach_another_host(path: str, k
 
 def test_errors_of_the_server_are_logged_as_errors(caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(std_logging.INFO, "mesahub")
-    with client(Server(500, 400), middleware=[logging()]) as mine:
+    with client(Server(500, 400), middleware=[logging()], retry=RetryPolicy.none()) as mine:
         for _ in range(2):
             with pytest.raises(MesahubError):
                 mine.query("db", "SELECT 1")

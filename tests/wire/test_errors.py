@@ -37,7 +37,7 @@ from mesahub import (
     ValidationError,
     errors,
 )
-from mesahub.dialects.mesahub.errors import error_from, is_busy, raise_for_status
+from mesahub.dialects.mesahub.errors import error_from, raise_for_status
 from mesahub.middleware.retry import Attempt
 from mesahub.transport import Headers, Response
 
@@ -161,7 +161,10 @@ def test_a_busy_database(status: int, text: str) -> None:
 def test_busy_and_inactive_and_other_503_are_told_apart() -> None:
     assert type(error_from(answer(503, {"error": "This database is inactive"}))) is DatabaseInactiveError
     assert type(error_from(answer(503, {"error": "shutting down"}))) is ServerError
-    assert not is_busy("CHECK constraint failed: note <> 'queue full'")
+    locked = error_from(answer(400, {"error": "CHECK constraint failed: note <> 'queue full'"}), "exec")
+    assert type(locked) is IntegrityError
+    for text in ("the queue is full", "my database is locked", "database is locked by ann"):
+        assert type(error_from(answer(400, {"error": text}), "exec")) is SQLError
 
 
 def test_a_success_raises_nothing() -> None:

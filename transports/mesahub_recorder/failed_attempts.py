@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from typing import Any
 
+from mesahub.dialects.mesahub.errors import outcome_of
 from mesahub.errors import ConnectionLostError, NotSentError, Outcome, RequestTimeoutError, TransportError
 from mesahub.transport import Response
 from mesahub_recorder.interaction import Call
@@ -18,9 +18,6 @@ _NAMES: dict[str, type[TransportError]] = {
     "lost": ConnectionLostError,
     "timeout": RequestTimeoutError,
 }
-# The server's words for "not now". A constraint's message may hold them as a name, and is an answer.
-_BUSY = re.compile(r"(database|table|schema) is locked|queue (is )?full")
-_CONSTRAINT = re.compile(r"[A-Z ]+constraint failed", re.IGNORECASE)
 
 
 def is_refused(call: Call, response: Response) -> bool:
@@ -29,12 +26,8 @@ def is_refused(call: Call, response: Response) -> bool:
         # An empty body is the server's answer where a value is an infinity. Other text is a proxy's.
         strange = bool(response.content) and not isinstance(_payload(response), dict)
         return strange and call.sql is not None and response.status == 200
-    text = _text(response)
-    if response.status == 503:
-        return "inactive" not in text.lower()  # a database that is switched off is an answer
-    if response.status in (429, 502, 504):
-        return True
-    return _BUSY.search(text) is not None and _CONSTRAINT.search(text) is None
+    response.read()
+    return outcome_of(response, call.operation, safe=not call.writes) is not None
 
 
 def _payload(response: Response) -> Any:
@@ -42,14 +35,6 @@ def _payload(response: Response) -> Any:
         return response.payload
     except ValueError:
         return None
-
-
-def _text(response: Response) -> str:
-    response.read()
-    payload = _payload(response)
-    if isinstance(payload, dict):
-        return " ".join(str(payload[name]) for name in ("error", "message") if name in payload)
-    return response.content.decode(errors="replace")
 
 
 def failure_of(error: TransportError) -> dict[str, Any]:

@@ -1,4 +1,9 @@
-"""Errors out of answers: the server's own words become the message, and SQLite's decide the class."""
+"""Errors out of responses, and what became of the request: the one place for these rules.
+
+A text counts only whole, in the server's own JSON (``{"error": text}``) and with the status that the server sends it
+with (docs/protocol.md, sections 3 to 5): a gateway writes pages and JSON of its own, and an application puts any words
+into RAISE() or the name of a constraint. What is not known may have run.
+"""
 
 from __future__ import annotations
 
@@ -16,6 +21,7 @@ from mesahub.errors import (
     NoSuchColumnError,
     NoSuchTableError,
     NotFoundError,
+    Outcome,
     RateLimitError,
     ServerError,
     SQLError,
@@ -23,10 +29,9 @@ from mesahub.errors import (
     ValidationError,
 )
 from mesahub.transport import Response
+from mesahub.transport.messages import STATEMENTS
 
-__all__ = ["error_from", "is_busy", "is_inactive", "raise_for_status", "text_of"]
-
-STATEMENTS = ("query", "exec")
+__all__ = ["INACTIVE", "error_from", "outcome_of", "raise_for_status", "text_of"]
 
 
 def raise_for_status(response: Response, operation: str = "") -> None:
@@ -61,14 +66,84 @@ def text_of(response: Response) -> str:
     return _words(response)[2] or ""
 
 
-def is_busy(text: str) -> bool:
-    """Does this say that a statement was not begun, because the database is locked or the queue of writes full?"""
-    return _BUSY.search(text) is not None and _INTEGRITY.match(text) is None
+def outcome_of(response: Response, operation: str = "", *, safe: bool = False) -> Outcome | None:
+    """What became of a request that got this response, which is not a result.
+
+    Args:
+        response: its status is 400 or above, or what it holds is not a result.
+        operation: that of the request.
+        safe: the request may be sent twice.
+
+    Returns:
+        ``REFUSED``: the server did not carry it out, and may later. ``MAYBE_RAN``: something in between answered, or
+        the server broke down. ``None``: it is the answer; asked again, it would be the same.
+    """
+    status = response.status
+    if status == 429:
+        return Outcome.REFUSED
+    if 400 <= status < 500 and status not in _UNANSWERED:
+        return _if_busy(response, safe)
+    if status not in (500, 503):
+        return Outcome.MAYBE_RAN
+    text = _own_text(response)
+    if status == 503:
+        if text == INACTIVE:
+            return None
+        return Outcome.REFUSED if _is_busy(status, text) else Outcome.MAYBE_RAN
+    if _is_busy(status, text):
+        return _if_busy(response, safe)
+    final = _is_from_sqlite(text, operation) if operation in STATEMENTS else text in _REFUSED_FILES
+    return None if final else Outcome.MAYBE_RAN
 
 
-def is_inactive(status: int, text: str) -> bool:
-    """Does this say that the database is switched off?"""
-    return status == 503 and "inactive" in text.lower()
+def _if_busy(response: Response, safe: bool) -> Outcome | None:
+    # An application's RAISE(FAIL, 'database is locked') looks the same, and keeps what was written before it.
+    return Outcome.REFUSED if safe and _is_busy(response.status, _own_text(response)) else None
+
+
+_UNANSWERED = frozenset({408, 425, 460, 499})
+"""Request Timeout, Too Early; and a gateway's words for a client that went away (AWS, nginx)."""
+INACTIVE = "This database is inactive"
+_REFUSED_FILES = frozenset(
+    {
+        "conflictMode must be 'replace' or 'error'",
+        "folderPath contains invalid characters",
+        "metadata field exceeds maximum size",
+    }
+)
+"""With 500: a file was refused for its form, before it was stored."""
+_BUSY = re.compile(
+    r"database is locked|database table is locked(: .*)?|database schema is locked(: .*)?|(write )?queue (is )?full",
+    re.DOTALL,
+)
+"""A statement was not begun. With 503, which SQL never causes, that is certain."""
+
+
+def _is_busy(status: int, text: str | None) -> bool:
+    return status in (400, 500, 503) and text is not None and _BUSY.fullmatch(text) is not None
+
+
+def _is_from_sqlite(text: str | None, operation: str) -> bool:
+    """Is a 500 SQLite's own word? A statement that reads may be judged by a part of it: asking again does no harm."""
+    if not text:
+        return False
+    if _SQLITE.fullmatch(text) or _INTEGRITY.fullmatch(text) or _DATATYPE.fullmatch(text):
+        return True
+    return operation == "query" and _SQLITE_PART.search(text) is not None
+
+
+def _own_text(response: Response) -> str | None:
+    """The text of an error in the server's own form, whatever it is; ``None`` for any other body."""
+    try:
+        body = response.payload
+    except ValueError:
+        return None
+    if type(body) is not dict:
+        return None
+    text = body.get("error")
+    if text is None and type(body.get("message")) is str and "code" in body:
+        text = body["message"]  # an older or newer server
+    return text if type(text) is str else None
 
 
 def _words(response: Response) -> tuple[dict[str, Any], str | None, str | None]:
@@ -116,50 +191,61 @@ def _unnamed(status: int, response: Response) -> str:
 
 
 _INTEGRITY = re.compile(
-    r"(UNIQUE|NOT NULL|CHECK|FOREIGN KEY|PRIMARY KEY) constraint failed(?:: (.*?))?(?: \(\d+\))?$", re.DOTALL
+    r"(?:constraint failed: )?"
+    r"(UNIQUE|NOT NULL|CHECK|FOREIGN KEY|PRIMARY KEY) constraint failed(?:: (.*?))?(?: \(\d+\))?",
+    re.DOTALL,
 )
 # Of a STRICT table: SQLite counts this among the constraints, too.
 _DATATYPE = re.compile(r"cannot store \w+ value in \w+ column (.*)\.(.*)", re.DOTALL)
-_NO_TABLE = re.compile(r"no such (?:table|view): ")
-_NO_COLUMN = re.compile(r"no such column: |has no column named ")
-_SYNTAX = re.compile(r'near ".*": syntax error|incomplete input|unrecognized token', re.DOTALL)
-# What SQLite says while a statement runs. On /query such an error comes as a 500, as a fault of the server would.
+_NO_TABLE = re.compile(r"no such (?:table|view): .*", re.DOTALL)
+_NO_COLUMN = re.compile(r"no such column: .*|table .* has no column named .*", re.DOTALL)
+_SYNTAX = re.compile(r'near ".*": syntax error|incomplete input|unrecognized token: .*', re.DOTALL)
+# What SQLite says while a statement runs, whole. On /query such an error is a 500, as a fault of the server would be.
 _SQLITE = re.compile(
+    r"no such (?:table|view|column|function|index|module|collation sequence): .*|integer overflow|malformed JSON|"
+    r"bad JSON path: .*|JSON path error near .*|JSON cannot hold BLOB values|datatype mismatch|"
+    r"string or blob too big|constraint failed|LIKE or GLOB pattern too complex|"
+    r"ESCAPE expression must be a single character|too many levels of trigger recursion|"
+    r"wrong number of arguments to function .*\(\)|misuse of (?:aggregate|window function).*|"
+    r"(?:first |second )?argument (?:to|of) \w+(?:\(\))? must be .*|not enough args to execute query: want \d+ got \d+|"
+    r"fts[345]: .*|malformed MATCH expression: .*|near \".*\": syntax error|table .* already exists",
+    re.DOTALL,
+)
+_SQLITE_PART = re.compile(
     r"no such (function|index|module|collation)|integer overflow|malformed JSON|bad JSON|JSON path|JSON cannot hold|"
     r"datatype mismatch|ambiguous column|wrong number of arguments|misuse of|not enough args|values for \d+ columns|"
     r"string or blob too big|constraint failed|out of range|is not a function|pattern too complex|"
     r"ESCAPE expression|too many (SQL variables|terms|columns|arguments|levels)|argument to \w+\(\)|recursive"
 )
-_BUSY = re.compile(r"(database|table|schema) is locked|queue (is )?full")
+# What the server says of a request before SQLite sees it.
+_OF_THE_REQUEST = ("invalid JSON", "sql is required", "sql exceeds maximum allowed length", "too many SQL bindings")
 
 
 def _class_of(status: int, text: str, operation: str) -> tuple[type[MesahubError], dict[str, Any]]:
-    if is_busy(text):
+    if _is_busy(status, text):
         return DatabaseBusyError, {}
-    if is_inactive(status, text):
+    if status == 503 and text == INACTIVE:
         return DatabaseInactiveError, {}
     if operation in STATEMENTS and status in (400, 500) and text:
-        found = _INTEGRITY.search(text)
-        if found:
-            return IntegrityError, _constraint(found[1], found[2] or "")
-        found = _DATATYPE.match(text)
-        if found:
-            return IntegrityError, {"kind": "datatype", "table": found[1], "columns": (found[2],)}
-        for pattern, named in (
+        match = _INTEGRITY.fullmatch(text)
+        if match:
+            return IntegrityError, _constraint(match[1], match[2] or "")
+        match = _DATATYPE.fullmatch(text)
+        if match:
+            return IntegrityError, {"kind": "datatype", "table": match[1], "columns": (match[2],)}
+        for pattern, cls in (
             (_NO_TABLE, NoSuchTableError),
             (_NO_COLUMN, NoSuchColumnError),
             (_SYNTAX, SQLSyntaxError),
         ):
-            if pattern.search(text):
-                return named, {}
-        if not text.startswith(("invalid JSON", "sql is required", "sql exceeds", "too many SQL bindings")) and (
-            status == 400 or _SQLITE.search(text)
-        ):
+            if pattern.fullmatch(text):
+                return cls, {}
+        if not text.startswith(_OF_THE_REQUEST) and (status == 400 or _is_from_sqlite(text, operation)):
             return SQLError, {}
-    cls = _BY_STATUS.get(status)
-    if cls is None:
-        cls = ServerError if status >= 500 else ValidationError if 400 <= status < 500 else MesahubError
-    return cls, {}
+    by_status = _BY_STATUS.get(status)
+    if by_status is None:
+        by_status = ServerError if status >= 500 else ValidationError if 400 <= status < 500 else MesahubError
+    return by_status, {}
 
 
 def _constraint(kind: str, rest: str) -> dict[str, Any]:

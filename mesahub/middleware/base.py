@@ -1,0 +1,84 @@
+"""What a middleware is, and how a stack of them becomes one handler."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from mesahub.errors import ConfigurationError, MesahubError
+from mesahub.transport import Request, Response
+
+__all__ = ["Handler", "Middleware", "checked", "compose", "inside_retry", "listener"]
+
+Handler = Callable[[Request], Response]
+Middleware = Callable[[Request, Handler], Response]
+
+
+def compose(middleware: Sequence[Middleware], innermost: Handler) -> Handler:
+    """One handler out of a stack, outermost first."""
+    handler = innermost
+    for layer in reversed(middleware):
+        handler = _bind(layer, handler)
+    return handler
+
+
+def _bind(layer: Middleware, handler: Handler) -> Handler:
+    def call(request: Request) -> Response:
+        return layer(request, handler)
+
+    return call
+
+
+def checked(layer: Middleware) -> Middleware:
+    """The user's middleware, named in whatever goes wrong in it."""
+    if not callable(layer):
+        raise ConfigurationError(f"A middleware is a function (request, next) -> response, not {type(layer).__name__}.")
+    name = _name(layer)
+
+    def call(request: Request, forward: Handler) -> Response:
+        try:
+            response = layer(request, forward)
+        except MesahubError:
+            raise
+        except Exception as error:
+            error.add_note(f"This was raised in the middleware {name}, in {request.operation}.")
+            raise
+        if not isinstance(response, Response):
+            raise ConfigurationError(
+                f"The middleware {name} must return the response of next(request), not {type(response).__name__}."
+            )
+        return response
+
+    return call
+
+
+def _name(layer: object) -> str:
+    return getattr(layer, "__qualname__", None) or type(layer).__qualname__
+
+
+def listener(layer: Any) -> Callable[[Request, Any], None] | None:
+    """What a middleware does before a retry (its attribute ``on_retry``), or ``None``; named in its errors."""
+    on_retry = getattr(layer, "on_retry", None)
+    if on_retry is None:
+        return None
+
+    def call(request: Request, attempt: Any) -> None:
+        try:
+            on_retry(request, attempt)
+        except MesahubError:
+            raise
+        except Exception as error:
+            error.add_note(f"This was raised in the middleware {_name(layer)}, before a retry of {request.operation}.")
+            raise
+
+    return call
+
+
+def inside_retry(layer: Middleware) -> Middleware:
+    """Place a middleware below retry, so that it sees every attempt instead of every call.
+
+    Args:
+        layer: a function ``(request, next) -> response``; it is marked and returned.
+    """
+    layer.inside_retry = True  # type: ignore[attr-defined]
+    return layer
