@@ -218,3 +218,36 @@ def test_reachable_keeps_an_address_that_is_one(host: str, shown: str) -> None:
 def test_reachable_is_loopback_without_a_network(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(addresses, "_routed_address", lambda _: None)
     assert [reachable(host) for host in ("", "0.0.0.0", "::")] == ["127.0.0.1", "127.0.0.1", "[::1]"]
+
+
+def test_access_log_names_what_was_asked_and_nothing_secret(tmp_path: Path) -> None:
+    file = tmp_path / "access.log"
+    with start_server(tmp_path / "data", arguments=("--access-log", str(file))) as server:
+        key = server.new_key("db:main:r")
+        body = {"sql": "SELECT 'private'"}
+        assert server.call("POST", "/v1/query/main?a=secret", body, token=key)[0] == 200
+        assert server.call("GET", '/x%0a"y"?token=secret', token="wrong-token")[0] == 404
+        keys = json.loads(server.call("GET", "/api/apikeys")[2])
+    lines = file.read_text().splitlines()
+    assert len(lines) == 4
+    assert f"127.0.0.1 - {keys[0]['id']} [" in lines[1]
+    assert '] "POST /v1/query/main" 200 ' in lines[1]
+    assert '] "GET /x%0a%22y%22" 404 19 ' in lines[2]
+    assert " - admin [" in lines[3]
+    text = file.read_text()
+    assert not any(secret in text for secret in (key, server.admin_token, "secret", "private", "wrong-token"))
+
+
+def test_access_log_that_cannot_be_written(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["--data", str(tmp_path), "--port", "0", "--access-log", str(tmp_path / "no" / "log")]) == 1
+    assert "Cannot write the access log" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    "arguments", [("--threads", "0"), ("--per-key", "-1"), ("--max-value", "1.5"), ("--head-timeout", "x"), ("-9",)]
+)
+def test_options_are_checked(arguments: tuple[str, ...], capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as caught:
+        main(arguments)
+    assert caught.value.code == 2
+    assert "usage: mesahub serve" in capsys.readouterr().err

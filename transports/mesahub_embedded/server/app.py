@@ -16,6 +16,7 @@ from urllib.parse import quote
 from mesahub.errors import ArgumentError
 from mesahub_embedded.engine.errors import RefusedError, TimedOutError
 from mesahub_embedded.engine.rows import UnrepresentableError
+from mesahub_embedded.server.access_log import log_request
 from mesahub_embedded.server.limits import Limits, results_of
 from mesahub_embedded.server.origin import Origin
 from mesahub_embedded.server.reply import Reply, safe_header, to_json
@@ -23,6 +24,7 @@ from mesahub_embedded.server.request import Request
 from mesahub_embedded.server.routes import data as data_routes
 from mesahub_embedded.server.routes import file_tokens
 from mesahub_embedded.server.routing import ADMIN, WRITE, Route, Router
+from mesahub_embedded.storage import signed_links as links
 from mesahub_embedded.storage.data_folder import Store
 
 __all__ = ["Application", "application"]
@@ -92,6 +94,7 @@ class Application:
 
     def __call__(self, environ: dict[str, Any], start_response: StartResponse) -> Iterable[bytes]:
         path = environ.get("REQUEST_URI") or quote(environ.get("PATH_INFO", ""), encoding="latin-1")
+        started = time.perf_counter()
         request = Request(environ, self.store, path.partition("?")[0])
         request.uptime = time.monotonic() - self._started
         request.stopping = self._stopping
@@ -113,7 +116,7 @@ class Application:
         except Exception:
             logger.exception("%s %s failed", request.method, request.path)
             reply = Reply(500, {"error": "internal server error"})
-        return _send(reply, request, start_response)
+        return _send(reply, request, start_response, started)
 
     def stop(self) -> None:
         """Interrupt the statements that run: the server is about to end."""
@@ -140,11 +143,17 @@ class Application:
             self._require_database(request, route)
         return route.handler(request)
 
-    def _is_admin(self, token: str) -> bool:
+    def admits(self, token: str, link: str) -> bool:
+        """Is this a caller that may send a large body: with a bearer token that is known, or with a link's?"""
+        known = self.is_admin(token) or (bool(token) and self.store.catalog.find_key(token) is not None)
+        return known or links.is_genuine(self.store, link)
+
+    def is_admin(self, token: str) -> bool:
+        """Is it the admin token?"""
         return bool(token) and hmac.compare_digest(token.encode("utf-8", "replace"), self.admin_token.encode())
 
     def _require_admin(self, request: Request) -> None:
-        request.admin = self._is_admin(request.token)
+        request.admin = self.is_admin(request.token)
         if not request.admin:
             raise RefusedError(401, "Unauthorized")
 
@@ -152,7 +161,7 @@ class Application:
         database = request.database = self.store.catalog.database(request.arguments["slug"])
         if database is None:
             raise RefusedError(404, route.missing)
-        request.admin = self._is_admin(request.token)
+        request.admin = self.is_admin(request.token)
         if request.admin:
             return
         if database["status"] != "active":
@@ -188,7 +197,7 @@ def _all_routes() -> list[Route]:
     return [*data_routes.ROUTES, *admin.ROUTES, *file_tokens.ROUTES, *buckets.ROUTES, *dashboard.ROUTES]
 
 
-def _send(reply: Reply, request: Request, start_response: StartResponse) -> Iterable[bytes]:
+def _send(reply: Reply, request: Request, start_response: StartResponse, started: float) -> Iterable[bytes]:
     if not all(safe_header(value) for _, value in reply.headers):
         logger.error("%s %s: a header has a value that cannot be sent", request.method, request.path)
         _close(reply.body)
@@ -204,10 +213,13 @@ def _send(reply: Reply, request: Request, start_response: StartResponse) -> Iter
         headers.append(("Content-Type", "application/json"))
     if body is None:
         body = b""
+    length = next((int(value) for name, value in headers if name == "Content-Length"), None)
     if isinstance(body, bytes):
+        length = len(body)
         if reply.status not in (204, 304):
             headers.append(("Content-Length", str(len(body))))
         body = [] if request.method == "HEAD" else [body]
+    log_request(request, reply.status, length, started)
     start_response(f"{reply.status} {_REASONS.get(reply.status, 'Status')}", headers)
     return body
 

@@ -1,4 +1,4 @@
-"""What one request may cost the server."""
+"""What one request, one key and one connection may cost the server."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from mesahub_embedded.engine.limits import ResultLimits
 
-__all__ = ["ROW_LIMIT", "Limits", "results_of"]
+__all__ = ["MEBIBYTE", "ROW_LIMIT", "ConnectionLimits", "Limits", "results_of"]
 
 MEBIBYTE = 1024 * 1024
 ROW_LIMIT = 100_000
@@ -27,6 +27,27 @@ class Limits:
     statement_seconds: float | None = 60.0
     value_bytes: int | None = 64 * MEBIBYTE
     result_bytes: int | None = 128 * MEBIBYTE
+
+
+@dataclass(frozen=True, slots=True)
+class ConnectionLimits:
+    """What connections and keys may take.
+
+    Args:
+        threads: requests that run at the same time.
+        per_key: those of one key among them; the others wait for their turn. The admin token has no such limit.
+        connections: connections that are open at the same time. Beyond that, the oldest one without a request is
+            closed: first those that never sent one.
+        head_seconds: seconds from the first byte of a request (or from connecting) to the end of its headers.
+        idle_seconds: seconds without a byte in either direction: between requests, within a body, or while an answer
+            is not read.
+    """
+
+    threads: int = 8
+    per_key: int = 4
+    connections: int = 512
+    head_seconds: float = 20.0
+    idle_seconds: float = 120.0
 
 
 def results_of(limits: Limits) -> ResultLimits:

@@ -3,22 +3,22 @@
 from __future__ import annotations
 
 import argparse
-import logging
-import os
-import re
 import signal
 import socket
+import sqlite3
 import sys
 from collections.abc import Sequence
-from pathlib import Path
+from contextlib import closing
 from types import FrameType
 from typing import Any
 from urllib.parse import quote
 
 from mesahub.errors import ConfigurationError, MesahubError
+from mesahub_embedded.server import options
+from mesahub_embedded.server.access_log import write_access_log
 from mesahub_embedded.server.addresses import names_of, reachable
+from mesahub_embedded.server.app import application
 from mesahub_embedded.server.origin import Origin
-from mesahub_embedded.storage.data_folder import DEFAULT_DATA
 
 __all__ = ["main"]
 
@@ -35,9 +35,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     Returns:
         The process's exit status.
     """
-    arguments = _parser().parse_args(argv)
+    arguments = options.parser().parse_args(argv)
     try:
-        import waitress  # type: ignore[import-untyped]  # noqa: F401  (told about before anything is made)
+        import waitress  # type: ignore[import-untyped]  # noqa: F401  (asked for before anything is created)
     except ImportError:
         print(
             "mesahub serve needs the package waitress. Install it: pip install 'mesahub[serve]'",
@@ -54,45 +54,10 @@ def main(argv: Sequence[str] | None = None) -> int:
     return 1
 
 
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        prog="mesahub serve",
-        description="A MesaHub server on this machine, for development and tests.",
-    )
-    parser.add_argument(
-        "--data",
-        default=os.environ.get("MESAHUB_DATA") or DEFAULT_DATA,
-        help="the folder that holds everything (default: MESAHUB_DATA, or ./%(default)s)",
-    )
-    parser.add_argument("--host", default="127.0.0.1", help="the address to listen on (default: %(default)s)")
-    parser.add_argument("--port", type=int, default=4004, help="the port; 0 takes a free one (default: %(default)s)")
-    parser.add_argument(
-        "--admin-token-file",
-        metavar="FILE",
-        help="a file that holds the admin token; - reads it from standard input (default: MESAHUB_ADMIN_TOKEN, or a "
-        "random token, which is printed)",
-    )
-    parser.add_argument(
-        "--admin-token",
-        metavar="TOKEN",
-        help="the admin token itself: other users of this machine can see it in the list of processes",
-    )
-    parser.add_argument(
-        "--public-url",
-        metavar="URL",
-        default=os.environ.get("MESAHUB_PUBLIC_URL") or None,
-        help="the URL that links to files begin with, for example that of a proxy before this server (default: "
-        "MESAHUB_PUBLIC_URL, or the address that a request came to)",
-    )
-    parser.add_argument("--threads", type=int, default=8, help="requests answered at once (default: %(default)s)")
-    return parser
-
-
 def _serve(arguments: argparse.Namespace) -> int:
     from waitress import wasyncore
-    from waitress.server import create_server  # type: ignore[import-untyped]
 
-    from mesahub_embedded.server.app import application
+    from mesahub_embedded.server.http_server import listen
 
     # Waitress would leave its sockets open where the port is taken.
     family = socket.AF_INET6 if ":" in arguments.host else socket.AF_INET
@@ -100,31 +65,25 @@ def _serve(arguments: argparse.Namespace) -> int:
     # Waitress reads as much of an answer as a connection's buffer holds, which inherits its size from here: Linux
     # would say 2.5 MB.
     listening.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 256 * 1024)
+    limits = options.connection_limits(arguments)
     try:
-        app = application(arguments.data, _admin_token(arguments), public_url=_public_url(arguments))
+        _open_access_log(arguments.access_log)
+        app = application(
+            arguments.data,
+            options.admin_token(arguments),
+            limits=options.request_limits(arguments),
+            public_url=options.public_url(arguments),
+        )
     except BaseException:
         listening.close()
         raise
+    _limit_memory(arguments.max_memory)
+    _allow_descriptors(limits.connections)
     port = listening.getsockname()[1]
     if arguments.public_url is None:
         app.origin = Origin(names=names_of(arguments.host), fallback=f"http://{reachable(arguments.host)}:{port}")
     sockets: dict[int, Any] = {}
-    server = create_server(
-        app,
-        map=sockets,
-        sockets=[listening],
-        threads=arguments.threads,
-        # Uploads may have 100 MiB; what is beyond is refused by its size, not by a broken connection.
-        max_request_body_size=256 * 1024 * 1024,
-        # Lets a statement ask whether its caller is still there.
-        channel_request_lookahead=1,
-        clear_untrusted_proxy_headers=True,
-        # select() ends at descriptor 1,024, and every open database has several.
-        asyncore_use_poll=True,
-        ident=None,
-    )
-    # It would write a line for each request that waits for a thread, which is what a queue is for.
-    logging.getLogger("waitress.queue").setLevel(logging.ERROR)
+    server = listen(app, listening, sockets, limits, admits=app.admits, exempt=app.is_admin)
     _stop_on_signals(app)
     try:
         _announce(app, arguments, port)
@@ -138,40 +97,33 @@ def _serve(arguments: argparse.Namespace) -> int:
     return 0
 
 
-def _admin_token(arguments: argparse.Namespace) -> str | None:
-    """The admin token: an argument, a file, the environment; ``None`` if it is to be made."""
-    if arguments.admin_token and arguments.admin_token_file:
-        raise ConfigurationError("Pass --admin-token-file or --admin-token, not both.")
-    if arguments.admin_token:
-        token: str = arguments.admin_token
-    elif arguments.admin_token_file:
-        token = _token_of(arguments.admin_token_file)
-    else:
-        token = os.environ.get("MESAHUB_ADMIN_TOKEN") or ""
-    if any(not "!" <= character <= "~" for character in token):
-        raise ConfigurationError("The admin token may hold printable ASCII characters only, without blanks.")
-    return token or None
+def _open_access_log(file: str | None) -> None:
+    if file is not None:
+        try:
+            write_access_log(file)
+        except OSError as error:
+            reason = error.strerror or error
+            raise ConfigurationError(f"Cannot write the access log to {file}: {reason}. Pass another file.") from None
 
 
-def _token_of(file: str) -> str:
+def _limit_memory(mebibytes: int) -> None:
+    """Limit what SQLite takes in this process: a statement that asks for more fails, and not the process."""
+    if mebibytes:
+        with closing(sqlite3.connect(":memory:")) as connection:
+            connection.execute(f"PRAGMA hard_heap_limit = {mebibytes * 1024 * 1024}")
+
+
+def _allow_descriptors(connections: int) -> None:
+    """Allow as many open files as the connections and the databases need, as far as the system lets us."""
     try:
-        text = sys.stdin.read() if file == "-" else Path(file).read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        reason = error.strerror if isinstance(error, OSError) else "it is not text"
-        raise ConfigurationError(f"Cannot read the admin token from {file}: {reason}.") from None
-    token = text.strip()
-    if not token:
-        raise ConfigurationError(
-            f"The admin token file {file} is empty. Write a token into it, or leave the option out."
-        )
-    return token
-
-
-def _public_url(arguments: argparse.Namespace) -> str | None:
-    url: str | None = arguments.public_url
-    if url is not None and not re.fullmatch(r"https?://[^\s/?#@\"\\]+(/[^\s?#\"\\]*)?", url):
-        raise ConfigurationError("--public-url must be an http or https URL, for example https://db.example.com.")
-    return url
+        import resource
+    except ImportError:  # Windows has no such limit
+        return
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = connections + 1024
+    if soft != resource.RLIM_INFINITY and soft < wanted:
+        most = wanted if hard == resource.RLIM_INFINITY else min(wanted, hard)
+        resource.setrlimit(resource.RLIMIT_NOFILE, (most, hard))
 
 
 def _announce(app: Any, arguments: argparse.Namespace, port: int) -> None:
