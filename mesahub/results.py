@@ -59,8 +59,9 @@ class ExecResult(dict[str, Any]):
     """What a write did.
 
     Attributes:
-        rows_affected: rows inserted, updated or deleted; 0 for DDL and PRAGMA.
-        last_insert_rowid: rowid of the last inserted row, ``None`` when the statement was no INSERT.
+        rows_affected: rows inserted, updated or deleted; 0 for DDL and PRAGMA, ``None`` when the server does not say.
+        last_insert_rowid: rowid of the last inserted row; ``None`` when no row with a rowid was inserted, or when the
+            server does not say.
         query_duration_ms: milliseconds as the server measured them, ``None`` when it does not say.
         rows: the rows of a RETURNING clause, ``[]`` without one.
         columns: their names.
@@ -71,7 +72,7 @@ class ExecResult(dict[str, Any]):
     if TYPE_CHECKING:
 
         @overload
-        def __getitem__(self, key: Literal["rows_affected"], /) -> int: ...
+        def __getitem__(self, key: Literal["rows_affected"], /) -> int | None: ...
         @overload
         def __getitem__(self, key: Literal["last_insert_rowid"], /) -> int | None: ...
         @overload
@@ -85,7 +86,7 @@ class ExecResult(dict[str, Any]):
         def __getitem__(self, key: str, /) -> Any: ...
 
     @property
-    def rows_affected(self) -> int:
+    def rows_affected(self) -> int | None:
         return self["rows_affected"]
 
     @property

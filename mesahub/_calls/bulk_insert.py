@@ -82,7 +82,7 @@ class BulkInsert:
         """Add the result of the statement."""
         assert self._current is not None
         self.done += len(self._current.rows)
-        self._affected += result.rows_affected
+        self._affected += result.rows_affected or 0
         if result.last_insert_rowid is not None:
             self._last = result.last_insert_rowid
         if result.query_duration_ms is not None:

@@ -40,7 +40,7 @@ def loads_last(held: list[bytes]) -> Any:
     text = held.pop().decode()
     try:
         return loads(text)
-    except ValueError:
+    except (ValueError, RecursionError):
         held.append(text.encode())
         raise
 

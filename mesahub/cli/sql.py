@@ -85,12 +85,15 @@ def exec_(sql: str | None, file: str | None, parameters: tuple[tuple[str, str], 
             if parameters:
                 raise click.UsageError("A script of several statements takes no parameters.")
             results = db.exec_script(text)
-            click.echo(f"{len(results)} statements, {sum(r.rows_affected for r in results)} rows affected", err=True)
+            click.echo(
+                f"{len(results)} statements, {sum(r.rows_affected or 0 for r in results)} rows affected", err=True
+            )
             return
         result = db.exec(text, _bindings(text, parameters))
         if result.columns:
             print_rows(result.columns, result.rows, format_)
-        click.echo(f"{result.rows_affected} rows affected", err=True)
+        count = "unknown" if result.rows_affected is None else result.rows_affected
+        click.echo(f"{count} rows affected", err=True)
 
 
 @command("tables")

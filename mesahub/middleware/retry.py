@@ -153,9 +153,12 @@ def _succeeded(request: Request, response: Response) -> bool:
         return True
     try:
         # Parsed here or later, once in any case. An empty body has a meaning of its own.
-        return type(response.payload) is dict or not response.content
+        payload = response.payload
     except ValueError:
         return False
+    if type(payload) is not dict:
+        return payload is None and not response.content
+    return "rows" in payload or "rowsAffected" in payload or "stat" in payload
 
 
 def _random() -> Callable[[], float]:

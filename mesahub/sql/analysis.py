@@ -32,9 +32,10 @@ class Part:
         tokens: its tokens, without blanks and comments.
         verb: its first word in lower case; of a WITH statement, that of its main part.
         writes: may it change anything?
+        returns: has it a RETURNING clause of its own?
     """
 
-    __slots__ = ("end", "start", "tokens", "verb", "writes")
+    __slots__ = ("end", "returns", "start", "tokens", "verb", "writes")
 
     def __init__(self, tokens: list[Token]) -> None:
         self.tokens = tokens
@@ -42,6 +43,7 @@ class Part:
         self.end = tokens[-1][2] + len(tokens[-1][1])
         self.verb = _verb(tokens)
         self.writes = _does_write(self.verb, tokens)
+        self.returns = self.verb in _CHANGES and _has_returning(tokens)
 
 
 class Analysis:
@@ -156,6 +158,21 @@ def _verb(tokens: list[Token]) -> str:
                 return word
         before = text
     return verb
+
+
+def _has_returning(tokens: list[Token]) -> bool:
+    # RETURNING is a reserved word since SQLite 3.35; as a name it must be quoted, or come after a dot.
+    depth = 0
+    before = ""
+    for kind, text, _ in tokens:
+        if text == "(":
+            depth += 1
+        elif text == ")":
+            depth -= 1
+        elif depth == 0 and kind == "word" and before != "." and text.lower() == "returning":
+            return True
+        before = text
+    return False
 
 
 def _does_write(verb: str, tokens: list[Token]) -> bool:

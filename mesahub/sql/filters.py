@@ -269,13 +269,51 @@ def _listed(column: str, members: list[Any], sign: str, join: str, bindings: lis
     others = [member for member in members if isinstance(member, Operand)]
     terms = []
     if values:
-        inner, text = lower_list(values)
-        bindings.append(text)
-        terms.append(f"{column} {sign} ({inner})")
+        terms.append(_in_json(column, values, sign, bindings))
     if others:
         again = _again(column, bindings) if values else column
         terms.append(f"{again} {sign} ({_places(others, bindings, scope)})")
     return terms[0] if len(terms) == 1 else f"({join.join(terms)})"
+
+
+def _in_json(column: str, values: list[Any], sign: str, bindings: list[Any]) -> str:
+    """A long list as one JSON text, with the meaning of a short one for a column of any type.
+
+    SQLite gives the values of a subquery the column's affinity, and REAL would round integers that a double cannot hold
+    (of a list in parentheses it makes NUMERIC: ``sqlite3CodeRhsOfIN``). So a real is compared with those once more,
+    without affinity, which is exact.
+    """
+    rounded = [value for value in values if _is_rounded(value)]
+    others = [value for value in values if not _is_rounded(value)] if rounded else values
+    terms = []
+    if others:
+        inner, text = lower_list(others)
+        bindings.append(text)
+        terms.append(f"{column} IN ({inner})")
+    if rounded:
+        inner, text = lower_list(rounded)
+        again = _again(column, bindings) if others else column
+        bindings.append(text)
+        kind = _again(column, bindings)
+        plain = _again(column, bindings)
+        bindings.append(lower_list([int(value) for value in rounded])[1])
+        terms.append(f"({again} IN ({inner}) AND (typeof({kind}) <> 'real' OR +{plain} IN ({inner})))")
+    condition = terms[0] if len(terms) == 1 else f"({' OR '.join(terms)})"
+    if sign == "IN":
+        return condition
+    return f"{column} NOT IN ({inner})" if not rounded else f"NOT {condition}"
+
+
+def _is_rounded(value: Any) -> bool:
+    """Does a number, or a text that is one, lose digits as a double?"""
+    if type(value) is str:
+        digits = value.strip(" \t\n\v\f\r")
+        if len(digits) < 16 or not digits.isascii() or not digits.lstrip("+-").isdecimal() or len(digits) > 21:
+            return False
+        value = int(digits)
+    if type(value) is not int or -(2**53) <= value <= 2**53 or not -(2**63) <= value < 2**63:
+        return False
+    return int(float(value)) != value
 
 
 def _places(members: list[Any], bindings: list[Any], scope: Scope) -> str:

@@ -31,10 +31,12 @@ class Statement:
         bindings: the values, in the order of SQLite's parameter numbers.
         verb: ``"select"``, ``"insert"``, ...: of a WITH statement, that of its main part.
         writes: may it change anything?
+        returns: a write that has a RETURNING clause.
+        with_tables: it starts with WITH.
         rows: for a bulk INSERT ``... VALUES (?, ?)``, the values of each row; ``bindings`` is empty then.
     """
 
-    __slots__ = ("bindings", "rows", "sql", "verb", "writes")
+    __slots__ = ("bindings", "returns", "rows", "sql", "verb", "with_tables", "writes")
 
     def __init__(
         self,
@@ -43,12 +45,17 @@ class Statement:
         verb: str,
         writes: bool,
         rows: list[tuple[Any, ...]] | None = None,
+        *,
+        returns: bool = False,
+        with_tables: bool = False,
     ) -> None:
         self.sql = sql
         self.bindings = bindings
         self.verb = verb
         self.writes = writes
         self.rows = rows
+        self.returns = returns
+        self.with_tables = with_tables
 
     def __repr__(self) -> str:
         return f"<Statement {self.sql!r}>"
@@ -57,7 +64,7 @@ class Statement:
 class _Prepared:
     """What is known of a text before its values are."""
 
-    __slots__ = ("analysis", "highest", "sql", "verb", "writes")
+    __slots__ = ("analysis", "highest", "returns", "sql", "verb", "with_tables", "writes")
 
     def __init__(self, sql: str) -> None:
         self.analysis = Analysis(sql)
@@ -65,6 +72,8 @@ class _Prepared:
         self.sql = _mended(sql, self.analysis, part)
         self.verb = part.verb
         self.writes = part.writes
+        self.returns = part.returns
+        self.with_tables = part.tokens[0][1].lower() == "with"
         self.highest = self.analysis.highest
         # Parts are large, and have served.
         self.analysis.parts = []
@@ -118,7 +127,7 @@ def prepare(sql: str, bindings: Bindings = None, *, operation: str) -> Statement
             f"A statement can have {MAX_BINDINGS} values, and this one has {len(values)}. For many rows use "
             "table.insert_many(); for a long list, WHERE c IN (SELECT value FROM json_each(?)) with json.dumps(list)."
         )
-    return Statement(known.sql, values, known.verb, known.writes)
+    return Statement(known.sql, values, known.verb, known.writes, returns=known.returns, with_tables=known.with_tables)
 
 
 def _check_text(sql: Any) -> None:

@@ -243,12 +243,15 @@ class Response:
         """
         if self._payload is None and self.content:
             length = len(self.content)
-            if length < json.LONG:
-                self._payload = json.loads(self.content)
-            elif length < _LONG:
-                self._payload = json.loads_long(self.content)
-            else:
-                self._payload = self._loads_long()
+            try:
+                if length < json.LONG:
+                    self._payload = json.loads(self.content)
+                elif length < _LONG:
+                    self._payload = json.loads_long(self.content)
+                else:
+                    self._payload = self._loads_long()
+            except RecursionError:
+                raise ValueError("the JSON is nested too deeply") from None
         return self._payload
 
     def _loads_long(self) -> Any:
@@ -257,7 +260,7 @@ class Response:
         self.content = b""
         try:
             return json.loads_last(held)
-        except ValueError:
+        except (ValueError, RecursionError):
             self.content = held[0] if held else b""
             raise
 

@@ -152,3 +152,35 @@ def test_an_infinity_is_an_error_and_not_an_empty_success(db: DatabaseHandle, wa
 
     with pytest.raises(UnrepresentableResultError):
         db.query("SELECT 9e999 AS x")
+
+
+def test_exec_counts_the_rows_of_a_with_statement(db: DatabaseHandle) -> None:
+    db.exec("CREATE TABLE c (id INTEGER PRIMARY KEY, n INTEGER)")
+    inserted = db.exec("WITH two (n) AS (VALUES (?), (?)) INSERT INTO c (n) SELECT n FROM two -- both", [1, 2])
+    assert (inserted.rows_affected, inserted.last_insert_rowid, inserted.rows) == (2, None, [])
+    updated = db.exec("WITH one AS (SELECT 1 AS n) UPDATE c SET n = n + 10 WHERE n IN (SELECT n FROM one)")
+    assert updated.rows_affected == 1
+    assert db.exec("WITH one AS (SELECT 2 AS n) DELETE FROM c WHERE n IN (SELECT n FROM one)").rows_affected == 1
+    assert (
+        db.exec("WITH none AS (SELECT 1 AS n WHERE 0) DELETE FROM c WHERE n IN (SELECT n FROM none)").rows_affected == 0
+    )
+    returned = db.exec("WITH one (n) AS (VALUES (5)) INSERT INTO c (n) SELECT n FROM one RETURNING n")
+    assert (returned.rows_affected, returned.rows) == (1, [{"n": 5}])
+
+
+def test_exec_hands_on_no_rowid_of_another_insert(db: DatabaseHandle) -> None:
+    db.exec("CREATE TABLE r (id INTEGER PRIMARY KEY, k TEXT UNIQUE, n INTEGER)")
+    db.exec("CREATE TABLE w (k TEXT PRIMARY KEY, n INTEGER) WITHOUT ROWID")
+    db.exec("CREATE VIEW v AS SELECT * FROM w")
+    db.exec("CREATE TRIGGER tv INSTEAD OF INSERT ON v BEGIN INSERT INTO w VALUES (NEW.k, NEW.n); END")
+    assert db.exec("INSERT INTO r VALUES (41, 'a', 1)").last_insert_rowid == 41
+    assert db.exec("INSERT INTO w VALUES ('a', 1)").last_insert_rowid is None
+    assert db.exec("INSERT INTO v VALUES ('b', 1)").last_insert_rowid is None
+    upsert = "INSERT INTO r (k, n) VALUES (?, ?) ON CONFLICT (k) DO UPDATE SET n = excluded.n"
+    assert db.exec(upsert, ["a", 2]).last_insert_rowid is None
+    assert db.exec(upsert, ["b", 2]).last_insert_rowid == 42
+    assert db.exec("INSERT OR IGNORE INTO r (k, n) VALUES ('b', 3)").last_insert_rowid is None
+    assert db.exec("UPDATE r SET n = 9").last_insert_rowid is None
+    assert db.exec("REPLACE INTO r VALUES (50, 'b', 3)").last_insert_rowid == 50
+    assert db.table("w").insert_many([{"k": "x"}, {"k": "y"}]).last_insert_rowid is None
+    assert db.table("r").insert_many([{"k": "x"}, {"k": "y"}]).last_insert_rowid == 52

@@ -196,7 +196,7 @@ def test_an_upload_is_repeated_where_that_is_safe(transport: str, server: Server
     policy = RetryPolicy(attempts=8, backoff=0.001)
     try:
         with mesahub.connect(url, transport=transport, retry=policy, timeout=10) as db:
-            proxy.play(1, {"unavailable": 1, "throttle_with_time": 1, "none": 2})
+            proxy.play(1, {"throttle_with_time": 1, "none": 2})
             for number in range(5):
                 # Refused by the server: sent again whatever it is; what cannot be rewound is kept aside for that.
                 given: Any = Seekless(CONTENT) if number % 2 else CONTENT

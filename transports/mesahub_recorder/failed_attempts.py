@@ -24,7 +24,10 @@ def is_refused(call: Call, response: Response) -> bool:
     """Was it not carried out, or is this no answer of the server's? The same call may be answered in a moment."""
     if response.status < 400:
         # An empty body is the server's answer where a value is an infinity. Other text is a proxy's.
-        strange = bool(response.content) and not isinstance(_payload(response), dict)
+        payload = _payload(response)
+        strange = bool(response.content) and not (
+            isinstance(payload, dict) and {"rows", "rowsAffected", "stat"} & payload.keys()
+        )
         return strange and call.sql is not None and response.status == 200
     response.read()
     return outcome_of(response, call.operation, safe=not call.writes) is not None

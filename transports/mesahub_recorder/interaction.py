@@ -144,18 +144,9 @@ def answer_of(call: Call, response: Response) -> dict[str, Any]:
     """What the cassette holds of an answer: rows as a table, no durations, no ids of requests."""
     answer: dict[str, Any] = {} if response.status == 200 else {"status": response.status}
     if call.sql is not None and response.status == 200:
-        payload = response.payload
-        if isinstance(payload, dict):
-            if "headers" in payload:
-                names = [header["name"] for header in payload["headers"]]
-                answer["columns"] = [[header["name"], header.get("originalType", "")] for header in payload["headers"]]
-                answer["rows"] = [[row.get(name) for name in names] for row in payload.get("rows") or ()]
-            for ours, theirs in (("affected", "rowsAffected"), ("rowid", "lastInsertRowid")):
-                if theirs in payload:
-                    answer[ours] = payload[theirs]
-            if payload.get("whole"):
-                answer["whole"] = True
-            return answer
+        table = _table_of(response)
+        if table is not None:
+            return table
     headers = {name: response.headers[name] for name in _KEPT_HEADERS if name in response.headers}
     kind = headers.get("content-type", "")
     if response.stream is None and (kind.startswith("application/json") or not response.content):
@@ -168,6 +159,31 @@ def answer_of(call: Call, response: Response) -> dict[str, Any]:
     if "body" in answer or response.status in (206, 429, 503):
         answer["headers"] = headers
     return answer
+
+
+def _table_of(response: Response) -> dict[str, Any] | None:
+    """The result of a statement, ``None`` for a response that has another shape."""
+    try:
+        payload = response.payload
+        answer: dict[str, Any] = {}
+        if "headers" in payload:
+            names = [header["name"] for header in payload["headers"]]
+            answer["columns"] = [[header["name"], header.get("originalType", "")] for header in payload["headers"]]
+            answer["rows"] = [[row.get(name) for name in names] for row in payload.get("rows") or ()]
+        for ours, theirs in (("affected", "rowsAffected"), ("rowid", "lastInsertRowid")):
+            if theirs in payload:
+                answer[ours] = payload[theirs]
+        if not answer:
+            return None
+        for flag in _FLAGS:
+            if payload.get(flag):
+                answer[flag] = True
+        return answer
+    except (ValueError, TypeError, KeyError, AttributeError):
+        return None
+
+
+_FLAGS = ("whole", "exact")
 
 
 def response_of(answer: Mapping[str, Any], *, stream: bool) -> Response:
@@ -202,8 +218,9 @@ def _counts(payload: dict[str, Any], answer: Mapping[str, Any]) -> None:
         payload["rowsAffected"] = answer["affected"]
     if "rowid" in answer:
         payload["lastInsertRowid"] = answer["rowid"]
-    if answer.get("whole"):
-        payload["whole"] = True
+    for flag in _FLAGS:
+        if answer.get(flag):
+            payload[flag] = True
 
 
 # --- values as JSON ----------------------------------------------------------------------------------------

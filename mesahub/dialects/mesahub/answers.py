@@ -1,11 +1,16 @@
-"""Results out of responses to a statement."""
+"""Results out of responses to a statement.
+
+A 200 is a result only if it has the shape of one (docs/protocol.md, section 1): a gateway, a captive portal or another
+API may answer JSON as well.
+"""
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, NoReturn
 
 from mesahub.dialects.mesahub.limits import ROW_LIMIT
 from mesahub.dialects.mesahub.lowering import restore_name
+from mesahub.dialects.mesahub.statements import COUNTED, ROWID_MARK
 from mesahub.errors import (
     AmbiguousResultError,
     ServerError,
@@ -20,18 +25,26 @@ __all__ = ["read_exec", "read_query"]
 
 
 def read_query(response: Response, limit: int | None = None, sql: str = "") -> QueryResult:
-    """The rows of a ``query`` answer. ``limit``: how many were asked for at most; ``sql``: what was asked."""
+    """The rows of a ``query`` response.
+
+    Args:
+        response: the response.
+        limit: most rows that the statement can give.
+        sql: the statement as it was written.
+
+    Raises:
+        MesahubError: what the server said.
+        ServerError: it is not a result.
+        TruncatedResultError, UnrepresentableResultError: the result is not whole.
+    """
     if response.status != 200:
         _raise(response, "query")
     answer = _answer(response, "query")
-    rows, columns = _rows(answer, sql)
-    stat = answer.get("stat")
-    result = QueryResult(
-        rows=rows,
-        columns=columns,
-        row_count=len(rows),
-        query_duration_ms=stat.get("queryDurationMs") if stat else None,
-    )
+    try:
+        rows, columns = _rows(answer, sql)
+    except _NOT_A_RESULT:
+        _unexpected(response, "query")
+    result = QueryResult(rows=rows, columns=columns, row_count=len(rows), query_duration_ms=_duration(answer))
     if len(rows) == ROW_LIMIT and limit != ROW_LIMIT and not answer.get("whole"):
         raise TruncatedResultError(
             f"The server cuts a result at {ROW_LIMIT} rows, and this one has just as many: there may be "
@@ -41,87 +54,144 @@ def read_query(response: Response, limit: int | None = None, sql: str = "") -> Q
 
 
 def read_exec(statement: Statement, response: Response) -> ExecResult:
-    """What an ``exec`` answer says was done.
+    """What an ``exec`` response says was done.
 
-    The server's counts are those of the connection's last INSERT, UPDATE or DELETE, also after a statement
-    that sets none; they are handed on only where this statement sets them.
+    The server's counts are those of the connection's last INSERT, UPDATE or DELETE, whoever made it, also after a
+    statement that sets none. They are handed on where this statement sets them; what cannot be known is ``None``.
+
+    Raises:
+        MesahubError: what the server said.
+        AmbiguousResultError: the response is not a result.
+        TruncatedResultError, UnrepresentableResultError: the rows of a RETURNING clause are not whole.
     """
     if response.status != 200:
         _raise(response, "exec")
     answer = _answer(response, "exec")
-    stat = answer.get("stat") or {}
-    if "headers" in answer or "columns" in answer:
-        rows, columns = _rows(answer, statement.sql)
-        result = ExecResult(
-            rows_affected=len(rows) if statement.writes else 0,
-            last_insert_rowid=answer.get("lastInsertRowid"),
-            query_duration_ms=stat.get("queryDurationMs"),
-            rows=rows,
-            columns=columns,
+    try:
+        if "headers" in answer or "columns" in answer:
+            return _returned(statement, answer)
+        return _counts(statement, answer)
+    except _NOT_A_RESULT:
+        _unexpected(response, "exec")
+
+
+def _returned(statement: Statement, answer: dict[str, Any]) -> ExecResult:
+    rows, columns = _rows(answer, statement.sql)
+    cut = len(rows) == ROW_LIMIT and not answer.get("whole")
+    changes = statement.verb in _CHANGES
+    if columns == [COUNTED]:
+        # One row for each that was changed, asked for because the server counts nothing here.
+        return _result(None if cut else len(rows), None, answer)
+    affected: int | None = len(rows) if changes else 0
+    if changes and not columns:
+        affected = None  # WITH ... INSERT: the server says nothing
+    if cut:
+        done = "The write was carried out in full, but its" if statement.writes else "The"
+        raise TruncatedResultError(
+            f"{done} rows came back cut at the server's limit of {ROW_LIMIT}: there may be more."
         )
-        if len(rows) == ROW_LIMIT and not answer.get("whole"):
-            done = "The write was carried out in full, but its" if statement.writes else "The"
-            raise TruncatedResultError(
-                f"{done} rows came back cut at the server's limit of {ROW_LIMIT}: there may be more."
-            )
-        return result
-    counts = statement.verb in ("insert", "replace", "update", "delete")
-    inserts = statement.verb in ("insert", "replace")
-    affected = answer.get("rowsAffected")
-    if affected is None:
-        affected = stat.get("rowsAffected") or 0
+    rowid = _number(answer["lastInsertRowid"]) if answer.get("lastInsertRowid") is not None else None
     return ExecResult(
-        rows_affected=affected if counts else 0,
-        last_insert_rowid=answer.get("lastInsertRowid") if inserts and affected else None,
-        query_duration_ms=stat.get("queryDurationMs"),
+        rows_affected=affected,
+        last_insert_rowid=rowid,
+        query_duration_ms=_duration(answer),
+        rows=rows,
+        columns=columns,
     )
 
 
-def _raise(response: Response, operation: str) -> None:
-    # Imported for the first error only.
-    from mesahub.dialects.mesahub.errors import raise_for_status
+def _counts(statement: Statement, answer: dict[str, Any]) -> ExecResult:
+    affected = answer.get("rowsAffected")
+    if affected is None:
+        affected = answer["stat"]["rowsAffected"]  # an older server
+    affected = _number(affected)
+    if statement.verb not in _CHANGES:
+        return _result(0, None, answer)
+    rowid = answer.get("lastInsertRowid")
+    if rowid is not None and _number(rowid) == ROWID_MARK:
+        rowid = None
+    # Of WITH ... INSERT the server gives no rowid, so no transport does.
+    inserts = statement.verb in ("insert", "replace") and not statement.with_tables
+    return _result(affected, rowid if inserts and affected else None, answer)
 
-    raise_for_status(response, operation)
+
+def _result(affected: int | None, rowid: int | None, answer: dict[str, Any]) -> ExecResult:
+    return ExecResult(rows_affected=affected, last_insert_rowid=rowid, query_duration_ms=_duration(answer))
+
+
+_CHANGES = frozenset({"insert", "replace", "update", "delete"})
+_NOT_A_RESULT = (TypeError, ValueError, KeyError, AttributeError, IndexError, OverflowError)
+"""What reading another shape raises."""
+
+
+def _raise(response: Response, operation: str) -> NoReturn:
+    # Imported for the first error only.
+    from mesahub.dialects.mesahub.errors import error_from
+
+    if 200 <= response.status < 300:
+        response.read()
+        _unexpected(response, operation)
+    raise error_from(response, operation)
 
 
 def _answer(response: Response, operation: str) -> dict[str, Any]:
     try:
         answer = response.payload
     except ValueError:
-        answer = response.content[:80]
+        answer = False
     if isinstance(answer, dict):
         return answer
-    if answer is None:
-        did = "The statement was carried out, but its" if operation == "exec" else "The"
-        raise UnrepresentableResultError(
-            f"{did} result cannot be shown: the server answered 200 with an empty body, as it does when a "
-            "value is an infinity or a date beyond year 9999. Select CAST(column AS TEXT) instead."
-        )
-    # Something that is not the server answered, or the server broke off: a write may have been carried out.
-    what = f"answered {response.status} with what is no result: {answer!r:.100}"
+    if answer is not None or response.content.strip():
+        _unexpected(response, operation)
+    did = "The statement was carried out, but its" if operation == "exec" else "The"
+    raise UnrepresentableResultError(
+        f"{did} result cannot be decoded: the server returned 200 with an empty body, as it does when a "
+        "value is an infinity or a date beyond year 9999. Select CAST(column AS TEXT) instead."
+    )
+
+
+def _unexpected(response: Response, operation: str) -> NoReturn:
+    """Raise for what something else than the server answered, or a server that broke off."""
+    try:
+        shown = f"{response.payload!r:.100}"
+    except (ValueError, RecursionError):
+        shown = f"{response.content[:80]!r}"
+    what = f"The server, or a gateway in front of it, returned {response.status} with an unexpected body: {shown}"
     if operation == "exec":
         raise AmbiguousResultError.of(
-            f"The server, or something before it, {what}. Look whether the write was carried out before you repeat it.",
-            status_code=response.status,
+            f"{what}. Check whether the write was carried out before you repeat it.", status_code=response.status
         )
-    raise ServerError.of(f"The server, or something before it, {what}", status_code=response.status)
+    raise ServerError.of(what, status_code=response.status)
 
 
 def _rows(answer: dict[str, Any], sql: str) -> tuple[list[Row], list[str]]:
-    rows: list[Row] = answer.get("rows") or []
+    """Rows and column names. Raises one of `_NOT_A_RESULT` for another shape."""
+    rows: list[Row] | None = answer["rows"]
     headers = answer.get("headers")
+    if rows is None:
+        rows = []
+    elif type(rows) is not list or not _DICT.issuperset(map(type, rows)):
+        raise ValueError("rows")
     if headers is None:
-        return rows, answer.get("columns") or []
+        columns = answer["columns"]
+        if type(columns) is not list or not _STR.issuperset(map(type, columns)):
+            raise ValueError("columns")
+        return rows, columns
+    if type(headers) is not list:
+        raise ValueError("headers")
     columns = []
+    stored = answer.get("exact")
     for header in headers:
         name = header["name"]
         columns.append(name)
         declared = header.get("originalType")
         if declared and declared not in _AS_THEY_COME and rows:
             convert = _CONVERTERS.get(declared.upper())
-            if convert is not None:
+            if convert is not None and not (stored and convert is _to_bytes):
                 convert(rows, name)
     together = "\n".join(columns)
+    if rows and not rows[0].keys() == set(columns):
+        raise ValueError("columns that differ from the rows'")
     if "CAST(" in together or "unhex(" in together:
         # An expression without AS is named after its text, and the text was changed on the way out.
         written = [restore_name(name, sql) for name in columns]
@@ -131,6 +201,24 @@ def _rows(answer: dict[str, Any], sql: str) -> tuple[list[Row], list[str]]:
             rows = [{name: row[source] for name, source in sources.items() if source in row} for row in rows]
             columns = written
     return rows, columns
+
+
+_DICT = frozenset({dict})
+_STR = frozenset({str})
+
+
+def _number(value: Any) -> int:
+    if type(value) is not int:
+        raise TypeError("a count")
+    return value
+
+
+def _duration(answer: dict[str, Any]) -> float | None:
+    stat = answer.get("stat")
+    if type(stat) is not dict:
+        return None
+    duration = stat.get("queryDurationMs")
+    return duration if type(duration) in (int, float) else None
 
 
 def _to_floats(rows: list[Row], name: str) -> None:

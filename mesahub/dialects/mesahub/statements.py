@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from mesahub._util import json
@@ -12,8 +13,22 @@ from mesahub.errors import ArgumentError
 from mesahub.sql import Statement
 from mesahub.sql.json_rows import lower_rows
 from mesahub.transport import BodyStream, Request
+from mesahub.transport.messages import Encoder
 
-__all__ = ["statement_request"]
+__all__ = ["COUNTED", "ROWID_MARK", "statement_request"]
+
+ROWID_MARK = -(2**62) - 44_721_359
+"""A rowid that no table has: what the server reports as the last rowid where an INSERT made none."""
+_MARKED = (
+    "CREATE TEMP TABLE IF NOT EXISTS mesahub_rowid_mark (id INTEGER PRIMARY KEY); "
+    f"INSERT OR REPLACE INTO temp.mesahub_rowid_mark VALUES ({ROWID_MARK}); "
+)
+"""Put before an INSERT. The server's last rowid is its connection's, and so another client's where an upsert changes a
+row, or the table has no rowid; several statements in one exec run without another client's between them, and the counts
+are those of the last (docs/protocol.md, sections 1 and 4, and its end)."""
+COUNTED = "mesahub_changed"
+_COUNTING = f"\nRETURNING 1 AS {COUNTED}"
+"""Put after a WITH ... INSERT, UPDATE or DELETE, of which the server counts nothing."""
 
 
 def statement_request(
@@ -37,17 +52,44 @@ def statement_request(
         payload=payload,
         safe=idempotent or operation == "query",
         timeout=timeout,
-        encoder=_encode_statement,
+        encoder=_encode_statement if operation == "query" else _encoder_of(statement),
     )
 
 
+def _encoder_of(statement: Statement) -> Encoder:
+    verb = statement.verb
+    if verb == "insert" or verb == "replace":
+        if statement.returns:
+            return _encode_statement
+        return _encode_counted if statement.with_tables else _encode_insert
+    if statement.with_tables and verb in ("update", "delete") and not statement.returns:
+        return _encode_counted
+    return _encode_statement
+
+
 def _encode_statement(request: Request) -> tuple[bytes | BodyStream | None, str | None]:
+    return _encode(*_lowered(request))
+
+
+def _encode_insert(request: Request) -> tuple[bytes | BodyStream | None, str | None]:
+    sql, bindings = _lowered(request)
+    return _encode(_MARKED + sql, bindings)
+
+
+def _encode_counted(request: Request) -> tuple[bytes | BodyStream | None, str | None]:
+    sql, bindings = _lowered(request)
+    return _encode(sql + _COUNTING, bindings)
+
+
+def _lowered(request: Request) -> tuple[str, Sequence[Any]]:
     payload = request.payload
     rows = payload.get("rows")
     if rows is None:
-        sql, bindings = lower(payload["sql"], payload["bindings"])
-    else:
-        sql, bindings = lower_rows(payload["sql"], rows)
+        return lower(payload["sql"], payload["bindings"])
+    return lower_rows(payload["sql"], rows)
+
+
+def _encode(sql: str, bindings: Sequence[Any]) -> tuple[bytes, str]:
     content = json.dumps({"sql": sql, "bindings": bindings})
     if len(content) > MAX_BODY:
         raise ArgumentError.of(

@@ -93,6 +93,8 @@ def _rows(outcome: Outcome, wire: bool, limit: int | None) -> Answer:
     answer: Answer = {"headers": outcome.plan.headers, "rows": outcome.plan.rows(rows, wire=wire)}
     if limit is None or len(rows) == limit:
         answer["whole"] = True
+    if not wire:
+        answer["exact"] = True  # a blob is bytes, so that text is never taken for one
     return answer
 
 
