@@ -16,7 +16,7 @@ It needs pytest, and trustme for the part about TLS. See `mesahub.testing.contra
 
 import pytest
 
-for _part in ("base", "exchanges", "faults", "times", "sharing", "trust"):
+for _part in ("base", "http_exchanges", "ownership", "connection_faults", "timeouts", "concurrency", "tls"):
     pytest.register_assert_rewrite(f"mesahub.testing.{_part}")
 
 from mesahub.testing.contract import TransportContract  # noqa: E402 - after the rewriting is set up

@@ -51,6 +51,7 @@ class Fixtures:
     has_tls = True
     bounds_head = True
     limits_connections = True
+    passes_interim = True
     forks = True
 
     @pytest.fixture

@@ -6,11 +6,12 @@ from mesahub.testing.base import Basics
 from mesahub.testing.concurrency import Sharing
 from mesahub.testing.connection_faults import Faults
 from mesahub.testing.http_exchanges import Exchanges
+from mesahub.testing.ownership import Ownership
 from mesahub.testing.timeouts import Times
 from mesahub.testing.tls import Trust
 
 
-class TransportContract(Basics, Sharing, Exchanges, Faults, Times, Trust):
+class TransportContract(Basics, Sharing, Exchanges, Ownership, Faults, Times, Trust):
     """Subclass it, define the fixture ``transport``, and have pytest collect the subclass.
 
     What does not apply is left out by class attributes, each ``True`` unless you say otherwise:
@@ -19,6 +20,8 @@ class TransportContract(Basics, Sharing, Exchanges, Faults, Times, Trust):
       `TransportOptions` with which ``SELECT 1 AS one`` on the database ``demo`` is answered.
     * ``has_tls``: it speaks ``https://``.
     * ``bounds_head``: the time given holds for an answer whose headers come in drips, too.
+    * ``passes_interim``: it reads on after an interim response (102, 103, ...). One that cannot must raise
+      `ConnectionLostError`, and close the connection.
     * ``limits_connections``: no more than ``pool_size`` connections are open; who finds none free waits.
     * ``forks``: it can be used in a child process after ``os.fork``.
     """

@@ -7,6 +7,8 @@ import json
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING
 
+from mesahub.testing.odd_scenarios import ODD_BEHAVIOURS
+
 if TYPE_CHECKING:
     from mesahub.testing.server import Exchange
 
@@ -267,4 +269,5 @@ _BEHAVIOURS: dict[str, Behaviour] = {
     "/no-last-chunk": _no_last_chunk,
     "/garbage": _garbage,
     "/garbage-chunk": _garbage_chunk,
+    **ODD_BEHAVIOURS,
 }

@@ -27,6 +27,7 @@ class TestRequests(TransportContract):
 
 class TestRequestsWithAnOwnSession(TransportContract):
     bounds_head = False  # the session's connections know nothing of the time that a call has
+    passes_interim = False
     limits_connections = False  # the session's adapters say how many there may be
 
     @pytest.fixture

@@ -7,6 +7,7 @@ from io import BytesIO
 
 from mesahub._util.secret import SecretBytes
 from mesahub.transport import BodyStream
+from mesahub.transport.network import too_large
 from mesahub_asyncio.connection import Connection
 from mesahub_asyncio.pool import Pool
 from mesahub_http1 import ProtocolError, ResponseParser
@@ -27,20 +28,22 @@ async def read_head(connection: Connection, parser: ResponseParser) -> None:
         raise connection.lost(error) from None
 
 
-async def read_body(connection: Connection, parser: ResponseParser) -> bytes:
-    """Read the whole body.
+async def read_body(connection: Connection, parser: ResponseParser, most: int) -> bytes:
+    """Read the whole body, of at most ``most`` bytes.
 
     Raises:
-        ConnectionLostError, RequestTimeoutError: see the contract.
+        ConnectionLostError, RequestTimeoutError, ResultError: see the contract.
     """
     try:
         piece = parser.start()
-        if parser.complete:
+        if parser.complete and len(piece) <= most:
             return piece
         body = BytesIO()
-        body.write(piece)
-        while not parser.complete:
-            body.write(parser.feed(await connection.receive()))
+        size = body.write(piece)
+        while size <= most and not parser.complete:
+            size += body.write(parser.feed(await connection.receive()))
+        if size > most:  # counted, since an announcement alone proves nothing
+            raise too_large(parser.status, most, connection.peer)
         return body.getvalue()
     except ProtocolError as error:
         raise connection.lost(error) from None
@@ -53,7 +56,10 @@ class Download:
         self._connection: Connection | None = connection
         self._parser = parser
         self._pool = pool
-        self._rest = memoryview(parser.start())
+        try:
+            self._rest = memoryview(parser.start())
+        except ProtocolError as error:
+            raise connection.lost(error) from None
 
     async def read(self, size: int = -1, /) -> bytes:
         """At most ``size`` bytes, ``b""`` at the end; all that is left when ``size`` is negative.

@@ -32,6 +32,7 @@ class Connection(asyncio.BufferedProtocol):
         idle_since: when it was last given back, in the loop's time.
         sent: a byte of the present request was handed to the kernel, or may have been.
         broken: what stopped the sending halfway, if something did.
+        end: when the present request, or what is left of it, must be over (the loop's time); ``None`` for never.
         closed: done when the socket is closed.
     """
 
@@ -47,7 +48,7 @@ class Connection(asyncio.BufferedProtocol):
         self._paused = False
         self._ended = False
         self._error: Exception | None = None
-        self._end: float | None = None
+        self.end: float | None = None
         self._silence: float | None = None
         self._timer: asyncio.TimerHandle | None = None
         self._expires = 0.0
@@ -114,14 +115,14 @@ class Connection(asyncio.BufferedProtocol):
 
     def limit(self, end: float | None, silence: float | None) -> None:
         """Begin a request that must be over at ``end`` (the loop's time), or pause no longer than ``silence``."""
-        self._end = end
+        self.end = end
         self._silence = silence
         self.sent = False
         self.broken = None
 
     async def _wait(self, waiter: asyncio.Future[None]) -> None:
         """Wait for one of the two futures, within the limits. Raises ``TimeoutError``."""
-        end = self._end
+        end = self.end
         if end is None:
             if self._silence is None:
                 await waiter

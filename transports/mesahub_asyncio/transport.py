@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-import math
 from typing import TYPE_CHECKING, Any
 
 from mesahub.errors import ConfigurationError, ConnectionLostError, NotSentError, Outcome, RequestTimeoutError, TLSError
 from mesahub.transport import AsyncResponse, Request, TransportOptions
+from mesahub.transport.network import seconds
 from mesahub_asyncio.body import Download, read_body, read_head, send_stream
 from mesahub_asyncio.connection import Connection
 from mesahub_asyncio.pool import Pool
@@ -47,8 +47,9 @@ class AsyncioTransport:
         self._timeout = options.timeout
         self._connect_timeout = options.connect_timeout
         self._tls = options.ssl_context() if self._encoder.secure else None
-        self._size = int(_number("pool_size", options.pool_size, least=1))
-        self._keep_alive = _number("keep_alive", options.options.get("keep_alive", KEEP_ALIVE), least=0)
+        self._max_bytes = options.max_response_bytes
+        self._size = options.pool_size
+        self._keep_alive = seconds("keep_alive", options.options.get("keep_alive", KEEP_ALIVE))
         self._pool: Pool | None = None
         self._closed = False
 
@@ -74,13 +75,15 @@ class AsyncioTransport:
             else:
                 await send_stream(connection, head, content)
             parser = ResponseParser(request.method)
+            if request.streams and timeout is not None:
+                connection.end = loop.time() + timeout  # only the body of a file may take longer
             await read_head(connection, parser)
-            if request.streams and 200 <= parser.status < 300:
+            if request.streams and 200 <= parser.status < 300 and not request.uploads:
+                connection.end = None
+                stream = Download(connection, parser, pool)
                 lent = True
-                return AsyncResponse(parser.status, parser.headers, async_stream=Download(connection, parser, pool))
-            if request.streams:
-                connection.limit(None if timeout is None else loop.time() + timeout, None)
-            body = await read_body(connection, parser)
+                return AsyncResponse(parser.status, parser.headers, async_stream=stream)
+            body = await read_body(connection, parser, self._max_bytes)
             reusable = parser.keep_alive and connection.broken is None
             return AsyncResponse(parser.status, parser.headers, body)
         finally:
@@ -210,13 +213,3 @@ def _unreachable(peer: str, error: OSError, *, tls: bool) -> NotSentError | TLSE
     if "WRONG_VERSION" in text or "RECORD_LAYER" in text:
         text = f"the other side does not speak TLS ({text}); is it an http:// server?"
     return TLSError(f"No TLS connection to {peer}: {str(text).rstrip('.')}.")
-
-
-def _number(name: str, value: Any, *, least: float) -> float:
-    try:
-        number = float(value)
-    except (TypeError, ValueError):
-        number = math.nan
-    if not number >= least:
-        raise ConfigurationError(f"{name} must be a number from {least:g} on, not {value!r}.")
-    return number

@@ -78,9 +78,13 @@ class Download:
         self._connection = connection
         self._parser = parser
         self._pool = pool
-        self._lease: Lease | None = lease
-        self._rest = memoryview(parser.start())
-        """Bytes of the body that were received and not asked for yet."""
+        self._lease: Lease | None = None
+        try:
+            # Bytes of the body that were received and not asked for yet.
+            self._rest = memoryview(parser.start())
+        except ProtocolError as error:
+            raise connection.lost(error) from None
+        self._lease = lease
 
     def read(self, size: int = -1, /) -> bytes:
         """At most ``size`` bytes, ``b""`` at the end; all that is left when ``size`` is negative.
