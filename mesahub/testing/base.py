@@ -52,6 +52,8 @@ class Fixtures:
     bounds_head = True
     limits_connections = True
     passes_interim = True
+    frames_strictly = True
+    bounds_all = True
     forks = True
 
     @pytest.fixture

@@ -22,6 +22,10 @@ class TransportContract(Basics, Sharing, Exchanges, Ownership, Faults, Times, Tr
     * ``bounds_head``: the time given holds for an answer whose headers come in drips, too.
     * ``passes_interim``: it reads on after an interim response (102, 103, ...). One that cannot must raise
       `ConnectionLostError`, and close the connection.
+    * ``frames_strictly``: it refuses a response whose end is not certain, and uses no connection again on which bytes
+      are left over. Without it, a faulty proxy may hand a caller the response of another.
+    * ``bounds_all``: the time given, and ``max_response_bytes``, hold for all that the other tests ask: the wait for a
+      connection, trailers, the error body of a download, the response to an upload.
     * ``limits_connections``: no more than ``pool_size`` connections are open; who finds none free waits.
     * ``forks``: it can be used in a child process after ``os.fork``.
     """
