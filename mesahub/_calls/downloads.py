@@ -29,7 +29,10 @@ PIECE = 256 * 1024
 """Bytes read at a time."""
 
 RESUMES = 4
-"""Times that a broken body is taken up again without a single new byte, before the error is raised."""
+"""Times that a broken body is resumed after less than `PROGRESS` new bytes, before the error is raised."""
+
+PROGRESS = 64 * 1024
+"""Bytes that a connection must give for its end to count as a new failure: else one byte each would never end."""
 
 _SHA256 = re.compile(r"[0-9a-fA-F]{64}")
 _RANGE = re.compile(r"bytes (\d+)-(\d+)/(\d+|\*)")
@@ -68,6 +71,7 @@ class Download:
         self._progress = progress
         self.received = 0
         self._failures = 0
+        self._resumed_at = 0
         self._done = False
         response = send(request)
         raise_for_status(response)
@@ -114,7 +118,6 @@ class Download:
             if not piece:
                 self._finish()
                 break
-            self._failures = 0
             self.received += len(piece)
             if self._hash is not None:
                 self._hash.update(piece)
@@ -150,6 +153,9 @@ class Download:
         return piece
 
     def _resume(self, error: Exception) -> None:
+        if self.received - self._resumed_at >= PROGRESS:
+            self._failures = 0
+        self._resumed_at = self.received
         self._failures += 1
         if self._failures > RESUMES:
             self.close()

@@ -54,6 +54,13 @@ def test_a_broken_download_goes_on_where_it_broke_off(transport: str, tmp_path: 
     assert done[-1] == (len(CONTENT), len(CONTENT))
 
 
+def test_download_of_one_byte_for_each_connection_ends() -> None:
+    with downloading(breaks=[1] * 200) as (db, origin):
+        with pytest.raises(ConnectionLostError):
+            db.files.download("f")
+        assert len(origin.asked) <= 10
+
+
 @pytest.mark.parametrize("transport", HTTP)
 def test_a_download_that_breaks_before_its_first_byte(transport: str) -> None:
     with downloading(transport, breaks=[0, 0]) as (db, origin):
