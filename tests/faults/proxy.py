@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 import socket
+import ssl
 import struct
 import threading
 import time
@@ -25,6 +26,18 @@ FAULTS = {
     "throttle": 2,
     "throttle_with_time": 2,
     "unavailable": 4,
+    "interim": 6,  # 102 and 103 before the answer, in pieces
+    "interim_endless": 1,  # it was executed, and the answer never comes
+    "interim_and_end": 2,
+    "trailing": 4,  # a response of no one follows at once (later, a client cannot know it from its own)
+    "nginx_502": 2,
+    "nginx_504": 2,
+    "envoy_503": 3,
+    "haproxy_503": 3,
+    "cloudflare_520": 2,
+    "cloudflare_524": 2,
+    "error_200": 3,  # JSON that is not a result
+    "empty_object_200": 2,
     "close_behind": 6,  # the connection is closed after the answer, as a server does with idle ones
 }
 """Each fault and its weight."""
@@ -36,10 +49,13 @@ class FaultProxy:
     Args:
         host, port: the server.
         stall: seconds that a stalled answer takes.
+        tls: the certificate to show to clients; by default they are served by plain HTTP.
     """
 
-    def __init__(self, host: str, port: int, *, stall: float = 1.0) -> None:
+    def __init__(self, host: str, port: int, *, stall: float = 1.0, tls: ssl.SSLContext | None = None) -> None:
         self._server = (host, port)
+        self._tls = tls
+        self.ca_file = ""
         self._stall = stall
         self._lock = threading.Lock()
         self._random = random.Random(0)
@@ -92,8 +108,9 @@ class FaultProxy:
     def _serve(self, client: socket.socket) -> None:
         try:
             client.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-            with socket.create_connection(self._server) as server:
-                while self._exchange(client, server):
+            stream = self._tls.wrap_socket(client, server_side=True) if self._tls else client
+            with stream, socket.create_connection(self._server) as server:
+                while self._exchange(stream, server):
                     pass
         except OSError:
             pass
@@ -103,14 +120,15 @@ class FaultProxy:
             client.close()
 
     def _exchange(self, client: socket.socket, server: socket.socket) -> bool:
-        if not client.recv(1, socket.MSG_PEEK):  # the schedule decides when a request comes, not before
+        first = client.recv(1)  # the schedule decides when a request comes, not before
+        if not first:
             return False
         fault, share = self._next()
         if fault == "reset_amid_request":
             if client.recv(20):
                 reset(client)
             return False
-        request = read_message(client)
+        request = read_message(client, first)
         if not request:
             return False
         if fault == "reset_before":
@@ -130,6 +148,11 @@ class FaultProxy:
             client.sendall(answer[: int(len(answer) * share) if fault == "reset_amid_answer" else 0])
             reset(client)
             return False
+        if fault.startswith("interim"):
+            return self._interim(client, fault, answer)
+        if fault == "trailing":
+            client.sendall(answer + FOREIGN)
+            return True
         if fault == "stall":
             time.sleep(self._stall)
         if fault == "drip":
@@ -139,6 +162,19 @@ class FaultProxy:
         else:
             client.sendall(answer)
         return fault != "close_behind"
+
+    def _interim(self, client: socket.socket, fault: str, answer: bytes) -> bool:
+        if fault == "interim":
+            whole = b"HTTP/1.1 102 Processing\r\n\r\nHTTP/1.1 103 Early Hints\r\nLink: </a>\r\n\r\n" + answer
+            for at in range(0, len(whole), 60):
+                client.sendall(whole[at : at + 60])
+                time.sleep(0.001)
+            return True
+        for _ in range(1 if fault == "interim_and_end" else 200):
+            client.sendall(b"HTTP/1.1 103 Early Hints\r\n\r\n")
+            if fault == "interim_endless":
+                time.sleep(0.02)
+        return False
 
     def close(self) -> None:
         """Close everything."""
@@ -169,13 +205,14 @@ def stop_listening(listener: socket.socket) -> None:
 
 def reset(connection: socket.socket) -> None:
     """Close with RST instead of FIN."""
+    if isinstance(connection, ssl.SSLSocket):
+        connection = socket.socket(fileno=connection.detach())
     connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
     connection.close()
 
 
-def read_message(connection: socket.socket) -> bytes:
-    """One HTTP message with a Content-Length or in chunks; ``b""`` at the connection's end."""
-    data = b""
+def read_message(connection: socket.socket, data: bytes = b"") -> bytes:
+    """One HTTP message with a Content-Length or in chunks; ``b""`` at the connection's end. ``data``: read before."""
     while b"\r\n\r\n" not in data:
         more = connection.recv(65536)
         if not more:
@@ -219,8 +256,33 @@ def _truncated(answer: bytes) -> bytes:
     return message("200 OK", "application/json", body[: len(body) // 2])
 
 
+FOREIGN = message("200 OK", "application/json", b'{"headers":[],"rows":[{"foreign":1}],"stat":{}}')
+"""A response that belongs to no request."""
+
+
+def _page(status: str, kind: str, body: bytes, extra: str = "") -> Callable[[bytes], bytes]:
+    return lambda answer: message(status, kind, body, extra)
+
+
 DAMAGES: dict[str, Callable[[bytes], bytes]] = {
     "truncated_json": _truncated,
     "empty_200": lambda answer: message("200 OK", "application/json", b""),
     "html_502": lambda answer: message("502 Bad Gateway", "text/html", b"<html>Bad Gateway</html>"),
+    "nginx_502": _page("502 Bad Gateway", "text/html", b"<html>nginx/1.24.0</html>", "Server: nginx\r\n"),
+    "nginx_504": _page("504 Gateway Time-out", "text/html", b"<html>504 Gateway Time-out</html>", "Server: nginx\r\n"),
+    "envoy_503": _page(
+        "503 Service Unavailable",
+        "text/plain",
+        b"upstream connect error or disconnect/reset before headers. reset reason: connection termination",
+        "server: envoy\r\n",
+    ),
+    "haproxy_503": _page(
+        "503 Service Unavailable",
+        "text/html",
+        b"<html><body><h1>503 Service Unavailable</h1>\nNo server is available to handle this request.\n</body></html>",
+    ),
+    "cloudflare_520": _page("520 ", "text/plain", b"error code: 520", "Server: cloudflare\r\n"),
+    "cloudflare_524": _page("524 ", "text/html", b"<html>A timeout occurred</html>", "Server: cloudflare\r\n"),
+    "error_200": _page("200 OK", "application/json", b'{"error":"backend unavailable"}'),
+    "empty_object_200": _page("200 OK", "application/json", b"{}"),
 }
