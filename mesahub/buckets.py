@@ -1,18 +1,23 @@
 """Buckets: files that belong to no database.
 
-No exchange with a real server's bucket routes is on record. What stands here follows the routes that mesahub 1.0.1
-names and the shapes of a database's files; ``mesahub serve`` answers it.
+Written to what a real server was seen to do (docs/protocol.md, end): it has no route to get one bucket, to read the
+record of one file, or to delete many; these go through the list, or through one request for each file. A bucket is
+addressed by its slug.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any, Literal, NotRequired, TypedDict, cast
 
 from mesahub._calls.executor import Sender
+from mesahub._calls.json_api import check_slug
+from mesahub._util.secret import Secret
 from mesahub.dialects.mesahub.errors import raise_for_status
 from mesahub.dialects.mesahub.json_responses import read_list, read_object
-from mesahub.errors import ArgumentError
-from mesahub.files import Files, PresignedURL, checked_seconds
+from mesahub.errors import ArgumentError, MesahubError, NotFoundError
+from mesahub.files import DeletedFiles, Files, checked_file_id, checked_seconds
+from mesahub.results import FileRecord
 from mesahub.transport import Request
 from mesahub.url import encode_segment
 
@@ -22,22 +27,33 @@ _PATH = "/api/buckets"
 
 
 class BucketRecord(TypedDict):
-    """A bucket as the server shows it."""
+    """A bucket as the server shows it. ``api_key`` is a live key, in the answer of `Buckets.create` alone."""
 
     id: str
     name: str
+    slug: NotRequired[str]
     description: NotRequired[str | None]
+    status: NotRequired[str]
+    size_bytes: NotRequired[int]
+    storage_backend: NotRequired[str]
+    api_key: NotRequired[str]
     created_at: NotRequired[str]
     updated_at: NotRequired[str | None]
+    deleted_at: NotRequired[str | None]
 
 
-class PresignedUpload(PresignedURL):
+class PresignedUpload(TypedDict):
     """A link by which one file can be put into a bucket without a key.
 
-    Send the file's bytes with ``method`` to ``url``, with the ``Content-Type`` that the link was made for.
+    Send the file's bytes with ``method`` to ``upload_url``, with the ``Content-Type`` that the link was made for; then
+    confirm it at ``confirm_url`` with ``confirm_token``.
     """
 
-    method: NotRequired[str]
+    upload_url: str
+    method: str
+    confirm_url: str
+    confirm_token: str
+    expires_at: str
 
 
 class BucketFiles(Files):
@@ -54,7 +70,7 @@ class BucketFiles(Files):
             expires_in: seconds it works; by default as long as the server says.
         """
         if not isinstance(filename, str) or not filename:
-            raise ArgumentError(f"A file's name is text that is not empty, not {filename!r}.")
+            raise ArgumentError(f"filename must be a non-empty string, not {filename!r:.100}.")
         if content_type is None:
             from mesahub._calls.uploads import guess_content_type
 
@@ -62,7 +78,35 @@ class BucketFiles(Files):
         given = {"filename": filename, "content_type": content_type, "expires_in": checked_seconds(expires_in)}
         payload = {name: value for name, value in given.items() if value is not None}
         answer = read_object(self._send("presign_upload", "POST", "presign-upload", payload=payload, safe=True))
-        return cast(PresignedUpload, answer)
+        return cast(PresignedUpload, _hidden(answer, "confirm_token"))
+
+    def meta(self, file_id: str) -> FileRecord:
+        """The record of one file. The server has no route for it, so the list is searched.
+
+        Raises:
+            NotFoundError: the bucket has no such file.
+        """
+        checked_file_id(file_id)
+        for record in self.iterate():
+            if record["id"] == file_id:
+                return record
+        raise NotFoundError.of("File not found", status_code=404)
+
+    def delete_many(self, file_ids: Iterable[str]) -> DeletedFiles:
+        """Delete files by their ids, one request for each; ids that are not there count as ``failed``."""
+        if isinstance(file_ids, (str, bytes)) or not isinstance(file_ids, Iterable):
+            raise ArgumentError("delete_many() takes a list of ids; for one file there is delete().")
+        done = DeletedFiles(deleted=0, failed=0)
+        for file_id in [checked_file_id(file_id) for file_id in file_ids]:
+            try:
+                self.delete(file_id)
+                done["deleted"] += 1
+            except NotFoundError:
+                done["failed"] += 1
+            except MesahubError as error:
+                error.details |= done
+                raise
+        return done
 
 
 class Bucket:
@@ -103,31 +147,52 @@ class Buckets:
         return cast("list[BucketRecord]", read_list(self._client.send(self._request("list", "GET", _PATH, safe=True))))
 
     def get(self, ref: str) -> BucketRecord:
-        """One bucket, by its id or name. Raises `NotFoundError`."""
-        return cast(BucketRecord, read_object(self._client.send(self._request("get", "GET", _one(ref), safe=True))))
+        """One bucket, by its slug, id or name. The server has no route for it, so the list is searched.
 
-    def create(self, name: str, description: str | None = None) -> BucketRecord:
+        Raises:
+            NotFoundError: there is none.
+        """
+        checked_ref(ref)
+        records = self.list()
+        for field in ("slug", "id", "name"):
+            for record in records:
+                if record.get(field) == ref:
+                    return record
+        raise NotFoundError.of("Bucket not found", status_code=404)
+
+    def create(self, name: str, description: str | None = None, *, slug: str | None = None) -> BucketRecord:
         """Make a bucket.
 
         Args:
             name: its name.
             description: a note for people.
+            slug: how paths name it: ASCII letters, digits, ``_`` and ``-``; default: the name, where it is one.
+
+        Returns:
+            The record. Its ``api_key`` is a live key, shown this once: a `Secret`, which no ``repr`` shows.
 
         Raises:
-            ConflictError: the name is taken.
+            ArgumentError: the name is not a slug, and none was given.
+            ConflictError: the slug is taken.
         """
-        payload: dict[str, Any] = {"name": checked_ref(name)}
+        payload: dict[str, Any] = {"name": checked_ref(name), "slug": check_slug(name if slug is None else slug)}
         if description is not None:
             payload["description"] = description
         request = self._request("create", "POST", _PATH, payload=payload)
-        return cast(BucketRecord, read_object(self._client.send(request)))
+        return cast(BucketRecord, _hidden(read_object(self._client.send(request)), "api_key"))
 
     def delete(self, ref: str) -> None:
-        """Delete a bucket with all files in it, by its id or name."""
+        """Delete a bucket with all files in it, by its slug."""
         raise_for_status(self._client.send(self._request("delete", "DELETE", _one(ref))))
 
     def _request(self, what: str, method: Literal["GET", "POST", "DELETE"], path: str, **options: Any) -> Request:
         return Request(f"buckets.{what}", method, path, timeout=self._client.timeout, **options)
+
+
+def _hidden(answer: dict[str, Any], name: str) -> dict[str, Any]:
+    if isinstance(answer.get(name), str):
+        answer[name] = Secret(answer[name])
+    return answer
 
 
 def _one(ref: str) -> str:
@@ -137,5 +202,5 @@ def _one(ref: str) -> str:
 def checked_ref(ref: str) -> str:
     """A bucket's id or name, which ends in a path."""
     if not isinstance(ref, str) or not ref.strip() or ref in (".", ".."):
-        raise ArgumentError(f"A bucket is named by its id or name, text that is not empty, not {ref!r}.")
+        raise ArgumentError(f"A bucket is named by its slug, a non-empty string, not {ref!r:.100}.")
     return ref

@@ -12,12 +12,12 @@ from mesahub.database import DatabaseHandle
 from mesahub.dialects.mesahub.answers import read_exec, read_query
 from mesahub.dialects.mesahub.routes import Routes
 from mesahub.dialects.mesahub.statements import statement_request
-from mesahub.errors import ConfigurationError
+from mesahub.errors import ArgumentError, ConfigurationError
 from mesahub.results import ExecResult, QueryResult
 from mesahub.sql import Bindings, Statement, prepare
 from mesahub.transport import Request, Response, TLSOptions
 from mesahub.transport.options import MAX_RESPONSE_BYTES, hidden
-from mesahub.url import parse_url, split_api_url
+from mesahub.url import parse_mesahub_url, parse_url, split_api_url
 
 if TYPE_CHECKING:
     from mesahub.admin import Admin
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from mesahub.middleware import Middleware
     from mesahub.middleware.retry_policy import RetryPolicy
 
-__all__ = ["MesahubClient", "connect"]
+__all__ = ["MesahubClient", "connect", "parse_mesahub_url"]
 
 _OWN_OPTIONS: dict[str, Callable[[str], Any]] = {
     "timeout": float,
@@ -153,9 +153,12 @@ class MesahubClient:
         idempotent: bool = False,
     ) -> Response:
         """Send a compiled statement and give the answer as it came, whatever its status."""
-        seconds = self.timeout if timeout is None else timeout
+        if timeout is None:
+            timeout = self.timeout
+        elif type(timeout) is not float or not 0 < timeout < _NEVER:
+            timeout = _checked_timeout(timeout)
         return self._send(
-            statement_request(self._routes, ref, operation, statement, timeout=seconds, idempotent=idempotent)
+            statement_request(self._routes, ref, operation, statement, timeout=timeout, idempotent=idempotent)
         )
 
     def send(self, request: Request) -> Response:
@@ -200,6 +203,15 @@ class MesahubClient:
 
     def __exit__(self, *_: object) -> None:
         self.close()
+
+
+_NEVER = 1e9
+
+
+def _checked_timeout(timeout: Any) -> float:
+    if isinstance(timeout, bool) or not isinstance(timeout, (int, float)) or not 0 <= timeout < _NEVER:
+        raise ArgumentError(f"timeout must be a number of seconds, 0 or more, not {timeout!r:.100}.")
+    return float(timeout)
 
 
 def connect(url: str | None = None, **options: Any) -> DatabaseHandle:

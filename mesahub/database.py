@@ -9,6 +9,7 @@ from mesahub.errors import ArgumentError, MesahubError
 from mesahub.results import ExecResult, QueryResult
 from mesahub.sql import Bindings, Statement, prepare, split_script
 from mesahub.table import TableHandle
+from mesahub.url import encode_segment
 
 if TYPE_CHECKING:
     from mesahub.admin import Admin
@@ -60,8 +61,9 @@ class DatabaseHandle:
     """A database of a client's; `MesahubClient.db` and `mesahub.connect` make it."""
 
     def __init__(self, ref: str, client: Client, *, owns_client: bool = False) -> None:
-        if not isinstance(ref, str) or not ref.strip():
-            raise ArgumentError(f"A database is named by its slug, a string that is not empty, not {ref!r}.")
+        if not isinstance(ref, str) or not ref.strip() or ref in (".", ".."):
+            raise ArgumentError(f"A database is named by its slug, a non-empty string, not {ref!r}.")
+        encode_segment(ref)
         self._ref = ref
         self._client = client
         self._owns_client = owns_client
@@ -139,6 +141,8 @@ class DatabaseHandle:
         Returns:
             One result per statement.
         """
+        if not isinstance(sql, str):
+            raise ArgumentError(f"sql must be a string, not {type(sql).__name__}.")
         texts = split_script(sql)
         statements: list[Statement] = []
         results: list[ExecResult] = []

@@ -12,7 +12,7 @@ from mesahub._calls.uploads import Progress, Uploadable, guess_content_type, nam
 from mesahub.dialects.mesahub.errors import error_from, raise_for_status
 from mesahub.dialects.mesahub.json_responses import read_object
 from mesahub.dialects.mesahub.multipart import checked_content_type, encode_upload
-from mesahub.errors import ArgumentError, ValidationError
+from mesahub.errors import ArgumentError, MesahubError, ValidationError
 from mesahub.results import FileList, FileRecord
 from mesahub.transport import Request, Response
 from mesahub.url import encode_segment
@@ -29,6 +29,9 @@ METADATA_LIMIT = 4096
 
 PAGE = 1000
 """The most records that the server lists at once."""
+
+DELETED_AT_ONCE = 100
+"""The most ids that the server deletes at once (docs/protocol.md, end)."""
 
 Sort = Literal["uploaded_at", "filename", "size_bytes", "content_type"]
 
@@ -154,7 +157,11 @@ class Files:
             "sort": sort,
             "order": order,
         }
-        params = tuple((name, str(value)) for name, value in given.items() if value is not None)
+        for name in ("limit", "offset"):
+            number = given[name]
+            if number is not None and (type(number) is not int or number < 0):
+                raise ArgumentError(f"{name} must be an integer from 0 on, not {number!r:.100}.")
+        params = tuple((name, _sendable(name, str(value))) for name, value in given.items() if value is not None)
         answer = read_object(self._send("list", "GET", params=params, safe=True))
         files = _pick(answer, "files") or []
         return FileList(
@@ -261,22 +268,30 @@ class Files:
         raise_for_status(self._send("delete", "DELETE", file_id))
 
     def delete_many(self, file_ids: Iterable[str]) -> DeletedFiles:
-        """Delete files by their ids; ids that are not there count as ``failed``."""
-        if isinstance(file_ids, str):
-            raise ArgumentError("delete_many() takes several ids; for one file there is delete().")
-        ids = [_checked_id(file_id) for file_id in file_ids]
+        """Delete files by their ids; ids that are not there count as ``failed``.
+
+        The server takes 100 ids at once, so more are sent in several requests. When one of them fails, the error's
+        ``details`` say how many were ``deleted`` and ``failed`` before.
+        """
+        if isinstance(file_ids, (str, bytes)) or not isinstance(file_ids, Iterable):
+            raise ArgumentError("delete_many() takes a list of ids; for one file there is delete().")
+        ids = [checked_file_id(file_id) for file_id in file_ids]
         done = DeletedFiles(deleted=0, failed=0)
-        for start in range(0, len(ids), PAGE):
-            payload = {"ids": ids[start : start + PAGE]}
-            answer = read_object(self._send("delete_many", "POST", "bulk-delete", payload=payload))
-            done["deleted"] += answer.get("deleted") or 0
-            done["failed"] += answer.get("failed") or 0
+        for start in range(0, len(ids), DELETED_AT_ONCE):
+            payload = {"ids": ids[start : start + DELETED_AT_ONCE]}
+            try:
+                answer = read_object(self._send("delete_many", "POST", "bulk-delete", payload=payload))
+            except MesahubError as error:
+                error.details |= done
+                raise
+            done["deleted"] += _number(answer.get("deleted"), 0)
+            done["failed"] += _number(answer.get("failed"), 0)
         return done
 
     def _request(self, what: str, method: str, file_id: str | None = None, tail: str = "", **options: Any) -> Request:
         path = self._path
         if file_id is not None:
-            path = f"{path}/{encode_segment(_checked_id(file_id))}{tail}"
+            path = f"{path}/{encode_segment(checked_file_id(file_id))}{tail}"
         return Request(
             f"{self._operation}.{what}",
             method,
@@ -317,7 +332,7 @@ def _upload_fields(
 
 def _sendable(what: str, text: str) -> str:
     if not isinstance(text, str):
-        raise ArgumentError(f"{what} is text, not {type(text).__name__}.")
+        raise ArgumentError(f"{what} must be a string, not {type(text).__name__}.")
     try:
         text.encode()
     except UnicodeEncodeError:
@@ -332,11 +347,12 @@ def checked_seconds(value: int | None) -> int | None:
     return value
 
 
-def _checked_id(file_id: str) -> str:
+def checked_file_id(file_id: str) -> str:
+    """A file's id, checked."""
     # An empty id would make the path of the list out of the path of a file.
     if not isinstance(file_id, str) or file_id in ("", ".", ".."):
-        raise ArgumentError(f"A file's id is text that is not empty, not {file_id!r}.")
-    return file_id
+        raise ArgumentError(f"A file's id is a non-empty string, not {file_id!r:.100}.")
+    return _sendable("A file's id", file_id)
 
 
 def _refused_upload(response: Response, content_type: str) -> ValidationError:
@@ -378,7 +394,9 @@ def _record(source: Mapping[str, Any]) -> FileRecord:
             record[name] = value
     url = source.get("url")
     if url is None and "DBName" in source:
-        url = f"/api/db/{source['DBName']}/files/{record.get('id')}"
+        owner = str(source["DBName"])
+        place = f"buckets/{owner.removeprefix('bucket:')}" if owner.startswith("bucket:") else f"db/{owner}"
+        url = f"/api/{place}/files/{record.get('id')}"
     if url is not None:
         record["url"] = url
     return cast(FileRecord, record)

@@ -11,10 +11,10 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from types import MappingProxyType
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from mesahub._util.secret import Secret
-from mesahub.errors import ConfigurationError
+from mesahub.errors import ArgumentError, ConfigurationError
 
 __all__ = ["ConnectionURL", "is_private_host", "parse_mesahub_url", "parse_url", "split_api_url"]
 
@@ -45,57 +45,94 @@ def parse_url(url: str) -> ConnectionURL:
     """Parse a ``mh://`` URL.
 
     Raises:
-        ConfigurationError: says which part is missing or wrong. It never repeats the key.
+        ConfigurationError: says which part is missing or wrong. It never repeats the key, or what may be a part of it.
     """
-    if not isinstance(url, str) or not url.startswith("mh://"):
-        scheme = url.partition("://")[0] if isinstance(url, str) and "://" in url else None
-        got = f"it starts with {scheme}://" if scheme else "it does not"
-        raise ConfigurationError(f"A MesaHub URL must start with mh://, but {got}. The form: {_FORM}.")
-    simple = _SIMPLE(url)
-    if simple is not None:
-        port = int(simple[3]) if simple[3] else None
-        return _connection(simple[2].lower(), port, Secret(simple[1] or ""), simple[4], {})
-    from urllib.parse import parse_qsl, unquote, urlsplit
+    url = Secret(url) if isinstance(url, str) else url  # a traceback may show this function's variables
+    return _parse(url, one_name=True)
 
-    try:
-        parts = urlsplit("http" + url[2:])
-        port = parts.port
-    except ValueError as error:
-        # The standard library's text may quote the part with the key in it.
-        parts, url = urlsplit(""), ""
-        what = "the port is not a number from 0 to 65535" if "ort" in str(error) else "the host is not valid"
-        raise ConfigurationError(f"The MesaHub URL cannot be read: {what}. The form: {_FORM}.") from None
-    host, key = parts.hostname or "", Secret(unquote(parts.username or ""))
-    # A traceback may show these variables, here as above.
-    parts, url = parts._replace(netloc=""), ""
-    if not host:
-        raise ConfigurationError(f"The MesaHub URL has no host. The form: {_FORM}.")
-    name = unquote(parts.path.strip("/"))
-    if not name:
-        raise ConfigurationError(f"The MesaHub URL must include a database name. The form: {_FORM}.")
-    if "/" in parts.path.strip("/"):
-        raise ConfigurationError(
-            f"The MesaHub URL's path must be one database name, not {parts.path!r}. The form: {_FORM}."
-        )
-    options = dict(parse_qsl(parts.query, keep_blank_values=True, strict_parsing=False))
+
+def _parse(url: Any, *, one_name: bool) -> ConnectionURL:
+    if not isinstance(url, str) or not url.startswith("mh://"):
+        scheme = url.partition("://")[0].lower() if isinstance(url, str) else ""
+        got = f"it starts with {scheme}://" if scheme in _SCHEMES else "it does not"
+        raise ConfigurationError(f"A MesaHub URL must start with mh://, but {got}. The form: {_FORM}.")
+    parts = _split(url)
+    if isinstance(parts, str):
+        raise ConfigurationError(f"{parts} The form: {_FORM}.")
+    host, port, key, name, options = parts
+    if one_name and "/" in name:
+        raise ConfigurationError(f"The MesaHub URL's path must be one database name. The form: {_FORM}.")
     return _connection(host, port, key, name, options)
 
 
+_SCHEMES = frozenset(
+    {"file", "ftp", "http", "https", "mariadb", "mysql", "postgres", "postgresql", "redis", "ws", "wss"}
+)
+"""What may be repeated of a wrong URL: anything else may be a key."""
+
+
+def _split(url: str) -> tuple[str, int | None, Secret, str, dict[str, str]] | str:
+    """Host, port, key, path and options; or what is wrong. Nothing is raised from here: a traceback shows locals."""
+    match = _SIMPLE(url)
+    if match is not None:
+        return match[2].lower(), int(match[3]) if match[3] else None, Secret(match[1] or ""), match[4], {}
+    from urllib.parse import parse_qsl, unquote, urlsplit
+
+    try:
+        url.encode()
+        parts = urlsplit("http" + url[2:])
+        port = parts.port
+    except UnicodeEncodeError:
+        return "The MesaHub URL has a lone surrogate in it."
+    except ValueError as error:
+        what = "the port is not a number from 0 to 65535" if "ort" in str(error) else "the host is not valid"
+        return f"The MesaHub URL cannot be read: {what}."
+    elsewhere = "@" in parts.path or (parts.netloc.count("@") != 1 and "@" in parts.fragment + parts.query)
+    if elsewhere or parts.netloc.count("@") > 1:
+        return (
+            "The MesaHub URL has an '@' where none is expected. Percent-encode the key with "
+            "urllib.parse.quote(key, safe=''): '/' becomes %2F, '@' %40."
+        )
+    if parts.password is not None:
+        return (
+            "The MesaHub URL has a user and a password (user:password@host); MesaHub takes one API key. A ':' in a key "
+            "is written %3A."
+        )
+    if parts.fragment or url.endswith("#"):
+        return "The MesaHub URL has a '#' in it: percent-encode it as %23."
+    host = parts.hostname or ""
+    if not host:
+        return "The MesaHub URL has no host."
+    if any(len(label) > 63 for label in host.split(".")) or len(host) > 253:
+        return "The MesaHub URL's host is not valid: a label of it has more than 63 characters."
+    name = unquote(parts.path.strip("/"))
+    if not name:
+        return "The MesaHub URL must include a database name."
+    options = dict(parse_qsl(parts.query, keep_blank_values=True, strict_parsing=False))
+    return host, port, Secret(unquote(parts.username or "")), name, options
+
+
 # What needs no decoding, and so no module that takes longer to import than a client to make.
-_SIMPLE = re.compile(r"mh://(?:([A-Za-z0-9_-]+)@)?([A-Za-z0-9.-]+)(?::([1-5]?\d{1,4}))?/([A-Za-z0-9_.-]+)").fullmatch
-_PLAIN = re.compile(r"[A-Za-z0-9_.-]+").fullmatch
+_SIMPLE = re.compile(
+    r"mh://(?:([A-Za-z0-9_-]+)@)?([A-Za-z0-9.-]{1,63})(?::([1-5]?\d{1,4}))?/([A-Za-z0-9_.-]+)"
+).fullmatch
+_PLAIN = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9_.-]*").fullmatch
 
 
 def _connection(host: str, port: int | None, key: Secret, name: str, options: dict[str, str]) -> ConnectionURL:
     transport = options.pop("transport", None)
     if host == "local" and port is None:
+        if key:
+            raise ConfigurationError(
+                "mh://local/... is a database in this process and takes no key. (A server named 'local' needs a port.)"
+            )
         return ConnectionURL("", None, name, "api", transport or "embedded", options)
     if not key:
         raise ConfigurationError(f"The MesaHub URL must include an API key. The form: {_FORM}.")
     private = _by_plain_http(host)
     scheme = options.pop("scheme", "http" if private else "https")
     if scheme not in ("http", "https"):
-        raise ConfigurationError(f"The MesaHub URL's scheme option must be http or https, not {scheme!r}.")
+        raise ConfigurationError("The MesaHub URL's scheme option must be http or https.")
     prefix = options.pop("route_prefix", "api" if private else "v1")
     shown = f"[{host}]" if ":" in host else host
     api_url = f"{scheme}://{shown}" + (f":{port}" if port else "")
@@ -112,7 +149,8 @@ def parse_mesahub_url(raw: str) -> dict[str, str]:
         ConfigurationError: (a ``ValueError``) for anything else, ``mh://local/...`` included: that one
             has no server; give it to `mesahub.connect`.
     """
-    url = parse_url(raw)
+    raw = Secret(raw) if isinstance(raw, str) else raw  # a traceback may show this function's variables
+    url = _parse(raw, one_name=False)
     if url.api_key is None:
         raise ConfigurationError(
             "mh://local/... is a database in this process and has no server: use mesahub.connect(url)."
@@ -132,18 +170,27 @@ def split_api_url(api_url: str) -> str:
             "api_url must be an http:// or https:// URL such as https://api.example.com"
             + (" (for mh:// URLs use mesahub.connect)." if str(api_url).startswith("mh:") else ".")
         )
-    if "@" in api_url.split("/", 3)[2]:
+    if "@" in api_url:
         raise ConfigurationError("api_url must not contain a user or key; give it as api_key.")
     return re.sub(r"/(v1|api)/?$", "", api_url.rstrip("/"))
 
 
 def encode_segment(name: str) -> str:
-    """One path segment, percent-encoded."""
+    """One path segment, percent-encoded.
+
+    Raises:
+        ArgumentError: it is empty, ``.`` or ``..`` (which proxies resolve), or not text that UTF-8 can encode.
+    """
     if _PLAIN(name):
         return name
+    if name in ("", ".", ".."):
+        raise ArgumentError(f"{name!r} cannot be a name in a URL.")
     from urllib.parse import quote
 
-    return quote(name, safe="")
+    try:
+        return quote(name, safe="")
+    except UnicodeEncodeError:
+        raise ArgumentError(f"A name must not have a lone surrogate: {name!r:.100}.") from None
 
 
 def _by_plain_http(host: str) -> bool:

@@ -67,6 +67,10 @@ class Stack:
             name, transport = transport, find_factory(transport)
             _require(transport, transport_options, name, api_url=base_url, api_key=api_key)
         self.timeout = transport_options.timeout
+        if retry is not None and not isinstance(retry, RetryPolicy):
+            raise ConfigurationError(f"retry must be a RetryPolicy, not {type(retry).__name__}.")
+        if isinstance(middleware, (str, bytes)) or not isinstance(middleware, Sequence):
+            raise ConfigurationError(f"middleware must be a list of functions, not {type(middleware).__name__}.")
         self._closing = threading.Event()
         outer = [checked(layer) for layer in middleware if not getattr(layer, "inside_retry", False)]
         inner = [checked(layer) for layer in middleware if getattr(layer, "inside_retry", False)]

@@ -166,6 +166,6 @@ class Keys:
 
 def _listed(key: Any) -> list[str]:
     columns = [key] if isinstance(key, str) else list(key) if isinstance(key, (list, tuple)) else []
-    if not columns:
-        raise ArgumentError(f"key must be a column or a list of columns, not {key!r}.")
+    if not columns or not all(isinstance(name, str) for name in columns):
+        raise ArgumentError(f"key must be a column or a list of columns, not {key!r:.100}.")
     return columns

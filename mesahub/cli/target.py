@@ -65,7 +65,9 @@ def connect(**options: Any) -> DatabaseHandle:
 
 def shown(url: str) -> str:
     """A URL without its key."""
-    scheme, _, rest = url.partition("://")
-    authority, slash, tail = rest.partition("/")
-    host = authority.rpartition("@")[2]
-    return f"{scheme}://{'***@' if '@' in authority else ''}{host}{slash}{tail}"
+    scheme, separator, rest = url.partition("://")
+    if not separator or "@" in scheme:
+        return "***"  # not a URL, so it may be anything
+    # A key with an unencoded '/' or '@' ends at the last '@'.
+    _, at, place = rest.rpartition("@")
+    return f"{scheme}://{'***@' if at else ''}{place}"

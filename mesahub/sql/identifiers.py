@@ -18,6 +18,8 @@ def quote_name(name: Any, what: str = "column") -> str:
     """
     if not isinstance(name, str):
         raise ArgumentError(f"A {what} is named by a string, not by {name!r}.")
+    if type(name) is not str:
+        name = str.__str__(name)  # a subclass may quote, or escape, in methods of its own (markupsafe.Markup does)
     if not name:
         raise ArgumentError(f"The name of a {what} must not be empty.")
     if "\0" in name:
@@ -26,7 +28,8 @@ def quote_name(name: Any, what: str = "column") -> str:
         name.encode()
     except UnicodeEncodeError:
         raise ArgumentError(f"The name of a {what} must not hold a lone surrogate: {name!r}.") from None
-    return '"' + name.replace('"', '""') + '"'
+    text: str = name.replace('"', '""')
+    return f'"{text}"'
 
 
 class Scope(dict[str, str]):

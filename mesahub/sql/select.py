@@ -83,7 +83,12 @@ def aggregate_statement(
         raise ArgumentError(
             "aggregate() takes a dict from a name to a function: {'n': 'count', 'oldest': ('max', 'age')}."
         )
-    groups = [group_by] if isinstance(group_by, str) else list(group_by or ())
+    if group_by is None or isinstance(group_by, str):
+        groups = [] if group_by is None else [group_by]
+    elif isinstance(group_by, (list, tuple)):
+        groups = list(group_by)
+    else:
+        raise ArgumentError(f"group_by must be a column or a list of columns, not {group_by!r}.")
     results = _Results(scope)
     terms = []
     for group in groups:
@@ -202,18 +207,36 @@ def _order_term(scope: Scope, term: Any, bindings: list[Any]) -> str:
     return text + _DIRECTIONS[direction] + (_NULLS[nulls] if nulls else "")
 
 
+_MOST = 2**63
+
+
 def limit_text(limit: Any, offset: Any, bindings: list[Any]) -> str:
     """`` LIMIT ? OFFSET ?``."""
-    if type(limit) is int and limit >= 0:
+    if type(limit) is int and 0 <= limit < _MOST:
         if offset is None:
             bindings.append(limit)
             return " LIMIT ?"
-        if type(offset) is int and offset >= 0:
+        if type(offset) is int and 0 <= offset < _MOST:
             bindings += (limit, offset)
             return " LIMIT ? OFFSET ?"
-    for what, number in (("limit", limit), ("offset", offset)):
-        if number is not None and (type(number) is not int or number < 0):
-            raise ArgumentError(f"{what} must be an integer from 0 on, not {number!r}.")
     # SQLite has no OFFSET without LIMIT; -1 is none.
-    bindings += (-1, offset)
+    bindings.append(-1 if limit is None else _count("limit", limit))
+    if offset is None:
+        return " LIMIT ?"
+    bindings.append(_count("offset", offset))
     return " LIMIT ? OFFSET ?"
+
+
+def _count(what: str, number: Any) -> int:
+    """A number of rows; also as text or as a float without a fraction, which mesahub 1.x took as well."""
+    value = number
+    if isinstance(number, str):
+        digits = number.strip()
+        value = int(digits) if digits.isascii() and digits.isdecimal() and len(digits) < 20 else None
+    elif isinstance(number, float):
+        value = int(number) if number.is_integer() else None
+    elif not isinstance(number, bool) and hasattr(number, "__index__"):
+        value = number.__index__()
+    if type(value) is not int or not 0 <= value < _MOST:
+        raise ArgumentError(f"{what} must be an integer from 0 on, not {number!r:.100}.")
+    return value

@@ -100,6 +100,7 @@ def prepare(sql: str, bindings: Bindings = None, *, operation: str) -> Statement
     known = _prepared.get(sql) if type(sql) is str else None
     if known is None:
         _check_text(sql)
+        sql = str.__str__(sql)  # a subclass may escape what is joined to it
         known = _Prepared(sql)
         if len(sql) <= _KEPT_SIZE:
             if len(_prepared) >= _KEPT:

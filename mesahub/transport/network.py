@@ -109,16 +109,17 @@ def checked_proxies(proxies: Any) -> Mapping[str, str] | None:
     return proxies
 
 
-def whole_number(name: str, value: Any) -> int:
-    """An option that is a number from 1 on, also as text from a URL.
+def whole_number(name: str, value: Any, *, most: int = 2**62) -> int:
+    """An option that is a number from 1 to ``most``, also as text from a URL.
 
     Raises:
         ConfigurationError: it is not.
     """
     if isinstance(value, str) and value.isascii() and value.isdecimal() and len(value) < 19:
         value = int(value)
-    if type(value) is not int or value < 1:
-        raise ConfigurationError(f"{name} must be a whole number from 1 on, not {value!r}.")
+    if type(value) is not int or not 1 <= value <= most:
+        upper = "on" if most == 2**62 else f"to {most}"
+        raise ConfigurationError(f"{name} must be a whole number from 1 {upper}, not {value!r:.100}.")
     return value
 
 

@@ -20,6 +20,10 @@ MAX_RESPONSE_BYTES = 256 * 1024 * 1024
 """The longest response that is kept in memory, unless the caller says otherwise."""
 
 
+MAX_POOL_SIZE = 10_000
+"""Connections: more than this is a mistake, and each takes memory before it is opened."""
+
+
 class TLSOptions(Frozen):
     """How to trust the server, and how to be trusted.
 
@@ -117,7 +121,7 @@ class TransportOptions(Frozen):
             connect_timeout=network.seconds("connect_timeout", connect_timeout),
             tls=tls,
             proxies=network.checked_proxies(proxies),
-            pool_size=network.whole_number("pool_size", pool_size),
+            pool_size=network.whole_number("pool_size", pool_size, most=MAX_POOL_SIZE),
             max_response_bytes=network.whole_number("max_response_bytes", max_response_bytes),
             options=options,
             open=open,

@@ -157,7 +157,15 @@ def presign_upload(request: Request) -> Reply:
         raise RefusedError(400, "filename is required")
     link = links.make(request.store, links.UPLOAD, _namespace(bucket), name, fields.get("expires_in"))
     path = f"/bucket/{bucket['id']}/upload/{quote(name, safe='')}?token={link.token}"
-    return Reply(200, {**link.shown(), "method": "PUT", "url": request.link(path)})
+    # The names are the real server's; there, an upload is confirmed, here it is complete.
+    answer = {
+        "upload_url": request.link(path),
+        "method": "PUT",
+        "confirm_url": request.link(f"/bucket/{bucket['id']}/confirm"),
+        "confirm_token": link.token,
+        "expires_at": link.shown()["expires_at"],
+    }
+    return Reply(200, answer)
 
 
 def follow_link(request: Request) -> Reply:
