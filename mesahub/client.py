@@ -6,13 +6,14 @@ import os
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Self
 
+from mesahub._calls.deadline import checked_timeout
 from mesahub._calls.pipeline import Stack
 from mesahub._util.secret import Secret
 from mesahub.database import DatabaseHandle
 from mesahub.dialects.mesahub.answers import read_exec, read_query
 from mesahub.dialects.mesahub.routes import Routes
 from mesahub.dialects.mesahub.statements import statement_request
-from mesahub.errors import ArgumentError, ConfigurationError
+from mesahub.errors import ConfigurationError
 from mesahub.results import ExecResult, QueryResult
 from mesahub.sql import Bindings, Statement, prepare
 from mesahub.transport import Request, Response, TLSOptions
@@ -155,8 +156,8 @@ class MesahubClient:
         """Send a compiled statement and give the answer as it came, whatever its status."""
         if timeout is None:
             timeout = self.timeout
-        elif type(timeout) is not float or not 0 < timeout < _NEVER:
-            timeout = _checked_timeout(timeout)
+        else:
+            timeout = checked_timeout(timeout)
         return self._send(
             statement_request(self._routes, ref, operation, statement, timeout=timeout, idempotent=idempotent)
         )
@@ -203,15 +204,6 @@ class MesahubClient:
 
     def __exit__(self, *_: object) -> None:
         self.close()
-
-
-_NEVER = 1e9
-
-
-def _checked_timeout(timeout: Any) -> float:
-    if isinstance(timeout, bool) or not isinstance(timeout, (int, float)) or not 0 <= timeout < _NEVER:
-        raise ArgumentError(f"timeout must be a number of seconds, 0 or more, not {timeout!r:.100}.")
-    return float(timeout)
 
 
 def connect(url: str | None = None, **options: Any) -> DatabaseHandle:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Protocol
 
+from mesahub._calls.deadline import Deadline
 from mesahub._calls.primary_key import Keys
 from mesahub.errors import ArgumentError, SQLError
 from mesahub.results import ExecResult, QueryResult, Row
@@ -127,11 +128,13 @@ class TableHandle:
             >>> lines.get({"order_id": 7, "line": 2})  # doctest: +SKIP
         """
 
+        deadline = Deadline(timeout, self._client.timeout)
+
         def find(keys: KeyColumns) -> Row | None:
             where = self._keys.where([name for name, _ in keys.primary], key)
-            return None if where is None else self.find_one(where, select, timeout=timeout)
+            return None if where is None else self.find_one(where, select, timeout=deadline.left())
 
-        return self._keys.using(find, timeout)
+        return self._keys.using(find, deadline)
 
     def exists(self, where: Where = None, *, timeout: float | None = None) -> bool:
         """Is there any row that matches?
@@ -267,17 +270,19 @@ class TableHandle:
         return rows[0]
 
     def _insert_idempotently(self, data: Mapping[str, Any], returning: Returning, timeout: float | None) -> Row:
+        deadline = Deadline(timeout, self._client.timeout)
+
         def insert(keys: KeyColumns) -> tuple[list[str], list[Row]]:
             key = self._keys.made_by_client(keys, data)
             statement = insert_statement(self._scope, data, key=key, returning=returning)
-            return key, self._run(statement, timeout, True).rows
+            return key, self._run(statement, deadline.left(), True).rows
 
-        key, rows = self._keys.using(insert, timeout)
+        key, rows = self._keys.using(insert, deadline)
         if rows:
             return rows[0]
         # The row is there: from an earlier try of this very call, or somebody else's.
         select = None if isinstance(returning, bool) or returning == "*" else returning
-        same = self.find_one({name: {"eq": value} for name, value in data.items()}, select, timeout=timeout)
+        same = self.find_one({name: {"eq": value} for name, value in data.items()}, select, timeout=deadline.left())
         if same is None:
             raise self._keys.taken(key)
         return same
@@ -385,15 +390,16 @@ class TableHandle:
         """
 
         returning = _at_least_one(returning)
+        deadline = Deadline(timeout, self._client.timeout)
 
         def insert(columns: Sequence[str]) -> list[Row]:
             statement = insert_statement(
                 self._scope, data, on_conflict="update", key=columns, update=update, returning=returning
             )
-            return self._run(statement, timeout, idempotent).rows
+            return self._run(statement, deadline.left(), idempotent).rows
 
         if key is None:
-            rows = self._keys.using(lambda keys: insert(self._keys.primary(keys)), timeout)
+            rows = self._keys.using(lambda keys: insert(self._keys.primary(keys)), deadline)
         else:
             rows = insert(self._keys.for_conflict(key, timeout))
         return rows[0] if rows else None

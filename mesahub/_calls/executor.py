@@ -12,7 +12,13 @@ if TYPE_CHECKING:
 
 
 class Executor(Protocol):
-    """Runs compiled statements."""
+    """Runs compiled statements.
+
+    Attributes:
+        timeout: seconds for a call that has none of its own.
+    """
+
+    timeout: float | None
 
     def run_query(
         self, ref: str, statement: Statement, *, timeout: float | None = None, limit: int | None = None

@@ -9,6 +9,7 @@ from mesahub.errors import ArgumentError, IntegrityError, NoSuchTableError, SQLE
 from mesahub.sql.statement import Statement
 
 if TYPE_CHECKING:
+    from mesahub._calls.deadline import Deadline
     from mesahub._calls.executor import Executor
 
 T = TypeVar("T")
@@ -92,11 +93,11 @@ class Keys:
             self._known = read_keys(self._table, result.rows)
         return self._known
 
-    def using(self, run: Callable[[KeyColumns], T], timeout: float | None) -> T:
+    def using(self, run: Callable[[KeyColumns], T], deadline: Deadline) -> T:
         """Run what needs the key; once more where the key that was remembered is no longer that of the table."""
         remembered = self._known
         try:
-            return run(self.columns(timeout))
+            return run(self.columns(deadline.left()))
         except IntegrityError:
             raise
         except (SQLError, ArgumentError):
@@ -104,9 +105,9 @@ class Keys:
             if remembered is None:
                 raise
             self._known = None
-            if self.columns(timeout).primary == remembered.primary:
+            if self.columns(deadline.left()).primary == remembered.primary:
                 raise
-            return run(self.columns(timeout))
+            return run(self.columns(deadline.left()))
 
     def where(self, columns: list[str], key: Any) -> dict[str, Any] | None:
         """The filter for the row with this primary key; ``None`` where it cannot be there."""

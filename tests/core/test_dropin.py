@@ -166,9 +166,7 @@ def calls(db: DatabaseHandle, value: Any) -> dict[str, Callable[[], Any]]:
     }
 
 
-@pytest.mark.parametrize(
-    "number", range(len(HOSTILE)), ids=lambda number: f"{HOSTILE[number]!r:.30}".encode("ascii", "replace").decode()
-)
+@pytest.mark.parametrize("number", range(len(HOSTILE)))
 def test_hostile_arguments_raise_only_mesahub_errors(db: DatabaseHandle, number: int) -> None:
     foreign = []
     for name, call in calls(db, HOSTILE[number]).items():
