@@ -211,8 +211,8 @@ def test_answer_that_is_not_read_frees_its_thread(tmp_path: Path) -> None:
     arguments = ("--threads", "2", "--idle-timeout", "0.5")
     with start_server(tmp_path, arguments=arguments) as server, ExitStack() as stack:
         key = server.new_key("db:main:r")
-        sql = f"{NUMBERS} SELECT hex(zeroblob(500)) FROM c LIMIT 50000"
-        for _ in range(6):
+        sql = f"{NUMBERS} SELECT hex(zeroblob(500)) FROM c LIMIT 25000"
+        for _ in range(4):
             stack.enter_context(connected(server, post("/v1/query/main", key, {"sql": sql})))
         assert answers(server, 10) == 10
         assert answers(server, 10, key) == 10

@@ -17,6 +17,7 @@ from mesahub.errors import ArgumentError
 from mesahub_embedded.engine.errors import RefusedError, TimedOutError
 from mesahub_embedded.engine.rows import UnrepresentableError
 from mesahub_embedded.server.access_log import log_request
+from mesahub_embedded.server.counts import Counts
 from mesahub_embedded.server.limits import Limits, results_of
 from mesahub_embedded.server.origin import Origin
 from mesahub_embedded.server.reply import Reply, safe_header, to_json
@@ -90,6 +91,7 @@ class Application:
         self._started = time.monotonic()
         self._router = Router(_all_routes())
         self._stopping = threading.Event()
+        self._counts = Counts()
         self._touched: dict[str, float] = {}
 
     def __call__(self, environ: dict[str, Any], start_response: StartResponse) -> Iterable[bytes]:
@@ -99,6 +101,7 @@ class Application:
         request.uptime = time.monotonic() - self._started
         request.stopping = self._stopping
         request.limits = self._limits
+        request.counts = self._counts
         request.origin = self.origin
         try:
             reply = self._reply(request)

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from typing import Any, BinaryIO, TypedDict
 from urllib.parse import parse_qsl
 
+from mesahub_embedded.server.counts import Counts
 from mesahub_embedded.server.go_json import decode_first
 from mesahub_embedded.server.limits import Limits
 from mesahub_embedded.server.origin import Origin
@@ -43,6 +44,7 @@ class Request:
         database: the database's row, on routes of one.
         uptime: seconds since the server started.
         stopping: set when the server is about to end.
+        counts: the numbers that the databases' connections remember.
         limits: what one request may cost.
         origin: the address that links to this server begin with.
     """
@@ -51,6 +53,7 @@ class Request:
         "_query",
         "admin",
         "arguments",
+        "counts",
         "database",
         "environ",
         "key",
@@ -77,6 +80,7 @@ class Request:
         self.uptime = 0.0
         self.stopping: threading.Event | None = None
         self.limits = _STANDARD
+        self.counts = Counts()
         self.origin = _ANY_ORIGIN
         header: str = environ.get("HTTP_AUTHORIZATION", "")
         self.token = header[7:] if header.startswith("Bearer ") else ""

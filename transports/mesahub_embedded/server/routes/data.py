@@ -4,19 +4,21 @@ from __future__ import annotations
 
 import platform
 import re
+import time
 from functools import lru_cache
 from typing import Any
 
 from mesahub.sql import analyze
+from mesahub_embedded.engine.engine import Outcome
 from mesahub_embedded.engine.errors import RefusedError
-from mesahub_embedded.engine.results import exec_answer, query_answer
-from mesahub_embedded.engine.scripts import run_script
+from mesahub_embedded.engine.results import query_answer
 from mesahub_embedded.server.limits import ROW_LIMIT
 from mesahub_embedded.server.reply import Reply
 from mesahub_embedded.server.request import Request
 from mesahub_embedded.server.routes.files import FILE_ROUTES
 from mesahub_embedded.server.routes.rest import REST_ROUTES
 from mesahub_embedded.server.routing import OPEN, READ, WRITE, Route
+from mesahub_embedded.server.scripts import run_script
 
 __all__ = ["ROUTES"]
 
@@ -26,6 +28,7 @@ _BODY = {"sql": "string", "bindings": "[]interface {}"}
 _FORBIDDEN = frozenset(
     {"insert", "update", "delete", "drop", "alter", "create", "attach", "detach", "vacuum", "replace"}
 )
+_WORD = re.compile(r"(?:\s|--[^\n]*(?:\n|\Z)|/\*.*?(?:\*/|\Z))*([A-Za-z]*)", re.DOTALL)
 _SLUG = re.compile(r"[A-Za-z0-9_-]+", re.ASCII)
 VERSION = "2.0.0-embedded"
 
@@ -80,11 +83,22 @@ def execute(request: Request) -> Reply:
     text, bindings = _statement(request)
     statements, _ = _statements(text)
     bindings = _bound(bindings)
-    engine = request.store.engine(request.arguments["slug"])
+    slug = request.arguments["slug"]
+    engine = request.store.engine(slug)
+
+    def answer(word: str, outcome: Outcome, started: float) -> dict[str, Any]:
+        return request.counts.answer(slug, word, outcome, started, ROW_LIMIT)
+
     if len(statements) > 1:
-        return Reply(200, run_script(engine, statements, bindings, **request.running(), limit=ROW_LIMIT))
-    answer = exec_answer(engine, statements[0], bindings, **request.running(), wire=True, limit=ROW_LIMIT)
-    return Reply(200, answer)
+        return Reply(200, run_script(engine, statements, bindings, **request.running(), answer=answer))
+    started = time.perf_counter()
+    outcome = engine.execute(statements[0], bindings, **request.running())
+    return Reply(200, answer(_first_word(statements[0]), outcome, started))
+
+
+def _first_word(statement: str) -> str:
+    match = _WORD.match(statement)
+    return match[1].lower() if match else ""
 
 
 def _statements(text: str) -> tuple[list[str], bool]:

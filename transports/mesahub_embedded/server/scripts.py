@@ -7,8 +7,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from mesahub.sql import analyze
-from mesahub_embedded.engine.engine import Engine
-from mesahub_embedded.engine.results import exec_answer
+from mesahub_embedded.engine.engine import Engine, Outcome
 
 __all__ = ["run_script"]
 
@@ -22,7 +21,7 @@ def run_script(
     *,
     timeout: float | None = None,
     alive: Callable[[], bool] | None = None,
-    limit: int | None = None,
+    answer: Callable[[str, Outcome, float], dict[str, Any]],
 ) -> dict[str, Any]:
     """Run statements one after the other, each a transaction of its own where the script makes none.
 
@@ -32,7 +31,7 @@ def run_script(
         bindings: their values, in order.
         timeout: seconds for all of them together.
         alive: is the caller still there?
-        limit: rows at which an answer is cut.
+        answer: makes an answer of a statement's first word, what it did, and when it started.
 
     Returns:
         The last one's answer; of a script that ends with COMMIT that of the statement before it.
@@ -40,7 +39,7 @@ def run_script(
     Raises:
         RefusedError: the first that is refused; those before it stand.
     """
-    answer: dict[str, Any] = {}
+    last: dict[str, Any] = {}
     ends = time.monotonic() + timeout if timeout is not None else None
     with engine.script(timeout) as run:
         start = 0
@@ -49,8 +48,11 @@ def run_script(
             end = start + analysis.highest
             left = max(ends - time.monotonic(), 0.001) if ends is not None else None
             values = bindings[start:end]
-            current = exec_answer(run, statement, values, timeout=left, alive=alive, wire=True, limit=limit)
-            if not answer or analysis.parts[0].verb not in _ENDS:
-                answer = current
+            started = time.perf_counter()
+            outcome = run.execute(statement, values, timeout=left, alive=alive)
+            word = analysis.parts[0].tokens[0][1].lower()
+            current = answer(word, outcome, started)
+            if not last or analysis.parts[0].verb not in _ENDS:
+                last = current
             start = end
-    return answer
+    return last
