@@ -35,6 +35,9 @@ def name() -> str:
 def test_a_buckets_life(client: MesahubClient, name: str) -> None:
     made = client.buckets.create(name, "for tests")
     assert (made["name"], made.get("description")) == (name, "for tests")
+    key = made.pop("api_key")  # in this answer alone
+    assert str(key).startswith("shk_")
+    assert key not in repr(client.buckets.list())
     assert client.buckets.get(made["id"]) == made
     assert client.buckets.get(name) == made
     assert made in client.buckets.list()

@@ -28,6 +28,18 @@ def connected(server: Server, data: bytes = b"") -> socket.socket:
     return connection
 
 
+def is_closed(connection: socket.socket) -> bool:
+    """Read until the server closes the connection; a timeout says that it does not."""
+    try:
+        while connection.recv(65536):
+            pass
+    except ConnectionResetError:  # it was closed with bytes of ours unread
+        pass
+    except TimeoutError:
+        return False
+    return True
+
+
 def post(path: str, token: str, payload: object, extra: str = "") -> bytes:
     body = json.dumps(payload).encode()
     head = f"POST {path} HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {token}\r\nContent-Length: {len(body)}\r\n{extra}"
@@ -78,7 +90,7 @@ def test_half_sent_heads_by_default(tmp_path: Path) -> None:
 def test_head_that_takes_too_long_is_cut(tmp_path: Path) -> None:
     with start_server(tmp_path, arguments=("--head-timeout", "0.2")) as server:
         with connected(server, b"GET /api/health HTTP/1.1\r\n") as silent:
-            assert silent.recv(1) == b""
+            assert is_closed(silent)
         with connected(server) as dripping, pytest.raises(OSError):  # noqa: PT012
             # A byte now and then does not start the time anew.
             for _ in range(10_000):
@@ -87,8 +99,7 @@ def test_head_that_takes_too_long_is_cut(tmp_path: Path) -> None:
         with connected(server, post("/api/db/main/query", server.admin_token, READ)) as second:
             assert second.recv(12) == b"HTTP/1.1 200"
             second.sendall(b"GET / HT")  # the head of a second request has its time as well
-            while second.recv(65536):
-                pass
+            assert is_closed(second)
         assert answers(server, 5) == 5
 
 
@@ -98,8 +109,7 @@ def test_idle_connection_is_closed(tmp_path: Path) -> None:
         body = post("/api/db/main/query", server.admin_token, {"sql": "SELECT 1", "bindings": ["x" * 1000]})
         for sent in (post("/api/db/main/query", server.admin_token, READ), body[:-500]):
             with connected(server, sent) as connection:
-                while connection.recv(65536):
-                    pass
+                assert is_closed(connection)
         assert answers(server, 5) == 5
 
 

@@ -1,65 +1,103 @@
-"""The routes of buckets: files that belong to no database."""
+"""The routes of buckets: files that belong to no database.
+
+As on the real server there is no route for one bucket, for a file's record, or to delete many files.
+"""
 
 from __future__ import annotations
 
+import re
+import sqlite3
+import time
 from typing import Any
 from urllib.parse import quote
 
 from mesahub_embedded.engine.errors import RefusedError
 from mesahub_embedded.server.reply import Reply
 from mesahub_embedded.server.request import Request
-from mesahub_embedded.server.routes.files import deletion, list_answer, send_file, shown, store_upload
+from mesahub_embedded.server.routes.files import list_answer, send_file, shown, store_upload
 from mesahub_embedded.server.routing import OPEN, Route
 from mesahub_embedded.storage import signed_links as links
 from mesahub_embedded.storage.catalog import new_id, now
 from mesahub_embedded.storage.data_folder import Store
 from mesahub_embedded.storage.files import Upload
 
-__all__ = ["ROUTES", "change_bucket", "create_bucket", "delete_bucket", "get_bucket", "list_buckets"]
+__all__ = ["ROUTES", "add_bucket", "change_bucket", "delete_bucket", "get_bucket", "list_buckets"]
 
 _TABLE = """
 CREATE TABLE IF NOT EXISTS buckets (
-    id TEXT PRIMARY KEY, name TEXT NOT NULL UNIQUE, description TEXT, created_at TEXT NOT NULL, updated_at TEXT
+    id TEXT PRIMARY KEY, name TEXT NOT NULL, slug TEXT, description TEXT, status TEXT NOT NULL DEFAULT 'active',
+    created_at TEXT NOT NULL, updated_at TEXT, deleted_at TEXT
 )
 """
+_ADDED = {"slug": "TEXT", "status": "TEXT NOT NULL DEFAULT 'active'", "deleted_at": "TEXT"}
+"""Columns that a data folder of an earlier version lacks."""
+_SLUG = re.compile(r"[A-Za-z0-9_-]+", re.ASCII)
+
+
+def _create_table(sqlite: sqlite3.Connection) -> None:
+    sqlite.execute(_TABLE)
+    there = {row[1] for row in sqlite.execute("PRAGMA table_info(buckets)")}
+    for name, kind in _ADDED.items():
+        if name not in there:
+            sqlite.execute(f"ALTER TABLE buckets ADD COLUMN {name} {kind}")
+    sqlite.execute("UPDATE buckets SET slug = name WHERE slug IS NULL")
 
 
 def _rows(store: Store, sql: str = "", values: tuple[Any, ...] = ()) -> list[dict[str, Any]]:
     with store.catalog.transaction() as sqlite:
-        sqlite.execute(_TABLE)
-        return [dict(row) for row in sqlite.execute(f"SELECT * FROM buckets {sql}", values).fetchall()]
+        _create_table(sqlite)
+        rows = [dict(row) for row in sqlite.execute(f"SELECT * FROM buckets {sql}", values).fetchall()]
+        for row in rows:
+            sizes = "SELECT coalesce(sum(size_bytes), 0) FROM files WHERE place = ?"
+            row["size_bytes"] = sqlite.execute(sizes, (_namespace(row),)).fetchone()[0]
+            row["storage_backend"] = "local"
+    return rows
 
 
 def _execute(store: Store, sql: str, values: tuple[Any, ...]) -> None:
     with store.catalog.transaction() as sqlite:
-        sqlite.execute(_TABLE)
+        _create_table(sqlite)
         sqlite.execute(sql, values)
 
 
 def _bucket(request: Request) -> dict[str, Any]:
-    rows = _rows(request.store, "WHERE id = ?1 OR name = ?1", (request.arguments["id"],))
+    wanted = request.arguments["id"]
+    rows = _rows(request.store, "WHERE deleted_at IS NULL AND ?1 IN (slug, id) ORDER BY slug = ?1 DESC", (wanted,))
     if not rows:
         raise RefusedError(404, "Bucket not found")
     return rows[0]
 
 
 def list_buckets(request: Request) -> Reply:
-    """All buckets."""
-    return Reply(200, _rows(request.store, "ORDER BY id"))
+    """All buckets that are not deleted."""
+    return Reply(200, _rows(request.store, "WHERE deleted_at IS NULL ORDER BY id"))
 
 
 def create_bucket(request: Request) -> Reply:
-    """Make a bucket."""
-    fields = request.json({"name": "string", "description": "string"})
-    name = fields.get("name") or ""
-    if not name:
-        raise RefusedError(400, "name is required")
-    if _rows(request.store, "WHERE name = ?", (name,)):
+    """Create a bucket; a key for it is in this answer alone."""
+    fields = request.json({"name": "string", "slug": "string", "description": "string"})
+    name, slug = fields.get("name") or "", fields.get("slug") or ""
+    if not name or not slug:
+        raise RefusedError(400, "name and slug are required")
+    record = add_bucket(request.store, name, slug, fields.get("description"))
+    key = request.store.catalog.create_key(f"bucket {slug}", [f"bucket:{slug}:w"])
+    return Reply(201, {**record, "api_key": key["key"]})
+
+
+def add_bucket(store: Store, name: str, slug: str, description: str | None) -> dict[str, Any]:
+    """Create a bucket: its record.
+
+    Raises:
+        RefusedError: 400 this cannot be a slug, 409 it is taken.
+    """
+    if not _SLUG.fullmatch(slug):
+        raise RefusedError(400, "slug must match ^[A-Za-z0-9_-]+$")
+    if _rows(store, "WHERE slug = ?", (slug,)):
         raise RefusedError(409, "Bucket already exists")
     bucket_id = new_id()
-    sql = "INSERT INTO buckets (id, name, description, created_at) VALUES (?, ?, ?, ?)"
-    _execute(request.store, sql, (bucket_id, name, fields.get("description"), now()))
-    return Reply(201, _rows(request.store, "WHERE id = ?", (bucket_id,))[0])
+    sql = "INSERT INTO buckets (id, name, slug, description, created_at) VALUES (?, ?, ?, ?, ?)"
+    _execute(store, sql, (bucket_id, name, slug, description, now()))
+    return _rows(store, "WHERE id = ?", (bucket_id,))[0]
 
 
 def get_bucket(request: Request) -> Reply:
@@ -78,10 +116,10 @@ def change_bucket(request: Request) -> Reply:
 
 
 def delete_bucket(request: Request) -> Reply:
-    """Remove a bucket with its files."""
+    """Soft-delete a bucket. As with databases, its slug is free again; its files stay with it."""
     bucket = _bucket(request)
-    request.store.files.delete_all(_namespace(bucket))
-    _execute(request.store, "DELETE FROM buckets WHERE id = ?", (bucket["id"],))
+    sql = "UPDATE buckets SET deleted_at = ?, status = 'deleted', slug = ? WHERE id = ?"
+    _execute(request.store, sql, (now(), f"{bucket['slug']}-{int(time.time())}", bucket["id"]))
     return Reply(200, {"success": True})
 
 
@@ -114,12 +152,6 @@ def _record(request: Request) -> tuple[dict[str, Any], dict[str, Any]]:
     return bucket, request.store.files.get(_namespace(bucket), request.arguments["file"])
 
 
-def meta(request: Request) -> Reply:
-    """The record of a file."""
-    bucket, record = _record(request)
-    return Reply(200, shown(record, _url(bucket, record["id"])))
-
-
 def download(request: Request) -> Reply:
     """The content of a file."""
     return send_file(request, request.store.files, _record(request)[1])
@@ -130,12 +162,6 @@ def delete_file(request: Request) -> Reply:
     if not request.store.files.delete(_namespace(_bucket(request)), request.arguments["file"]):
         raise RefusedError(404, "files: not found or wrong bucket")
     return Reply(200, {"success": True})
-
-
-def delete_files(request: Request) -> Reply:
-    """Remove files."""
-    ids = request.json({"ids": "[]string"}).get("ids")
-    return Reply(200, deletion(request.store.files, _namespace(_bucket(request)), ids))
 
 
 def presign(request: Request) -> Reply:
@@ -168,6 +194,14 @@ def presign_upload(request: Request) -> Reply:
     return Reply(200, answer)
 
 
+def confirm_upload(request: Request) -> Reply:
+    """Confirm an upload. Here it is complete once the link was followed: only the token is looked at."""
+    token = request.json({"confirm_token": "string"}).get("confirm_token") or ""
+    if not links.is_genuine(request.store, token):
+        raise RefusedError(401, "Missing or invalid file access token")
+    return Reply(200, {"success": True})
+
+
 def follow_link(request: Request) -> Reply:
     """The file that a link leads to."""
     bucket, record = _record(request)
@@ -194,18 +228,15 @@ def follow_upload(request: Request) -> Reply:
 ROUTES: list[Route] = [
     Route("GET", "/api/buckets", list_buckets),
     Route("POST", "/api/buckets", create_bucket),
-    Route("GET", "/api/buckets/{id}", get_bucket),
-    Route("PATCH", "/api/buckets/{id}", change_bucket),
     Route("DELETE", "/api/buckets/{id}", delete_bucket),
     Route("GET", "/api/buckets/{id}/files", list_files),
     Route("POST", "/api/buckets/{id}/files", upload),
-    Route("POST", "/api/buckets/{id}/files/bulk-delete", delete_files),
     Route("POST", "/api/buckets/{id}/files/presign-upload", presign_upload),
-    Route("GET", "/api/buckets/{id}/files/{file}/meta", meta),
     Route("POST", "/api/buckets/{id}/files/{file}/presign", presign),
     Route("GET", "/api/buckets/{id}/files/{file}", download),
     Route("HEAD", "/api/buckets/{id}/files/{file}", download),
     Route("DELETE", "/api/buckets/{id}/files/{file}", delete_file),
     Route("GET", "/bucket/{id}/file/{file}", follow_link, OPEN),
     Route("PUT", "/bucket/{id}/upload/{file}", follow_upload, OPEN),
+    Route("POST", "/bucket/{id}/confirm", confirm_upload, OPEN),
 ]

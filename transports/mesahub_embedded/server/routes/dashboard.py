@@ -88,6 +88,15 @@ def create_key(request: Request) -> Reply:
     return Reply(201, {**record, "scopes": json.loads(record["scopes"])})
 
 
+def create_bucket(request: Request) -> Reply:
+    """Create a bucket; its slug is its name."""
+    fields = request.json({"name": "string", "description": "string"})
+    name = fields.get("name") or ""
+    if not name:
+        raise RefusedError(400, "name is required")
+    return Reply(201, buckets.add_bucket(request.store, name, name, fields.get("description")))
+
+
 def _gone(handler: Handler) -> Handler:
     def reply(request: Request) -> Reply:
         handler(request)
@@ -106,7 +115,7 @@ ROUTES: list[Route] = [
     Route("POST", f"{_DATABASE}/export", export_database),
     Route("POST", f"{_DATABASE}/import", import_database),
     Route("GET", "/api/user/buckets", buckets.list_buckets),
-    Route("POST", "/api/user/buckets", buckets.create_bucket),
+    Route("POST", "/api/user/buckets", create_bucket),
     Route("GET", "/api/user/buckets/{id}", buckets.get_bucket),
     Route("PATCH", "/api/user/buckets/{id}", buckets.change_bucket),
     Route("DELETE", "/api/user/buckets/{id}", _gone(buckets.delete_bucket)),

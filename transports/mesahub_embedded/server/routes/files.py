@@ -20,6 +20,8 @@ from mesahub_embedded.storage.pieces import pieces
 
 __all__ = ["FILE_ROUTES", "delete", "delete_many", "download", "list_files", "listed", "meta", "shown", "store_upload"]
 
+IDS_LIMIT = 100
+"""Files that one request may delete."""
 _PASSIVE = re.compile(
     r"(?:image/(?!svg)[^+;]+|(?:video|audio)/[^+;]+|text/(?:plain|csv)|application/(?:pdf|json|zip|gzip))\s*(?:;|$)"
 )
@@ -239,6 +241,8 @@ def deletion(files: FileStore, namespace: str, ids: list[str] | None) -> dict[st
     """Remove files, and say how many."""
     if not ids:
         raise RefusedError(400, "ids must be a non-empty array")
+    if len(ids) > IDS_LIMIT:
+        raise RefusedError(400, f"too many ids — maximum is {IDS_LIMIT}")
     deleted = files.delete_many(namespace, ids)
     failed = len(ids) - deleted
     return {"deleted": deleted, "failed": failed, "success": failed == 0}
