@@ -260,12 +260,10 @@ class Databases:
         return upload_form(self._api, what, path, file, fields, progress, database=slug, safe=safe)
 
     def _table_names(self, slug: str) -> Names:
-        sql = (
-            "SELECT name FROM sqlite_schema WHERE type = 'table' AND name NOT LIKE 'sqlite\\_%' ESCAPE '\\' "
-            "ORDER BY rowid"
-        )
+        from mesahub.sql.schema import tables_statement
+
         path = f"/api/db/{segment('A slug', slug)}/query"
-        payload = {"sql": sql, "bindings": []}
+        payload = {"sql": tables_statement().sql, "bindings": []}
         answer = self._api.call("databases.tables", "POST", path, payload=payload, database=slug, safe=True)
         return [row["name"] for row in answer["rows"]]
 

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from mesahub.admin import Admin
     from mesahub.buckets import Buckets
     from mesahub.files import Files
+    from mesahub.sql.schema import SchemaObject
 
 __all__ = ["DatabaseHandle"]
 
@@ -161,6 +162,41 @@ class DatabaseHandle:
     def table(self, table_name: str) -> TableHandle:
         """The table (or view) of this name; a name with a dot in it is one name."""
         return TableHandle(table_name, self)
+
+    def tables(self, *, views: bool = False, timeout: float | None = None) -> list[str]:
+        """The names of the tables, in alphabetical order; without SQLite's own and those that virtual tables keep.
+
+        Args:
+            views: list the views too.
+            timeout: seconds for this call.
+        """
+        from mesahub.sql.schema import tables_statement
+
+        result = self._client.run_query(self._ref, tables_statement(views=views), timeout=timeout)
+        return [row["name"] for row in result.rows]
+
+    def has_table(self, table_name: str, *, timeout: float | None = None) -> bool:
+        """Return ``True`` if a table or view has this name; as in SQL, upper and lower case are the same."""
+        from mesahub.sql.schema import tables_statement
+
+        statement = tables_statement(views=True, name=table_name)
+        return bool(self._client.run_query(self._ref, statement, timeout=timeout).rows)
+
+    def schema(self, table_name: str | None = None, *, timeout: float | None = None) -> list[SchemaObject]:
+        """The tables, views, indexes and triggers, in the order in which they were created.
+
+        Args:
+            table_name: only this table or view, with its indexes and triggers.
+            timeout: seconds for this call.
+
+        Returns:
+            Objects with ``type``, ``name``, ``table`` and ``sql``, the statement that creates it. ``[]`` if there is no
+            such table.
+        """
+        from mesahub.sql.schema import read_schema, schema_statement
+
+        result = self._client.run_query(self._ref, schema_statement(table_name), timeout=timeout)
+        return read_schema(result.rows)
 
     def close(self) -> None:
         """Close the client, when this handle came from `mesahub.connect`."""

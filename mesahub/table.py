@@ -7,17 +7,18 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from mesahub._calls.deadline import Deadline
 from mesahub._calls.primary_key import Keys
-from mesahub.errors import ArgumentError, SQLError
+from mesahub.errors import ArgumentError, MesahubError, SQLError
 from mesahub.results import ExecResult, QueryResult, Row
 from mesahub.sql.identifiers import Scope
 from mesahub.sql.select import aggregate_statement, count_statement, exists_statement, select_statement
 from mesahub.sql.write import delete_statement, insert_statement, update_statement
 
 if TYPE_CHECKING:
+    from mesahub._calls.bulk_insert import BulkInsert
     from mesahub._calls.executor import Executor
     from mesahub._calls.keyset import Pages
-    from mesahub._calls.primary_key import KeyColumns
     from mesahub.sql.filters import Where
+    from mesahub.sql.schema import ColumnInfo, KeyColumns
     from mesahub.sql.select import OrderBy
     from mesahub.sql.statement import Statement
     from mesahub.sql.write import Returning
@@ -294,6 +295,8 @@ class TableHandle:
         *,
         key: str | Sequence[str] | None = None,
         update: Sequence[str] | None = None,
+        create: bool = False,
+        alter: bool = False,
         returning: Returning = None,
         progress: Callable[[int, int | None], object] | None = None,
         idempotent: bool = False,
@@ -311,6 +314,10 @@ class TableHandle:
                 in its place, ``"update"`` changes it (see `upsert_many`).
             key: for ``"update"``: the columns that tell rows apart; default: the primary key.
             update: for ``"update"``: the columns to change; default: all that are given but the key.
+            create: create the table if it does not exist, with the columns of the first 1,000 rows, the types of their
+                values (several kinds in one column: no type, so that none is changed), and ``key`` as primary key.
+            alter: add columns that rows name and the table does not have. Both are done as the rows go, so rows and
+                columns before a wrong row may be in.
             returning: ``True`` or columns: the stored rows come in ``result.rows``.
             progress: called with (rows done, rows in all or ``None``) after each request.
             idempotent: running it twice does no harm, so it may be sent again when an answer was lost. It needs an
@@ -331,9 +338,11 @@ class TableHandle:
         """
         from mesahub._calls.bulk_insert import BulkInsert
 
+        if create:
+            rows = self._create_for(rows, key, timeout)
         if on_conflict == "update":
             columns: Sequence[str] = self._keys.for_conflict(key, timeout)
-        elif key is None and update is None:
+        elif update is None and (key is None or create):
             columns = ()
         else:
             raise ArgumentError("key and update belong to on_conflict='update'.")
@@ -348,15 +357,44 @@ class TableHandle:
             returning=returning,
             progress=progress,
         )
+        known: set[str] | None = None
         while True:
             try:
                 statement = plan.statement()
                 if statement is None:
                     return plan.result()
+                if alter:
+                    known = self._add_missing(plan, known, timeout)
                 plan.accept(self._run(statement, timeout, idempotent))
             except BaseException as error:
                 if not plan.reject(error):
                     raise
+
+    def _create_for(
+        self, rows: Iterable[Mapping[str, Any]], key: str | Sequence[str] | None, timeout: float | None
+    ) -> Iterable[Mapping[str, Any]]:
+        """Create the table for these rows, if it does not exist; gives all rows."""
+        from mesahub._calls.table_shape import create_statement, first_rows
+
+        sample, rows = first_rows(rows)
+        if sample:
+            self._run(create_statement(self.name, sample, key), timeout, True)
+        return rows
+
+    def _add_missing(self, plan: BulkInsert, known: set[str] | None, timeout: float | None) -> set[str]:
+        """Add the columns of the next statement that the table does not have; gives all columns, in lower case."""
+        from mesahub._calls.table_shape import lowered, missing_columns
+
+        known = lowered(self.columns(timeout=timeout)) if known is None else known
+        for name, statement in missing_columns(self.name, plan.columns, plan.values, known):
+            try:
+                self._run(statement, timeout, False)
+            except MesahubError:
+                # Its answer was lost, or someone else was faster: the column may be there.
+                if name not in lowered(self.columns(timeout=timeout)):
+                    raise
+            known.add(name)
+        return known
 
     def upsert(
         self,
@@ -410,6 +448,8 @@ class TableHandle:
         key: str | Sequence[str] | None = None,
         update: Sequence[str] | None = None,
         *,
+        create: bool = False,
+        alter: bool = False,
         returning: Returning = None,
         progress: Callable[[int, int | None], object] | None = None,
         idempotent: bool = False,
@@ -425,6 +465,8 @@ class TableHandle:
             "update",
             key=key,
             update=update,
+            create=create,
+            alter=alter,
             returning=returning,
             progress=progress,
             idempotent=idempotent,
@@ -489,6 +531,20 @@ class TableHandle:
             NoSuchTableError: there is no such table.
         """
         return self._keys.columns(timeout).primary
+
+    def columns(self, *, timeout: float | None = None) -> list[ColumnInfo]:
+        """The columns, in their order: name, declared type, NOT NULL, default, place in the primary key.
+
+        Raises:
+            NoSuchTableError: there is no such table or view.
+
+        Example:
+            >>> [column.name for column in users.columns()]  # doctest: +SKIP
+            ['id', 'name', 'email']
+        """
+        from mesahub.sql.schema import columns_statement, read_columns
+
+        return read_columns(self.name, self._query(columns_statement(self.name), timeout).rows)
 
     def _query(self, statement: Statement, timeout: float | None) -> QueryResult:
         return self._client.run_query(self._ref, statement, timeout=timeout)

@@ -78,6 +78,16 @@ class BulkInsert:
         )
         return Statement(sql, [], "insert", True, batch.rows if columns else None)
 
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """The columns of the statement."""
+        return self._current.columns if self._current is not None else ()
+
+    @property
+    def values(self) -> list[tuple[Any, ...]]:
+        """The rows of the statement, each with a value for each of its columns."""
+        return self._current.rows if self._current is not None else []
+
     def accept(self, result: ExecResult) -> None:
         """Add the result of the statement."""
         assert self._current is not None

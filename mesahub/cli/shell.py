@@ -193,15 +193,11 @@ class Shell:
 
     def _meta(self, words: list[str]) -> None:
         if words[0] == ".tables":
-            rows = self._db.query(
-                "SELECT name, type FROM sqlite_schema WHERE type IN ('table', 'view') ORDER BY name"
-            ).rows
-            print_rows(["name", "type"], rows, self._format)
+            print_rows(["name"], ({"name": name} for name in self._db.tables(views=True)), self._format)
         elif words[0] == ".schema":
-            condition, values = ("AND tbl_name = ?", words[1:2]) if len(words) > 1 else ("", [])
-            sql = f"SELECT sql FROM sqlite_schema WHERE sql IS NOT NULL {condition} ORDER BY rowid"
-            for row in self._db.query(sql, values).rows:
-                print(f"{row['sql']};")
+            for entry in self._db.schema(words[1] if len(words) > 1 else None):
+                if entry.kind != "shadow":
+                    print(f"{entry.sql};")
         elif words[0] == ".mode" and words[1:2] and words[1] in FORMATS:
             self._format = words[1]
         elif words[0] == ".help":

@@ -10,7 +10,7 @@ import click
 
 from mesahub.cli.output import format_options, print_any, print_rows
 from mesahub.cli.target import command, connect
-from mesahub.sql import analyze, quote_name
+from mesahub.sql import analyze
 
 __all__ = ["COMMANDS", "value_of"]
 
@@ -101,11 +101,9 @@ def exec_(sql: str | None, file: str | None, parameters: tuple[tuple[str, str], 
 def tables(format_: str | None) -> None:
     """List the tables and views, with their rows."""
     with connect() as db:
-        found = db.query(
-            "SELECT name, type FROM sqlite_schema WHERE type IN ('table', 'view') "
-            "AND name NOT LIKE 'sqlite\\_%' ESCAPE '\\' ORDER BY name"
-        ).rows
-        rows = [{**row, "rows": db.table(row["name"]).count()} for row in found]
+        found = [entry for entry in db.schema() if entry.type in ("table", "view") and entry.kind != "shadow"]
+        found.sort(key=lambda entry: entry.name)
+        rows = [{"name": entry.name, "type": entry.type, "rows": db.table(entry.name).count()} for entry in found]
         print_rows(["name", "type", "rows"], rows, format_)
 
 
@@ -114,15 +112,12 @@ def tables(format_: str | None) -> None:
 def schema(table: str | None) -> None:
     """Print the SQL that makes the database, or one table with its indexes and triggers."""
     with connect() as db:
-        condition = "" if table is None else "AND tbl_name = ?"
-        rows = db.query(
-            f"SELECT sql FROM sqlite_schema WHERE sql IS NOT NULL {condition} ORDER BY rowid",
-            [table] if table else None,
-        ).rows
-        if table is not None and not rows:
-            db.query(f"SELECT * FROM {quote_name(table)} LIMIT 0")  # says that there is none
-        for row in rows:
-            click.echo(f"{row['sql']};")
+        entries = db.schema(table)
+        if table is not None and not entries:
+            db.table(table).columns()  # raises if there is no such table
+        for entry in entries:
+            if entry.kind != "shadow":
+                click.echo(f"{entry.sql};")
 
 
 _OPERATORS = {

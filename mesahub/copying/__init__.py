@@ -252,7 +252,7 @@ class _Copy:
         try:
             self._target.exec(entry.sql, timeout=self._timeout)
         except AmbiguousResultError:
-            if not any((made.type, made.name) == entry[:2] for made in objects_of(self._target)):
+            if not any((made.type, made.name) == (entry.type, entry.name) for made in objects_of(self._target)):
                 raise
 
     def _exec(self, sql: str, *bindings: object) -> None:

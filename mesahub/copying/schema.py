@@ -10,6 +10,7 @@ from mesahub.copying.values import Row, value_term
 from mesahub.database import DatabaseHandle
 from mesahub.errors import ArgumentError
 from mesahub.sql import tokenize
+from mesahub.sql.schema import SchemaObject
 
 __all__ = [
     "KeyPart",
@@ -32,40 +33,9 @@ def quoted(name: str) -> str:
     return '"' + name.replace('"', '""') + '"'
 
 
-class SchemaObject(NamedTuple):
-    """A table, view, index or trigger.
-
-    Attributes:
-        type: ``"table"``, ``"view"``, ``"index"`` or ``"trigger"``.
-        name: its name.
-        table: the table it belongs to.
-        sql: how it is made.
-        kind: of a table: ``"table"`` or ``"virtual"``.
-        without_rowid: is it a table without rowids?
-    """
-
-    type: str
-    name: str
-    table: str
-    sql: str
-    kind: str
-    without_rowid: bool
-
-
 def objects_of(db: DatabaseHandle) -> list[SchemaObject]:
-    """All that was made in a database, in the order in which it was made; nothing of SQLite's own."""
-    listed = db.query("SELECT name, type, wr FROM pragma_table_list WHERE schema = 'main'").rows
-    kinds = {row["name"]: (row["type"], bool(row["wr"])) for row in listed}
-    found = db.query(
-        "SELECT type, name, tbl_name, sql FROM sqlite_schema WHERE sql IS NOT NULL "
-        "AND name NOT LIKE 'sqlite\\_%' ESCAPE '\\' ORDER BY rowid"
-    ).rows
-    objects = []
-    for row in found:
-        kind, without_rowid = kinds.get(row["name"], ("", False)) if row["type"] == "table" else ("", False)
-        if kind != "shadow":  # a virtual table keeps its content in these
-            objects.append(SchemaObject(row["type"], row["name"], row["tbl_name"], row["sql"], kind, without_rowid))
-    return objects
+    """What was created in a database, in that order, without the tables that virtual tables keep."""
+    return [entry for entry in db.schema() if entry.kind != "shadow"]
 
 
 class KeyPart(NamedTuple):

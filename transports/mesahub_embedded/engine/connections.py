@@ -90,7 +90,8 @@ class Connection:
         """Make the last rowid `MARK`."""
         if not self._marked:
             self.sqlite.execute("CREATE TEMP TABLE IF NOT EXISTS mesahub_mark (id INTEGER PRIMARY KEY)")
-            self._marked = True
+            # Created in a transaction, it is gone when that is rolled back.
+            self._marked = not self.sqlite.in_transaction
         self.sqlite.execute("INSERT OR REPLACE INTO temp.mesahub_mark VALUES (?)", (MARK,))
 
     @staticmethod

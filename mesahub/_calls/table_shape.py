@@ -1,0 +1,46 @@
+"""The tables and columns that `mesahub.TableHandle.insert_many` adds for its rows. It does no I/O."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from itertools import chain, islice
+from typing import Any
+
+from mesahub.errors import ArgumentError
+from mesahub.sql.schema import ColumnInfo, add_column_text, create_table_text, declared_type, declared_types
+from mesahub.sql.statement import Statement
+
+SAMPLE = 1_000
+"""Rows whose columns and values decide how a table is created."""
+
+
+def first_rows(rows: Iterable[Mapping[str, Any]]) -> tuple[list[Mapping[str, Any]], Iterable[Mapping[str, Any]]]:
+    """The first rows, and an iterable of all of them."""
+    if isinstance(rows, (Mapping, str, bytes)) or not isinstance(rows, Iterable):
+        raise ArgumentError(f"rows must be a list (or any iterable) of dicts, not a {type(rows).__name__}.")
+    if isinstance(rows, Sequence):
+        return list(rows[:SAMPLE]), rows
+    source = iter(rows)
+    sample = list(islice(source, SAMPLE))
+    return sample, chain(sample, source)
+
+
+def create_statement(table: str, sample: list[Mapping[str, Any]], key: str | Sequence[str] | None) -> Statement:
+    """The statement that creates a table for such rows, if it does not exist."""
+    names = [key] if isinstance(key, str) else list(key or ())
+    return Statement(create_table_text(table, declared_types(sample), names), [], "exec", True)
+
+
+def missing_columns(
+    table: str, columns: Sequence[str], rows: list[tuple[Any, ...]], known: set[str]
+) -> Iterator[tuple[str, Statement]]:
+    """The columns that are not among the known ones, in lower case, and the statements that add them."""
+    for place, name in enumerate(columns):
+        if name.lower() not in known:
+            type_ = declared_type([row[place] for row in rows])
+            yield name.lower(), Statement(add_column_text(table, name, type_), [], "exec", True)
+
+
+def lowered(columns: Iterable[ColumnInfo]) -> set[str]:
+    """The names in lower case: SQLite compares them without regard to case."""
+    return {column.name.lower() for column in columns}
