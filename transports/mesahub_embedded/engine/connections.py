@@ -33,16 +33,30 @@ class Connection:
         compiled: was a statement compiled since this was set to ``False``? SQLite asks for permission then. It
             compiles a statement anew when the schema has changed, by whatever process; while one runs as it was
             compiled, its columns and their types are the same.
+        missing: what the last statement named that is hidden here, as SQLite says it, or ``""``.
         plans: what the user of the connection knows of its compiled statements, by their text.
     """
 
-    __slots__ = ("_alive", "_deadline", "_marked", "_permits", "compiled", "interrupted", "plans", "sqlite")
+    __slots__ = (
+        "_alive",
+        "_deadline",
+        "_hidden",
+        "_marked",
+        "_permits",
+        "compiled",
+        "interrupted",
+        "missing",
+        "plans",
+        "sqlite",
+    )
 
-    def __init__(self, sqlite: sqlite3.Connection, permits: Permits) -> None:
+    def __init__(self, sqlite: sqlite3.Connection, permits: Permits, hidden: frozenset[str] = frozenset()) -> None:
         self.sqlite = sqlite
         self.compiled = True
         self.plans: dict[str, Any] = {}
         self._permits = permits
+        self._hidden = hidden
+        self.missing = ""
         self.interrupted = False
         self._deadline: float | None = None
         self._alive: Callable[[], bool] | None = None
@@ -55,6 +69,7 @@ class Connection:
         self._deadline = None if timeout is None else time.monotonic() + timeout
         self._alive = alive
         self.interrupted = False
+        self.missing = ""
 
     def end(self) -> None:
         """It is over."""
@@ -69,7 +84,20 @@ class Connection:
 
     def _ask(self, action: int, first: str | None, second: str | None, *_: str | None) -> int:
         self.compiled = True
+        if self._hidden and not self.missing:
+            self.missing = self._hides(action, first or "", second or "")
+        if self.missing:
+            return sqlite3.SQLITE_DENY
         return sqlite3.SQLITE_OK if self._permits(action, first, second) else sqlite3.SQLITE_DENY
+
+    def _hides(self, action: int, first: str, second: str) -> str:
+        if action == sqlite3.SQLITE_FUNCTION and second.lower() in self._hidden:
+            return f"no such function: {second}"
+        if action == sqlite3.SQLITE_CREATE_VTABLE and second.lower() in self._hidden:
+            return f"no such module: {second}"
+        if action == sqlite3.SQLITE_READ and first.lower() == "dbstat":  # a table that needs no CREATE
+            return f"no such table: {first}"
+        return ""
 
     def schema_version(self) -> int:
         """A number that changes with the schema."""
@@ -142,7 +170,8 @@ def open_connection(
     except sqlite3.Error as error:
         sqlite.close()
         raise ConfigurationError(f"The file {path} cannot be used as a database: {error}.") from error
-    return Connection(sqlite, _permits_reading if read_only else _permits)
+    hidden = limits.hidden if limits is not None else frozenset()
+    return Connection(sqlite, _permits_reading if read_only else _permits, hidden)
 
 
 # What belongs to the connection, which is not one caller's alone, or breaks the file.

@@ -339,6 +339,8 @@ class Engine:
         *,
         write: bool,
     ) -> Exception:
+        if connection.missing:
+            return RefusedError(400, connection.missing)
         if connection.interrupted:
             return TimedOutError("the statement was interrupted and changed nothing")
         return refusal(connection.sqlite, sql, bindings, error, write=write)

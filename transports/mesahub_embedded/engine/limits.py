@@ -22,11 +22,13 @@ class ResultLimits(NamedTuple):
         value_bytes: bytes of one value and of one row (``SQLITE_LIMIT_LENGTH``); more is refused by SQLite.
         result_bytes: bytes of all values that are read; more is refused.
         rows: rows that are read; the others are left unread.
+        hidden: functions, modules and their tables that statements do not find, in lower case.
     """
 
     value_bytes: int | None = None
     result_bytes: int | None = None
     rows: int | None = None
+    hidden: frozenset[str] = frozenset()
 
 
 def read_rows(cursor: sqlite3.Cursor, limits: ResultLimits) -> list[tuple[Any, ...]]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from mesahub_embedded.engine.limits import ResultLimits
+from mesahub_embedded.server.published import LACKING
 
 __all__ = ["MEBIBYTE", "ROW_LIMIT", "ConnectionLimits", "Limits", "results_of"]
 
@@ -22,11 +23,13 @@ class Limits:
             504.
         value_bytes: bytes of one value or row; more is 400, ``string or blob too big``.
         result_bytes: bytes of all values of a result; more is 400.
+        strict: hide the functions and modules that the published build of the server lacks.
     """
 
     statement_seconds: float | None = 60.0
     value_bytes: int | None = 64 * MEBIBYTE
     result_bytes: int | None = 128 * MEBIBYTE
+    strict: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,4 +55,6 @@ class ConnectionLimits:
 
 def results_of(limits: Limits) -> ResultLimits:
     """The limits of the databases' results. One row more than an answer holds shows that it was cut."""
-    return ResultLimits(limits.value_bytes, limits.result_bytes, ROW_LIMIT + 1)
+    return ResultLimits(
+        limits.value_bytes, limits.result_bytes, ROW_LIMIT + 1, LACKING if limits.strict else frozenset()
+    )

@@ -50,6 +50,11 @@ def parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--access-log", metavar="FILE", help="write a line per request to this file; - for standard error"
     )
+    parser.add_argument(
+        "--strict",
+        action="store_true",
+        help="hide what the published server lacks: math functions, soundex, FTS5, dbstat",
+    )
     _add_limits(parser.add_argument_group("limits", "0 lifts a limit of seconds or bytes"))
     return parser
 
@@ -94,6 +99,7 @@ def request_limits(arguments: argparse.Namespace) -> Limits:
         statement_seconds=arguments.statement_timeout or None,
         value_bytes=arguments.max_value * MEBIBYTE or None,
         result_bytes=arguments.max_result * MEBIBYTE or None,
+        strict=arguments.strict,
     )
 
 
