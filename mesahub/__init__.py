@@ -25,6 +25,7 @@ from mesahub.errors import (
     Outcome,
     RateLimitError,
     RequestTimeoutError,
+    RequestTooLargeError,
     ResultError,
     ServerError,
     SQLError,
@@ -33,6 +34,7 @@ from mesahub.errors import (
     TransportError,
     TruncatedResultError,
     UnrepresentableResultError,
+    UnsupportedError,
     ValidationError,
 )
 from mesahub.middleware.retry_policy import RetryPolicy
@@ -82,6 +84,8 @@ __all__ = [
     "ConflictError",
     "ValidationError",
     "ArgumentError",
+    "RequestTooLargeError",
+    "UnsupportedError",
     "SQLError",
     "IntegrityError",
     "SQLSyntaxError",

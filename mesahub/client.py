@@ -8,17 +8,21 @@ from typing import TYPE_CHECKING, Any, Self
 
 from mesahub._calls.deadline import checked_timeout
 from mesahub._calls.pipeline import Stack
+from mesahub._calls.results import exec_result, truncated
 from mesahub._util.secret import Secret
 from mesahub.database import DatabaseHandle
-from mesahub.dialects.mesahub.answers import read_exec, read_query
+from mesahub.dialects.base import Capabilities, Dialect
+from mesahub.dialects.mesahub.dialect import MesahubDialect
 from mesahub.dialects.mesahub.routes import Routes
-from mesahub.dialects.mesahub.statements import statement_request
+from mesahub.dialects.registry import parse_any_url
+from mesahub.dialects.unsupported import check_consistency, unsupported
 from mesahub.errors import ConfigurationError
 from mesahub.results import ExecResult, QueryResult
 from mesahub.sql import Bindings, Statement, prepare
 from mesahub.transport import Request, Response, TLSOptions
+from mesahub.transport.messages import EMPTY
 from mesahub.transport.options import MAX_RESPONSE_BYTES, hidden
-from mesahub.url import parse_mesahub_url, parse_url, split_api_url
+from mesahub.url import parse_mesahub_url, split_api_url
 
 if TYPE_CHECKING:
     from mesahub.admin import Admin
@@ -45,7 +49,8 @@ class MesahubClient:
 
     Args:
         api_key: the key, or a function that gives the current one. Needed where the transport needs it.
-        api_url: the server's URL; may end in ``/v1`` or ``/api``. Needed where the transport needs it.
+        api_url: the server's URL; may end in ``/v1`` or ``/api``. Needed where the transport needs it. A list of URLs
+            where one engine has several addresses.
         route_prefix: ``"v1"`` behind the server's front, ``"api"`` on the core itself.
         timeout: seconds for a whole call, all its attempts and waits included; ``None`` for no limit.
             For the body of a file, the longest silence instead.
@@ -59,6 +64,9 @@ class MesahubClient:
         proxies: ``{"http": url, "https": url}``; by default from the environment.
         pool_size: connections kept open.
         max_response_bytes: the longest answer that is taken, files not counted; a longer one is a `ResultError`.
+        dialect: what the server understands: a name (``"mh"``, or one of an installed package), a factory, or a
+            `mesahub.dialects.base.Dialect`.
+        consistency: the level of all reads, where the engine has levels.
         **options: what the transport itself takes, such as ``session=`` of ``requests``.
 
     Raises:
@@ -68,7 +76,7 @@ class MesahubClient:
     def __init__(
         self,
         api_key: str | Callable[[], str] | None = None,
-        api_url: str | None = None,
+        api_url: str | Sequence[str] | None = None,
         route_prefix: str = "v1",
         timeout: float | None = 30.0,
         *,
@@ -81,17 +89,25 @@ class MesahubClient:
         proxies: Mapping[str, str] | None = None,
         pool_size: int = 10,
         max_response_bytes: int = MAX_RESPONSE_BYTES,
+        dialect: Any = "mh",
+        consistency: str | None = None,
         **options: Any,
     ) -> None:
         proxies = hidden(proxies)
         if isinstance(api_key, str):
             api_key = Secret(api_key)  # before anything may fail: a traceback may show this function's variables
-        if route_prefix not in ("v1", "api"):
-            raise ConfigurationError(f"route_prefix must be 'v1' or 'api', not {route_prefix!r}.")
+        if dialect == "mh":
+            self._dialect: Dialect = MesahubDialect({"route_prefix": route_prefix})
+        else:
+            from mesahub.dialects.registry import dialect_of
+
+            self._dialect = dialect_of(dialect, options)
+        urls: list[Any] = list(api_url) if isinstance(api_url, (list, tuple)) else [api_url]
         self._stack = Stack(
             api_key,
-            split_api_url(api_url) if api_url else "",
+            [split_api_url(url) for url in urls if url],
             timeout,
+            dialect=self._dialect,
             transport=transport,
             middleware=middleware,
             retry=retry,
@@ -106,6 +122,9 @@ class MesahubClient:
         self.timeout = self._stack.timeout
         self._routes = Routes(route_prefix)
         self._send = self._stack.send
+        self._hints: Mapping[str, str] = EMPTY
+        if consistency is not None:
+            self._hints = self._with_consistency(consistency)
 
     def query(
         self,
@@ -114,9 +133,10 @@ class MesahubClient:
         bindings: Bindings = None,
         *,
         timeout: float | None = None,
+        consistency: str | None = None,
     ) -> QueryResult:
         """Run one statement that reads, on the database ``ref``. See `DatabaseHandle.query`."""
-        return self.run_query(ref, prepare(sql, bindings, operation="query"), timeout=timeout)
+        return self.run_query(ref, self.prepare(sql, bindings, "query"), timeout=timeout, consistency=consistency)
 
     def exec(
         self,
@@ -128,21 +148,42 @@ class MesahubClient:
         idempotent: bool = False,
     ) -> ExecResult:
         """Run one statement that writes, on the database ``ref``. See `DatabaseHandle.exec`."""
-        statement = prepare(sql, bindings, operation="exec")
-        return self.run_exec(ref, statement, timeout=timeout, idempotent=idempotent)
+        return self.run_exec(ref, self.prepare(sql, bindings, "exec"), timeout=timeout, idempotent=idempotent)
+
+    def prepare(self, sql: str, bindings: Bindings, operation: str) -> Statement:
+        """Check raw SQL and its values (`mesahub.sql.prepare`), by the limits of the engine."""
+        able = self._dialect.capabilities
+        return prepare(sql, bindings, operation=operation, max_sql=able.max_sql, max_bindings=able.max_bindings)
 
     def run_query(
-        self, ref: str, statement: Statement, *, timeout: float | None = None, limit: int | None = None
+        self,
+        ref: str,
+        statement: Statement,
+        *,
+        timeout: float | None = None,
+        limit: int | None = None,
+        consistency: str | None = None,
     ) -> QueryResult:
         """Send a compiled statement (`mesahub.sql`) to the query route. ``limit``: most rows that it can give."""
-        return read_query(self.send_statement(ref, "query", statement, timeout=timeout), limit, statement.sql)
+        timeout = self.timeout if timeout is None else checked_timeout(timeout)
+        hints = self._hints if consistency is None else self._with_consistency(consistency)
+        dialect = self._dialect
+        response = self._send(dialect.request(ref, "query", statement, timeout=timeout, hints=hints))
+        answer = dialect.answer("query", statement, response)
+        rows = answer.rows if answer.named else answer.dicts()
+        if not answer.whole and len(rows) == dialect.capabilities.max_rows and limit != len(rows):
+            raise truncated(len(rows), write=False)
+        return QueryResult(rows=rows, columns=answer.columns, row_count=len(rows), query_duration_ms=answer.duration)
 
     def run_exec(
         self, ref: str, statement: Statement, *, timeout: float | None = None, idempotent: bool = False
     ) -> ExecResult:
         """Send a compiled statement (`mesahub.sql`) to the exec route."""
         response = self.send_statement(ref, "exec", statement, timeout=timeout, idempotent=idempotent)
-        return read_exec(statement, response)
+        answer = self._dialect.answer("exec", statement, response)
+        if answer.columns is not None and not answer.whole and len(answer.rows) == self._dialect.capabilities.max_rows:
+            raise truncated(len(answer.rows), write=statement.writes)
+        return exec_result(answer)
 
     def send_statement(
         self,
@@ -154,17 +195,37 @@ class MesahubClient:
         idempotent: bool = False,
     ) -> Response:
         """Send a compiled statement and give the answer as it came, whatever its status."""
-        if timeout is None:
-            timeout = self.timeout
-        else:
-            timeout = checked_timeout(timeout)
+        timeout = self.timeout if timeout is None else checked_timeout(timeout)
         return self._send(
-            statement_request(self._routes, ref, operation, statement, timeout=timeout, idempotent=idempotent)
+            self._dialect.request(ref, operation, statement, timeout=timeout, idempotent=idempotent, hints=self._hints)
         )
 
     def send(self, request: Request) -> Response:
         """Send any request through the middleware."""
         return self._send(request)
+
+    def _with_consistency(self, level: str) -> Mapping[str, str]:
+        check_consistency(self.capabilities, level)
+        return {"consistency": level}
+
+    @property
+    def capabilities(self) -> Capabilities:
+        """What the engine can do. (It may be known better after the first request.)"""
+        own: Capabilities | None = getattr(self._stack.transport, "capabilities", None)
+        return self._dialect.capabilities if own is None else own
+
+    @property
+    def dialect(self) -> Dialect:
+        """What is said to the engine."""
+        return self._dialect
+
+    def require(self, capability: str) -> None:
+        """Raise `UnsupportedError` where the engine lacks ``"files"``, ``"admin"``, ``"databases"``, ``"batch"`` or
+        ``"transactions"``.
+        """
+        able = self.capabilities
+        if getattr(able, capability) in (False, "none"):
+            raise unsupported(able, capability)
 
     @property
     def routes(self) -> Routes:
@@ -174,6 +235,7 @@ class MesahubClient:
     @property
     def admin(self) -> Admin:
         """The administration of a server of one's own; needs its admin token."""
+        self.require("admin")
         from mesahub.admin import Admin
 
         return Admin(self)
@@ -181,16 +243,19 @@ class MesahubClient:
     @property
     def buckets(self) -> Buckets:
         """Files that belong to no database."""
+        self.require("files")
         from mesahub.buckets import Buckets
 
         return Buckets(self)
 
     def db(self, ref: str) -> DatabaseHandle:
         """The database of this slug (or id)."""
+        self.require("databases")
         return DatabaseHandle(ref, self)
 
     def bucket(self, ref: str) -> Bucket:
         """The bucket of this id or name."""
+        self.require("files")
         from mesahub.buckets import Bucket
 
         return Bucket(ref, self)
@@ -210,7 +275,8 @@ def connect(url: str | None = None, **options: Any) -> DatabaseHandle:
     """Open the database that a connection string names.
 
     Args:
-        url: ``mh://apikey@host[:port]/database`` or ``mh://local/database``; default: ``MESAHUB_URL``.
+        url: ``mh://apikey@host[:port]/database`` or ``mh://local/database``; default: ``MESAHUB_URL``. Another scheme
+            is that of an installed dialect.
             Its query string may carry options, such as ``?transport=requests`` or ``?data=DIR``.
         **options: as `MesahubClient` takes them; they win over the URL's.
 
@@ -231,12 +297,15 @@ def connect(url: str | None = None, **options: Any) -> DatabaseHandle:
         url = Secret(url)
     if isinstance(options.get("api_key"), str):
         options["api_key"] = Secret(options["api_key"])
-    target = parse_url(url)
+    target, factory = parse_any_url(url)
     arguments: dict[str, Any] = {
         "api_key": target.api_key,
-        "api_url": target.api_url or None,
-        "route_prefix": target.route_prefix,
+        "api_url": target.endpoints or target.api_url or None,
     }
+    if factory is MesahubDialect:
+        arguments["route_prefix"] = target.route_prefix
+    else:
+        arguments["dialect"] = factory
     if target.transport is not None:
         arguments["transport"] = target.transport
     for name, text in target.options.items():

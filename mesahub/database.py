@@ -7,13 +7,14 @@ from typing import TYPE_CHECKING, Protocol, Self
 from mesahub._calls.executor import Executor, Sender
 from mesahub.errors import ArgumentError, MesahubError
 from mesahub.results import ExecResult, QueryResult
-from mesahub.sql import Bindings, Statement, prepare, split_script
+from mesahub.sql import Bindings, Statement, split_script
 from mesahub.table import TableHandle
 from mesahub.url import encode_segment
 
 if TYPE_CHECKING:
     from mesahub.admin import Admin
     from mesahub.buckets import Buckets
+    from mesahub.dialects.base import Capabilities
     from mesahub.files import Files
     from mesahub.sql.schema import SchemaObject
 
@@ -23,7 +24,28 @@ __all__ = ["DatabaseHandle"]
 class Client(Executor, Sender, Protocol):
     """What a database needs of its client; `mesahub.MesahubClient` is one."""
 
-    def query(self, ref: str, sql: str, bindings: Bindings = None, *, timeout: float | None = None) -> QueryResult:
+    @property
+    def capabilities(self) -> Capabilities:
+        """See `DatabaseHandle.capabilities`."""
+        ...
+
+    def require(self, capability: str) -> None:
+        """Raise `mesahub.UnsupportedError` where the engine lacks it."""
+        ...
+
+    def prepare(self, sql: str, bindings: Bindings, operation: str) -> Statement:
+        """Check raw SQL and its values."""
+        ...
+
+    def query(
+        self,
+        ref: str,
+        sql: str,
+        bindings: Bindings = None,
+        *,
+        timeout: float | None = None,
+        consistency: str | None = None,
+    ) -> QueryResult:
         """See `DatabaseHandle.query`."""
         ...
 
@@ -82,17 +104,35 @@ class DatabaseHandle:
     @property
     def files(self) -> Files:
         """The files stored beside the database."""
+        self._client.require("files")
         from mesahub.files import Files
 
         return Files(self._ref, self._client)
 
-    def query(self, sql: str, bindings: Bindings = None, *, timeout: float | None = None) -> QueryResult:
+    @property
+    def capabilities(self) -> Capabilities:
+        """What the engine can do, and its limits. (It may be known better after the first request.)
+
+        >>> db.capabilities.batch  # doctest: +SKIP
+        'atomic'
+        """
+        return self._client.capabilities
+
+    def query(
+        self,
+        sql: str,
+        bindings: Bindings = None,
+        *,
+        timeout: float | None = None,
+        consistency: str | None = None,
+    ) -> QueryResult:
         """Run one statement that reads.
 
         Args:
             sql: one statement. A write is refused here; use `exec`.
             bindings: a list for ``?``, a dict for ``:name``, ``@name`` and ``$name``.
             timeout: seconds for this call, in place of the client's.
+            consistency: the level of this read, where the engine has levels (``db.capabilities.consistency``).
 
         Returns:
             ``rows``, ``columns``, ``row_count``, ``query_duration_ms``.
@@ -102,7 +142,7 @@ class DatabaseHandle:
             SQLError: the database refused it.
             TruncatedResultError: there may be more rows than the server hands out.
         """
-        return self._client.query(self._ref, sql, bindings, timeout=timeout)
+        return self._client.query(self._ref, sql, bindings, timeout=timeout, consistency=consistency)
 
     def exec(
         self,
@@ -150,7 +190,7 @@ class DatabaseHandle:
         try:
             # All are looked at before the first is sent.
             for text in texts:
-                statements.append(prepare(text, None, operation="exec"))
+                statements.append(self._client.prepare(text, None, "exec"))
             for statement in statements:
                 results.append(self._client.run_exec(self._ref, statement, timeout=timeout))
         except MesahubError as error:

@@ -10,11 +10,13 @@
     ├── ConflictError                  409: the name is taken
     ├── ValidationError                400: the server refuses the request
     │   ├── ArgumentError              refused here, before anything is sent (also a ValueError)
+    │   │   └── RequestTooLargeError   more bytes than the engine takes in a request
     │   └── SQLError                   the database said no; SQLite's message verbatim
     │       ├── IntegrityError         .kind, .table, .columns
     │       ├── SQLSyntaxError
     │       ├── NoSuchTableError
     │       └── NoSuchColumnError
+    ├── UnsupportedError               the engine cannot do it; nothing was sent
     ├── ServerError                    5xx
     │   ├── DatabaseBusyError          locked, or the write queue is full: nothing was done
     │   └── DatabaseInactiveError      switched off by its owner
@@ -177,6 +179,21 @@ class ArgumentError(ValidationError, ValueError):
     """An argument was refused before anything was sent. ``status_code`` is 400 as in mesahub 1.x."""
 
     default_code = "INVALID_ARGUMENT"
+
+
+class RequestTooLargeError(ArgumentError):
+    """The request has more bytes than the engine takes. Nothing was sent; send less at once."""
+
+    default_code = "BODY_TOO_LARGE"
+
+
+class UnsupportedError(MesahubError):
+    """The engine cannot do this; the message says which ones can. Nothing was sent."""
+
+    default_code = "UNSUPPORTED"
+
+    def __init__(self, message: str = "Not supported by this engine") -> None:
+        super().__init__(self.default_code, 0, message)
 
 
 class SQLError(ValidationError):

@@ -11,12 +11,12 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from types import MappingProxyType
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 from mesahub._util.secret import Secret
 from mesahub.errors import ArgumentError, ConfigurationError
 
-__all__ = ["ConnectionURL", "is_private_host", "parse_mesahub_url", "parse_url", "split_api_url"]
+__all__ = ["ConnectionURL", "is_private_host", "parse_hosts", "parse_mesahub_url", "parse_url", "split_api_url"]
 
 _FORM = "mh://apikey@host[:port]/database, or mh://local/database for a database in this process"
 
@@ -31,6 +31,7 @@ class ConnectionURL(NamedTuple):
         route_prefix: ``"api"`` or ``"v1"``.
         transport: what the URL asks for, ``None`` when it leaves that to the caller.
         options: the other options of its query string.
+        endpoints: all base URLs, where there are several; ``api_url`` is the first.
     """
 
     api_url: str
@@ -39,6 +40,7 @@ class ConnectionURL(NamedTuple):
     route_prefix: str
     transport: str | None = None
     options: Mapping[str, str] = MappingProxyType({})
+    endpoints: tuple[str, ...] = ()
 
 
 def parse_url(url: str) -> ConnectionURL:
@@ -191,6 +193,66 @@ def encode_segment(name: str) -> str:
         return quote(name, safe="")
     except UnicodeEncodeError:
         raise ArgumentError(f"A name must not have a lone surrogate: {name!r:.100}.") from None
+
+
+def parse_hosts(
+    url: str, *, port: int, form: str, user: Literal["key", "password"] = "key", database: str | None = None
+) -> ConnectionURL:
+    """Parse ``scheme://[key@]host[:port][,host[:port]...]/[database][?option=value]``, for dialects.
+
+    Args:
+        url: the URL.
+        port: of a host that has none.
+        form: what such a URL looks like, for messages.
+        user: what comes before the ``@``: a ``"key"``, or ``user:password``, which together are the key then.
+        database: its name where the URL has none; ``None`` asks for one.
+
+    Raises:
+        ConfigurationError: what is wrong. It repeats nothing of what may be a key.
+    """
+    url = Secret(url)  # a traceback may show this function's variables
+    parts = _split_hosts(url, port, user, database)
+    if isinstance(parts, str):
+        raise ConfigurationError(f"{parts} The form: {form}.")
+    return parts
+
+
+def _split_hosts(url: str, port: int, user: str, database: str | None) -> ConnectionURL | str:
+    """The parts, or what is wrong. Nothing is raised from here: a traceback shows locals."""
+    from urllib.parse import parse_qsl, unquote
+
+    if not url.isascii() or "#" in url or not url.isprintable() or " " in url:
+        return "The URL has a '#', a blank or a character outside of ASCII in it: percent-encode it."
+    rest, _, query = url.partition("://")[2].partition("?")
+    location, _, path = rest.partition("/")
+    credentials, at, hosts = location.rpartition("@")
+    if "@" in credentials or "@" in path or "@" in query:
+        return "The URL has an '@' where none is expected: percent-encode it in a key or password as %40."
+    wanted = user == "password"
+    if at and (":" in credentials) != wanted:
+        return "Give user:password before the '@'." if wanted else "Give one key before the '@', with %3A for ':'."
+    options = dict(parse_qsl(query, keep_blank_values=True))
+    scheme = options.pop("scheme", "")
+    if scheme not in ("", "http", "https"):
+        return "The option scheme must be http or https."
+    bases = []
+    for entry in hosts.split(","):
+        match = re.fullmatch(r"(\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9._-]{1,253})(?::([1-5]?\d{1,4}|6\d{4}))?", entry)
+        if match is None or int(match[2] or 0) > 65535 or any(len(label) > 63 for label in match[1].split(".")):
+            return "A host of the URL is missing or not valid: host[:port], several with commas between."
+        host = match[1].lower()
+        protocol = scheme or ("http" if _by_plain_http(host.strip("[]")) else "https")
+        bases.append(f"{protocol}://{host}:{match[2] or port}")
+    name = unquote(path.strip("/")) or database
+    if not name or "/" in path.strip("/"):
+        return "The URL's path must be one database name."
+    key = Secret(unquote(credentials)) if credentials else None
+    if wanted and credentials:
+        # Each part is decoded by itself: a ':' in the password stays a part of it.
+        name_part, _, word = credentials.partition(":")
+        key = Secret(f"{unquote(name_part)}:{unquote(word)}")
+    transport = options.pop("transport", None)
+    return ConnectionURL(bases[0], key, name, "", transport, options, tuple(bases) if len(bases) > 1 else ())
 
 
 def _by_plain_http(host: str) -> bool:

@@ -8,12 +8,15 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from mesahub._util.secret import Secret
+from mesahub.dialects.base import Dialect
+from mesahub.dialects.mesahub.authorization import bearer
 from mesahub.errors import ConfigurationError
 from mesahub.middleware.auth import auth
 from mesahub.middleware.base import Middleware, checked, compose, listener
 from mesahub.middleware.retry import retrying
 from mesahub.middleware.retry_policy import RetryPolicy
 from mesahub.transport import Request, Response, TLSOptions, Transport, TransportOptions
+from mesahub.transport.endpoints import Endpoints
 from mesahub.transport.options import MAX_RESPONSE_BYTES, hidden
 from mesahub.transport.registry import find_factory, open_transport
 
@@ -28,14 +31,16 @@ class Stack:
     Attributes:
         send: sends a request through all of it.
         timeout: seconds for a call that has none of its own.
+        transport: what moves the requests.
     """
 
     def __init__(
         self,
         api_key: str | Callable[[], str] | None,
-        base_url: str,
+        base_url: str | Sequence[str],
         timeout: float | None,
         *,
+        dialect: Dialect | None = None,
         transport: Any = None,
         middleware: Sequence[Middleware] = (),
         retry: RetryPolicy | None = None,
@@ -50,8 +55,14 @@ class Stack:
         proxies = hidden(proxies)
         if isinstance(api_key, str):
             api_key = Secret(api_key)
+        urls = [base_url] if isinstance(base_url, str) else list(base_url)
+        base_url = urls[0] if urls else ""
+        endpoints = None
+        if len(urls) > 1:
+            endpoints = dialect.endpoints(urls) if dialect is not None else Endpoints(urls)
         transport_options = TransportOptions(
             base_url=base_url,
+            endpoints=endpoints,
             timeout=timeout,
             connect_timeout=connect_timeout,
             tls=tls,
@@ -75,19 +86,24 @@ class Stack:
         outer = [checked(layer) for layer in middleware if not getattr(layer, "inside_retry", False)]
         inner = [checked(layer) for layer in middleware if getattr(layer, "inside_retry", False)]
         listeners = [told for told in map(listener, middleware) if told is not None]
-        layers = [*outer, retrying(retry or RetryPolicy(), self._closing, listeners), *inner]
+        if retry is None:
+            retry = RetryPolicy() if dialect is None else RetryPolicy.for_failover(dialect.capabilities.failover)
+        # MesaHub's own rules are the retry layer's default.
+        other = None if dialect is None or dialect.name == "mh" else dialect
+        layers = [*outer, retrying(retry, self._closing, listeners, dialect=other), *inner]
         if api_key:
-            layers.append(auth(api_key, base_url, allow_insecure=allow_insecure))
+            authorize = bearer if dialect is None else dialect.authorize
+            layers.append(auth(api_key, urls, allow_insecure=allow_insecure, authorize=authorize))
         # Last: what is refused above must not leave an open transport behind.
         self._owns_transport = callable(transport)
-        self._transport: Transport = open_transport(transport, transport_options)
-        self.send: Callable[[Request], Response] = compose(layers, self._transport.send)
+        self.transport: Transport = open_transport(transport, transport_options)
+        self.send: Callable[[Request], Response] = compose(layers, self.transport.send)
 
     def close(self) -> None:
         """End waits between attempts, and close the transport unless it was handed in as an instance."""
         self._closing.set()
         if self._owns_transport:
-            self._transport.close()
+            self.transport.close()
 
 
 def _require(factory: Any, options: TransportOptions, name: str, **given: Any) -> None:

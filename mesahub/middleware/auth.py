@@ -3,18 +3,28 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from types import MappingProxyType
+from typing import Any
 
-from mesahub._util.secret import Secret
+from mesahub._util.secret import Secret, SecretBytes
+from mesahub.dialects.mesahub.authorization import bearer
 from mesahub.errors import ConfigurationError, MesahubError
 from mesahub.middleware.base import Handler, Middleware
 from mesahub.transport import Request, Response
 from mesahub.transport.network import origin
 from mesahub.url import is_private_host
 
+Authorize = Callable[[Any], Mapping[str, str]]
 
-def auth(api_key: str | Callable[[], str], base_url: str, *, allow_insecure: bool = False) -> Middleware:
+
+def auth(
+    api_key: str | Callable[[], str],
+    base_url: str | Sequence[str],
+    *,
+    allow_insecure: bool = False,
+    authorize: Authorize = bearer,
+) -> Middleware:
     """The layer that authenticates.
 
     Transports follow no redirect, so the key goes to ``base_url`` and to no other origin.
@@ -22,8 +32,9 @@ def auth(api_key: str | Callable[[], str], base_url: str, *, allow_insecure: boo
     Args:
         api_key: the key, or a function that gives the current one. It is asked once, and once more after a
             401; when it then gives another key, the request is sent again with that.
-        base_url: where the key will go.
+        base_url: where the key will go: one URL, or several.
         allow_insecure: let it go over plain HTTP to a host outside of private networks.
+        authorize: makes headers of a key; default: a bearer token.
 
     Raises:
         ConfigurationError: plain HTTP to a public host, or a key that cannot stand in a header.
@@ -31,28 +42,28 @@ def auth(api_key: str | Callable[[], str], base_url: str, *, allow_insecure: boo
     Example:
         >>> client = MesahubClient(lambda: vault.read("mesahub"), url)  # doctest: +SKIP
     """
-    if base_url.startswith("http://") and not allow_insecure:
-        host = origin(base_url).host
+    for url in (base_url,) if isinstance(base_url, str) else base_url:
+        if allow_insecure or not url.startswith("http://"):
+            continue
+        host = origin(url).host
         if not is_private_host(host):
             raise ConfigurationError(
                 f"The API key would travel unencrypted to {host}, a host that is not of a private network. Use "
                 "https://, or say allow_insecure=True if the network between is yours."
             )
-    return _with_function(api_key) if callable(api_key) else _with_key(api_key)
+    return _with_function(api_key, authorize) if callable(api_key) else _with_key(api_key, authorize)
 
 
-def _header(key: object) -> Secret:
-    # First of all: a traceback may show this function's variables.
-    key = Secret(key) if isinstance(key, str) else key
-    if not isinstance(key, str):
-        kind, key = type(key).__name__, None
-        raise ConfigurationError(f"The api_key must be text, not {kind}.")
-    if not key or not key.isascii() or not key.isprintable() or key != key.strip():
-        raise ConfigurationError(
-            "The api_key must be printable ASCII text without blanks at its ends, as the server's dashboard shows "
-            f"it; this one is {'empty' if not key else 'not'}."
-        )
-    return Secret(f"Bearer {key}")
+def _secret(key: Any) -> Any:
+    # A traceback may show the variables of whatever is given the key.
+    if isinstance(key, str):
+        return Secret(key)
+    return SecretBytes(key) if isinstance(key, bytes) else key
+
+
+def _checked(headers: Mapping[str, str]) -> Mapping[str, str]:
+    # A dialect's own: whatever shows the headers shows no key.
+    return MappingProxyType({name: Secret(value) for name, value in headers.items()})
 
 
 def _refuse_path(request: Request) -> None:
@@ -60,9 +71,9 @@ def _refuse_path(request: Request) -> None:
     raise ConfigurationError(f"A request's path must begin with '/', not as {request.path[:20]!r} does.")
 
 
-def _with_key(key: str) -> Middleware:
+def _with_key(key: str, authorize: Authorize) -> Middleware:
     # Made once: most requests have no header of their own.
-    alone = MappingProxyType({"Authorization": _header(key)})
+    alone = _checked(authorize(_secret(key)))
 
     def authenticate(request: Request, forward: Handler) -> Response:
         if request.path[:1] != "/":
@@ -73,15 +84,15 @@ def _with_key(key: str) -> Middleware:
     return authenticate
 
 
-def _with_function(ask: Callable[[], str]) -> Middleware:
+def _with_function(ask: Callable[[], str], authorize: Authorize) -> Middleware:
     lock = threading.Lock()
-    current: list[Secret] = []
+    current: list[Mapping[str, str]] = []
 
     def authenticate(request: Request, forward: Handler) -> Response:
         if request.path[:1] != "/":
             _refuse_path(request)
         header = current[0] if current else _renew(None)
-        response = forward(request.with_header("Authorization", header))
+        response = forward(request.with_headers({**request.headers, **header}))
         if response.status != 401:
             return response
         renewed = _renew(header)
@@ -89,14 +100,14 @@ def _with_function(ask: Callable[[], str]) -> Middleware:
             return response
         # A 401 says that nothing was done, so even a write may be sent again.
         response.close()
-        return forward(request.with_header("Authorization", renewed))
+        return forward(request.with_headers({**request.headers, **renewed}))
 
-    def _renew(refused: Secret | None) -> Secret:
+    def _renew(refused: Mapping[str, str] | None) -> Mapping[str, str]:
         with lock:
             # Another thread may have asked in the meantime.
             if not current or current[0] == refused:
                 try:
-                    current[:] = [_header(ask())]
+                    current[:] = [_checked(authorize(_secret(ask())))]
                 except MesahubError:
                     raise
                 except Exception as error:

@@ -16,6 +16,8 @@ import threading
 from collections.abc import Callable, Sequence
 from time import monotonic, time
 
+from mesahub.dialects.base import Dialect
+from mesahub.dialects.mesahub.answers import is_result
 from mesahub.errors import Outcome, RequestTimeoutError, TransportError
 from mesahub.middleware.attempts import Attempt
 from mesahub.middleware.base import Handler, Middleware
@@ -31,6 +33,7 @@ def retrying(
     closing: threading.Event,
     listeners: Sequence[Callable[[Request, Attempt], None]] = (),
     *,
+    dialect: Dialect | None = None,
     clock: Callable[[], float] = monotonic,
     wall: Callable[[], float] = time,
     sleep: Callable[[float], object] | None = None,
@@ -42,6 +45,7 @@ def retrying(
         policy: decides.
         closing: set when the client closes; it ends every wait.
         listeners: called with each attempt that will be followed by another one.
+        dialect: says what a response means; ``None`` for MesaHub's.
         clock: monotonic seconds.
         wall: seconds since the epoch.
         sleep: waits; default: until ``closing`` is set at the latest.
@@ -49,6 +53,7 @@ def retrying(
     """
     state = RetryState(policy.budget)
     pause = sleep or closing.wait
+    succeeded = is_result if dialect is None else dialect.succeeded
 
     def retry(request: Request, forward: Handler) -> Response:
         # A call that succeeds at once pays for what stands between here and the first return, and no more.
@@ -62,7 +67,7 @@ def retrying(
             response = forward(first)
         except TransportError as error:
             return again(request, forward, error, began)
-        if _succeeded(request, response):
+        if succeeded(request, response):
             if state.fifths < full:
                 state.succeeded()
             return response
@@ -78,6 +83,9 @@ def retrying(
         started = began
         while True:
             result = read_whole(result)
+            if dialect is not None and isinstance(result, Response):
+                result.outcome = dialect.outcome(request, result)
+                result.judged = True
             seconds = call.failed(
                 result,
                 started=started,
@@ -87,18 +95,18 @@ def retrying(
                 closing=closing.is_set(),
             )
             if seconds is None:
-                return end(call, result)
+                return end(call, result, dialect)
             for listener in listeners:
                 listener(request, call.attempts[-1])
             if not wait(call, seconds):
-                return end(call, result)
+                return end(call, result, dialect)
             started = clock()
             try:
                 response = forward(call.next_request(started))
             except TransportError as error:
                 result = error
             else:
-                if _succeeded(request, response):
+                if succeeded(request, response):
                     return call.succeeded(response)
                 result = response
 
@@ -143,22 +151,6 @@ def retrying(
         return result
 
     return retry
-
-
-def _succeeded(request: Request, response: Response) -> bool:
-    """Is this an answer to hand on? Broken JSON, or a page in its place, is one only where nobody may ask again."""
-    if response.status >= 400:
-        return False
-    if not request.safe or request.operation not in STATEMENTS:
-        return True
-    try:
-        # Parsed here or later, once in any case. An empty body has a meaning of its own.
-        payload = response.payload
-    except ValueError:
-        return False
-    if type(payload) is not dict:
-        return payload is None and not response.content
-    return "rows" in payload or "rowsAffected" in payload or "stat" in payload
 
 
 def _random() -> Callable[[], float]:

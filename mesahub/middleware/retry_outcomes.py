@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from mesahub.dialects.base import Dialect
 from mesahub.dialects.mesahub.errors import error_from
 from mesahub.errors import AmbiguousResultError, MesahubError, Outcome, RateLimitError
 from mesahub.middleware.attempts import Attempt
@@ -17,7 +18,7 @@ _READS = (
 """Ends of the names of operations that change nothing, whatever their method."""
 
 
-def end(call: RetriedCall, result: Response | Exception) -> Response:
+def end(call: RetriedCall, result: Response | Exception, dialect: Dialect | None = None) -> Response:
     """The last response, or the last error, with what was tried.
 
     Raises:
@@ -25,7 +26,7 @@ def end(call: RetriedCall, result: Response | Exception) -> Response:
     """
     tried = tuple(call.attempts)
     if Outcome.MAYBE_RAN in call.outcomes and _writes(call.request) and not _settled(call, result):
-        raise _ambiguous(call.request, result, tried)
+        raise _ambiguous(call.request, result, tried, dialect)
     if isinstance(result, Response):
         result.attempts = tried
         return result
@@ -42,15 +43,17 @@ def _settled(call: RetriedCall, result: Response | Exception) -> bool:
     """Is the last result the database's own answer? (A refused key, or a wrong certificate, settles nothing.)"""
     if call.outcomes[-1] is not None or not isinstance(result, Response):
         return False
-    return call.request.operation in STATEMENTS and result.status in (400, 500)
+    return call.request.operation in STATEMENTS and (result.status in (400, 500) or result.judged)
 
 
-def _ambiguous(request: Request, result: Response | Exception, tried: tuple[Attempt, ...]) -> AmbiguousResultError:
+def _ambiguous(
+    request: Request, result: Response | Exception, tried: tuple[Attempt, ...], dialect: Dialect | None
+) -> AmbiguousResultError:
     if isinstance(result, AmbiguousResultError):
         result.attempts = tried
         return result
     if isinstance(result, Response):
-        cause: Exception = error_from(result, request.operation)
+        cause: Exception = (dialect.error if dialect is not None else error_from)(result, request.operation)
     else:
         cause = result
     advice = (

@@ -101,6 +101,17 @@ class RetryPolicy(Frozen):
         """Never try again, and never hold a call back."""
         return cls(1, throttle_window=0)
 
+    @classmethod
+    def for_failover(cls, seconds: float) -> Self:
+        """The policy for a cluster that needs so many seconds to choose another leader; the default one for 0.0.
+
+        It tries until the call's own time is over, and gives up an attempt after 2 seconds: a leader that is frozen
+        answers no one.
+        """
+        if not seconds:
+            return cls()
+        return cls(40, backoff=0.1, max_backoff=1.0, attempt_timeout=2.0, budget=10_000.0)
+
     def outcome_of(self, result: Response | Exception, operation: str = "", *, safe: bool = False) -> Outcome | None:
         """What became of a request, ``None`` where the result is final.
 
@@ -110,7 +121,7 @@ class RetryPolicy(Frozen):
             safe: the request may be sent twice.
         """
         if isinstance(result, Response):
-            if result.outcome is not None:  # a dialect knows better
+            if result.judged or result.outcome is not None:  # a dialect knows better
                 return result.outcome
             # Imported for the first error only.
             from mesahub.dialects.mesahub.errors import outcome_of

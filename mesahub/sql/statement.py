@@ -14,9 +14,9 @@ Bindings = Sequence[Any] | Mapping[str, Any] | None
 """Values for the parameters: a list for ``?``, a dict for ``:name``, ``@name`` and ``$name``."""
 
 MAX_SQL_BYTES = 100_000
-"""The longest statement that the server takes."""
+"""Bytes of a text, unless the caller says otherwise: what MesaHub's server takes."""
 MAX_BINDINGS = 5_000
-"""The most values that the server takes for one statement."""
+"""Values of a statement, unless the caller says otherwise."""
 
 _KEPT = 1024
 _KEPT_SIZE = 4096
@@ -33,10 +33,12 @@ class Statement:
         writes: may it change anything?
         returns: a write that has a RETURNING clause.
         with_tables: it starts with WITH.
+        names: of the parameters, by number, with their prefixes (``":id"``); ``None`` for those without a name, and
+            ``()`` where none has one.
         rows: for a bulk INSERT ``... VALUES (?, ?)``, the values of each row; ``bindings`` is empty then.
     """
 
-    __slots__ = ("bindings", "returns", "rows", "sql", "verb", "with_tables", "writes")
+    __slots__ = ("bindings", "names", "returns", "rows", "sql", "verb", "with_tables", "writes")
 
     def __init__(
         self,
@@ -48,6 +50,7 @@ class Statement:
         *,
         returns: bool = False,
         with_tables: bool = False,
+        names: Sequence[str | None] = (),
     ) -> None:
         self.sql = sql
         self.bindings = bindings
@@ -56,6 +59,7 @@ class Statement:
         self.rows = rows
         self.returns = returns
         self.with_tables = with_tables
+        self.names = names
 
     def __repr__(self) -> str:
         return f"<Statement {self.sql!r}>"
@@ -64,7 +68,7 @@ class Statement:
 class _Prepared:
     """What is known of a text before its values are."""
 
-    __slots__ = ("analysis", "highest", "returns", "sql", "verb", "with_tables", "writes")
+    __slots__ = ("analysis", "highest", "names", "numbered", "returns", "sql", "verb", "with_tables", "writes")
 
     def __init__(self, sql: str) -> None:
         self.analysis = Analysis(sql)
@@ -75,6 +79,8 @@ class _Prepared:
         self.returns = part.returns
         self.with_tables = part.tokens[0][1].lower() == "with"
         self.highest = self.analysis.highest
+        self.numbered = _odd_number(part)
+        self.names = self.analysis.marked if self.analysis.named else ()
         # Parts are large, and have served.
         self.analysis.parts = []
 
@@ -82,7 +88,14 @@ class _Prepared:
 _prepared: dict[str, _Prepared] = {}
 
 
-def prepare(sql: str, bindings: Bindings = None, *, operation: str) -> Statement:
+def prepare(
+    sql: str,
+    bindings: Bindings = None,
+    *,
+    operation: str,
+    max_sql: int | None = MAX_SQL_BYTES,
+    max_bindings: int | None = MAX_BINDINGS,
+) -> Statement:
     """Check raw SQL and its values before they are sent.
 
     The server dies of an empty statement, runs only the last of several, and leaves a transaction that one
@@ -93,13 +106,15 @@ def prepare(sql: str, bindings: Bindings = None, *, operation: str) -> Statement
         sql: one statement.
         bindings: its values.
         operation: ``"query"`` or ``"exec"``.
+        max_sql: bytes of the longest text that the engine takes; ``None`` for no limit.
+        max_bindings: values that it takes; ``None`` for no limit.
 
     Raises:
         ArgumentError: says why and what to do instead.
     """
     known = _prepared.get(sql) if type(sql) is str else None
     if known is None:
-        _check_text(sql)
+        _check_text(sql, max_sql)
         sql = str.__str__(sql)  # a subclass may escape what is joined to it
         known = _Prepared(sql)
         if len(sql) <= _KEPT_SIZE:
@@ -121,17 +136,27 @@ def prepare(sql: str, bindings: Bindings = None, *, operation: str) -> Statement
         )
     else:
         values = [adapt(value) for value in bindings]
+    if max_bindings is not None and known.numbered and not 1 <= parameter_number(known.numbered) <= max_bindings:
+        raise ArgumentError(f"The parameter {known.numbered:.30} must have a number from ?1 to ?{max_bindings}.")
     if len(values) != known.highest:
         _refuse_count(known.analysis, len(values))
-    if len(values) > MAX_BINDINGS:
+    if max_bindings is not None and len(values) > max_bindings:
         raise ArgumentError(
-            f"A statement can have {MAX_BINDINGS} values, and this one has {len(values)}. For many rows use "
+            f"A statement can have {max_bindings} values, and this one has {len(values)}. For many rows use "
             "table.insert_many(); for a long list, WHERE c IN (SELECT value FROM json_each(?)) with json.dumps(list)."
         )
-    return Statement(known.sql, values, known.verb, known.writes, returns=known.returns, with_tables=known.with_tables)
+    return Statement(
+        known.sql,
+        values,
+        known.verb,
+        known.writes,
+        returns=known.returns,
+        with_tables=known.with_tables,
+        names=known.names,
+    )
 
 
-def _check_text(sql: Any) -> None:
+def _check_text(sql: Any, most: int | None) -> None:
     if not isinstance(sql, str):
         raise ArgumentError(f"sql must be a string, not {type(sql).__name__}.")
     if "\0" in sql:
@@ -140,9 +165,9 @@ def _check_text(sql: Any) -> None:
         size = len(sql.encode())
     except UnicodeEncodeError:
         raise ArgumentError("The SQL text has a lone surrogate, which cannot be sent. Bind it as bytes.") from None
-    if size > MAX_SQL_BYTES:
+    if most is not None and size > most:
         raise ArgumentError(
-            f"The SQL text has {size} bytes, and the server takes {MAX_SQL_BYTES}. Bind the values with ? instead "
+            f"The SQL text has {size} bytes, and the server takes {most}. Bind the values with ? instead "
             "of writing them into the text; for many rows use table.insert_many(); for a script, exec_script()."
         )
 
@@ -167,10 +192,15 @@ def _only_part(found: Analysis) -> Part:
             f"{part.verb.upper()} would hold for every client of the database, because the server has one connection "
             "for all. To bring data together use mesahub.copy()."
         )
-    for kind, text, _ in part.tokens:
-        if kind == "parameter" and text[0] == "?" and text[1:] and not 1 <= parameter_number(text) <= MAX_BINDINGS:
-            raise ArgumentError(f"The parameter {text:.30} must have a number from ?1 to ?{MAX_BINDINGS}.")
     return part
+
+
+def _odd_number(part: Part) -> str | None:
+    """The parameter ``?NNN`` that is the likeliest to be out of bounds."""
+    numbered = [text for kind, text, _ in part.tokens if kind == "parameter" and text[0] == "?" and text[1:]]
+    if not numbered:
+        return None
+    return min(numbered, key=lambda text: (parameter_number(text) != 0, -parameter_number(text)))
 
 
 def _mended(sql: str, found: Analysis, part: Part) -> str:

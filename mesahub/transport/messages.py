@@ -17,7 +17,7 @@ _YEAR = 365 * 86400.0
 _LONG = 1024 * 1024
 """Bytes from which on a body is not kept beside what was parsed of it."""
 
-STATEMENTS = frozenset({"query", "exec"})
+STATEMENTS = frozenset({"query", "exec", "batch"})
 """Operations that carry SQL."""
 EMPTY: Mapping[str, Any] = MappingProxyType({})
 _HIDDEN = frozenset({"authorization", "proxy-authorization", "cookie", "x-api-key"})
@@ -81,15 +81,20 @@ class Request:
         timeout: seconds for the whole attempt, ``None`` for no limit (see the module's text).
         streams: a file travels, up or down: the body of a successful answer may be given as ``Response.stream``,
             unless the request `uploads`.
+        hints: what the caller asked of the engine beyond the statement, such as ``{"consistency": "strong"}``; the
+            dialect has put it where the engine looks for it.
+        authority: what the ``Host`` header holds, ``None`` for the URL's own host.
     """
 
     # A plain slotted class: a frozen dataclass of this width costs 2 µs more to make, twice in each call.
     __slots__ = (
         "_content",
+        "authority",
         "body",
         "database",
         "encoder",
         "headers",
+        "hints",
         "method",
         "operation",
         "params",
@@ -115,6 +120,8 @@ class Request:
         timeout: float | None = None,
         streams: bool = False,
         encoder: Encoder | None = None,
+        hints: Mapping[str, str] = EMPTY,
+        authority: str | None = None,
     ) -> None:
         self.operation = operation
         self.method = method
@@ -128,6 +135,8 @@ class Request:
         self.timeout = timeout
         self.streams = streams
         self.encoder = encoder
+        self.hints = hints
+        self.authority = authority
         # A cell shared with every copy: the content is encoded once, whoever asks first.
         self._content: list[tuple[bytes | BodyStream | None, str | None]] = []
 
@@ -165,6 +174,8 @@ class Request:
         clone.timeout = self.timeout
         clone.streams = self.streams
         clone.encoder = self.encoder
+        clone.hints = self.hints
+        clone.authority = self.authority
         clone._content = self._content
         return clone
 
@@ -213,10 +224,11 @@ class Response:
         content: the body's bytes; ``b""`` when ``payload`` or ``stream`` carries the answer.
         stream: the body, not read yet; only for a request with ``streams``.
         attempts: what the retry layer tried before this response came; ``()`` when it was the first attempt.
-        outcome: what became of the request, where the dialect can say so; ``None`` leaves it to the status.
+        outcome: what became of the request, where the dialect has said so.
+        judged: the dialect has decided: ``outcome`` is its word, ``None`` included, which makes the response final.
     """
 
-    __slots__ = ("_payload", "attempts", "content", "headers", "outcome", "status", "stream")
+    __slots__ = ("_payload", "attempts", "content", "headers", "judged", "outcome", "status", "stream")
 
     def __init__(
         self,
@@ -233,6 +245,7 @@ class Response:
         self.stream = stream
         self.attempts: tuple[Any, ...] = ()
         self.outcome: Outcome | None = None
+        self.judged = False
         self._payload = payload
 
     @property

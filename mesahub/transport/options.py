@@ -15,6 +15,7 @@ from mesahub.transport.messages import EMPTY
 if TYPE_CHECKING:
     import ssl
 
+    from mesahub.transport.endpoints import Endpoints
 
 MAX_RESPONSE_BYTES = 256 * 1024 * 1024
 """The longest response that is kept in memory, unless the caller says otherwise."""
@@ -74,6 +75,8 @@ class TransportOptions(Frozen):
             (``HTTP_PROXY``, ``HTTPS_PROXY``, ``NO_PROXY``), ``{}`` uses none.
         pool_size: connections kept open, and the most that are open at once.
         max_response_bytes: the longest response that is kept in memory; files are streamed, and not concerned.
+        endpoints: all addresses of the engine, where it has several; ``base_url`` is the first of them. Whoever opens
+            the transport opens one for each, so only a transport that ``wraps`` another one sees more than one.
         options: what the caller gave beyond these, by name: the transport's own.
         open: makes a transport from a name, a factory or an instance, for a transport that stands
             around another one (the recorder). Set by the client.
@@ -82,6 +85,7 @@ class TransportOptions(Frozen):
     __slots__ = (
         "base_url",
         "connect_timeout",
+        "endpoints",
         "max_response_bytes",
         "open",
         "options",
@@ -98,6 +102,7 @@ class TransportOptions(Frozen):
     proxies: Mapping[str, str] | None
     pool_size: int
     max_response_bytes: int
+    endpoints: Endpoints | None
     options: Mapping[str, Any]
     open: Callable[[Any, TransportOptions], Any] | None
 
@@ -111,6 +116,7 @@ class TransportOptions(Frozen):
         proxies: Mapping[str, str] | None = None,
         pool_size: int = 10,
         max_response_bytes: int = MAX_RESPONSE_BYTES,
+        endpoints: Endpoints | None = None,
         options: Mapping[str, Any] = EMPTY,
         open: Callable[[Any, TransportOptions], Any] | None = None,
     ) -> None:
@@ -123,6 +129,7 @@ class TransportOptions(Frozen):
             proxies=network.checked_proxies(proxies),
             pool_size=network.whole_number("pool_size", pool_size, most=MAX_POOL_SIZE),
             max_response_bytes=network.whole_number("max_response_bytes", max_response_bytes),
+            endpoints=endpoints,
             options=options,
             open=open,
         )

@@ -90,6 +90,13 @@ def open_transport(transport: Any, options: TransportOptions) -> Transport:
                 "transport must be the name of an installed transport, a factory that takes "
                 f"TransportOptions, or an object with send() and close(), not {type(transport).__name__}."
             )
+        if options.endpoints is not None and not getattr(transport, "wraps", False):
+            from mesahub.transport.endpoints import EndpointsTransport
+
+            return EndpointsTransport(
+                options.endpoints,
+                lambda url: cast(Transport, transport(options.replace(base_url=url, endpoints=None))),
+            )
         made: Any = transport(options)
         return cast(Transport, made)
     if options.options:

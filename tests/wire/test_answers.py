@@ -9,23 +9,50 @@ import pytest
 
 from mesahub import (
     AmbiguousResultError,
-    ArgumentError,
+    MesahubClient,
+    RequestTooLargeError,
+    RetryPolicy,
     ServerError,
     TruncatedResultError,
     UnrepresentableResultError,
 )
-from mesahub.dialects.mesahub.answers import read_exec, read_query
 from mesahub.dialects.mesahub.limits import ROW_LIMIT
 from mesahub.dialects.mesahub.routes import Routes
 from mesahub.dialects.mesahub.statements import COUNTED, ROWID_MARK, statement_request
+from mesahub.results import ExecResult, QueryResult
 from mesahub.sql import Statement, prepare
-from mesahub.transport import Response
+from mesahub.transport import Request, Response
 
 READ = prepare("SELECT 1", None, operation="query")
 INSERT = prepare("INSERT INTO t VALUES (?)", [1], operation="exec")
 UPDATE = prepare("UPDATE t SET a = 1", None, operation="exec")
 CREATE = prepare("CREATE TABLE t (a)", None, operation="exec")
 RETURNING = prepare("UPDATE t SET a = 1 RETURNING a", None, operation="exec")
+
+
+class Answering:
+    """A transport that answers the same whatever is asked."""
+
+    def __init__(self, response: Response) -> None:
+        self._response = response
+
+    def send(self, request: Request) -> Response:
+        return self._response
+
+    def close(self) -> None:
+        pass
+
+
+def client_of(response: Response) -> MesahubClient:
+    return MesahubClient("key", "http://localhost:1", transport=Answering(response), retry=RetryPolicy.none())
+
+
+def read_query(response: Response, limit: int | None = None) -> QueryResult:
+    return client_of(response).run_query("db", READ, limit=limit)
+
+
+def read_exec(statement: Statement, response: Response) -> ExecResult:
+    return client_of(response).run_exec("db", statement)
 
 
 def answer(body: Any) -> Response:
@@ -181,6 +208,6 @@ def test_a_read_may_be_sent_twice_and_a_write_only_when_it_says_so() -> None:
 def test_a_request_that_the_server_would_not_read_is_not_sent() -> None:
     large = prepare("INSERT INTO t VALUES (?)", ["x" * 11_000_000], operation="exec")
     request = statement_request(Routes("v1"), "db", "exec", large, timeout=None)
-    with pytest.raises(ArgumentError, match="10,485,760") as caught:
+    with pytest.raises(RequestTooLargeError, match="10,485,760") as caught:
         _ = request.content
     assert caught.value.code == "BODY_TOO_LARGE"

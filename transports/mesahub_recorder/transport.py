@@ -8,7 +8,7 @@ import threading
 import time
 import warnings
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, ClassVar
 
 from mesahub.errors import ConfigurationError
 from mesahub.transport import Request, Response, Transport, TransportOptions
@@ -69,6 +69,7 @@ class RecorderTransport:
         )
 
     needs_key = needs_url
+    wraps: ClassVar[bool] = True
 
     def __init__(self, options: TransportOptions) -> None:
         given = dict(options.options)

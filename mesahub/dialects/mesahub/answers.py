@@ -8,99 +8,70 @@ from __future__ import annotations
 
 from typing import Any, NoReturn
 
+from mesahub.dialects.base import Answer
 from mesahub.dialects.mesahub.limits import ROW_LIMIT
 from mesahub.dialects.mesahub.lowering import restore_name
 from mesahub.dialects.mesahub.statements import COUNTED, ROWID_MARK
 from mesahub.errors import (
     AmbiguousResultError,
     ServerError,
-    TruncatedResultError,
     UnrepresentableResultError,
 )
-from mesahub.results import ExecResult, QueryResult, Row
+from mesahub.results import Row
 from mesahub.sql import Statement
-from mesahub.transport import Response
+from mesahub.transport import Request, Response
+from mesahub.transport.messages import STATEMENTS
 
-__all__ = ["read_exec", "read_query"]
-
-
-def read_query(response: Response, limit: int | None = None, sql: str = "") -> QueryResult:
-    """The rows of a ``query`` response.
-
-    Args:
-        response: the response.
-        limit: most rows that the statement can give.
-        sql: the statement as it was written.
-
-    Raises:
-        MesahubError: what the server said.
-        ServerError: it is not a result.
-        TruncatedResultError, UnrepresentableResultError: the result is not whole.
-    """
-    if response.status != 200:
-        _raise(response, "query")
-    answer = _answer(response, "query")
-    try:
-        rows, columns = _rows(answer, sql)
-    except _NOT_A_RESULT:
-        _unexpected(response, "query")
-    result = QueryResult(rows=rows, columns=columns, row_count=len(rows), query_duration_ms=_duration(answer))
-    if len(rows) == ROW_LIMIT and limit != ROW_LIMIT and not answer.get("whole"):
-        raise TruncatedResultError(
-            f"The server cuts a result at {ROW_LIMIT} rows, and this one has just as many: there may be "
-            "more. Ask for less (limit=), or go through the table in pages: table.iterate()."
-        )
-    return result
+__all__ = ["is_result", "read_answer"]
 
 
-def read_exec(statement: Statement, response: Response) -> ExecResult:
-    """What an ``exec`` response says was done.
+def read_answer(operation: str, statement: Statement, response: Response) -> Answer:
+    """What a response to ``query`` or ``exec`` says.
 
     The server's counts are those of the connection's last INSERT, UPDATE or DELETE, whoever made it, also after a
     statement that sets none. They are handed on where this statement sets them; what cannot be known is ``None``.
 
     Raises:
         MesahubError: what the server said.
-        AmbiguousResultError: the response is not a result.
-        TruncatedResultError, UnrepresentableResultError: the rows of a RETURNING clause are not whole.
+        ServerError, AmbiguousResultError: the response is not a result, of a read or of a write.
+        UnrepresentableResultError: the result cannot be shown.
     """
     if response.status != 200:
-        _raise(response, "exec")
-    answer = _answer(response, "exec")
+        _raise(response, operation)
+    answer = _answer(response, operation)
     try:
+        if operation == "query":
+            rows, columns = _rows(answer, statement.sql)
+            return Answer(
+                columns,
+                rows,
+                named=not answer.get("tuples"),
+                whole=answer.get("whole", False),
+                exact=answer.get("tuples", False),
+                duration=_duration(answer),
+            )
         if "headers" in answer or "columns" in answer:
             return _returned(statement, answer)
         return _counts(statement, answer)
     except _NOT_A_RESULT:
-        _unexpected(response, "exec")
+        _unexpected(response, operation)
 
 
-def _returned(statement: Statement, answer: dict[str, Any]) -> ExecResult:
+def _returned(statement: Statement, answer: dict[str, Any]) -> Answer:
     rows, columns = _rows(answer, statement.sql)
-    cut = len(rows) == ROW_LIMIT and not answer.get("whole")
+    whole = len(rows) != ROW_LIMIT or answer.get("whole", False)
     changes = statement.verb in _CHANGES
     if columns == [COUNTED]:
         # One row for each that was changed, asked for because the server counts nothing here.
-        return _result(None if cut else len(rows), None, answer)
+        return _result(len(rows) if whole else None, None, answer)
     affected: int | None = len(rows) if changes else 0
     if changes and not columns:
         affected = None  # WITH ... INSERT: the server says nothing
-    if cut:
-        done = "The write was carried out in full, but its" if statement.writes else "The"
-        raise TruncatedResultError(
-            f"{done} rows came back cut at the server's limit of {ROW_LIMIT}: there may be more."
-        )
     rowid = _number(answer["lastInsertRowid"]) if answer.get("lastInsertRowid") is not None else None
-    return ExecResult(
-        rows_affected=affected,
-        last_insert_rowid=rowid,
-        query_duration_ms=_duration(answer),
-        rows=rows,
-        columns=columns,
-    )
+    return Answer(columns, rows, named=True, affected=affected, rowid=rowid, whole=whole, duration=_duration(answer))
 
 
-def _counts(statement: Statement, answer: dict[str, Any]) -> ExecResult:
+def _counts(statement: Statement, answer: dict[str, Any]) -> Answer:
     affected = answer.get("rowsAffected")
     if affected is None:
         affected = answer["stat"]["rowsAffected"]  # an older server
@@ -115,13 +86,29 @@ def _counts(statement: Statement, answer: dict[str, Any]) -> ExecResult:
     return _result(affected, rowid if inserts and affected else None, answer)
 
 
-def _result(affected: int | None, rowid: int | None, answer: dict[str, Any]) -> ExecResult:
-    return ExecResult(rows_affected=affected, last_insert_rowid=rowid, query_duration_ms=_duration(answer))
+def _result(affected: int | None, rowid: int | None, answer: dict[str, Any]) -> Answer:
+    return Answer(None, [], affected=affected, rowid=rowid, whole=True, duration=_duration(answer))
 
 
 _CHANGES = frozenset({"insert", "replace", "update", "delete"})
 _NOT_A_RESULT = (TypeError, ValueError, KeyError, AttributeError, IndexError, OverflowError)
 """What reading another shape raises."""
+
+
+def is_result(request: Request, response: Response) -> bool:
+    """Is this a response to hand on? Broken JSON, or a page in its place, is one only where nothing may ask again."""
+    if response.status >= 400:
+        return False
+    if not request.safe or request.operation not in STATEMENTS:
+        return True
+    try:
+        # Parsed here or later, once in any case. An empty body has a meaning of its own.
+        payload = response.payload
+    except ValueError:
+        return False
+    if type(payload) is not dict:
+        return payload is None and not response.content
+    return "rows" in payload or "rowsAffected" in payload or "stat" in payload
 
 
 def _raise(response: Response, operation: str) -> NoReturn:

@@ -16,8 +16,8 @@ import re
 from collections.abc import Sequence
 from typing import Any
 
+from mesahub.dialects.mesahub.limits import MAX_SQL
 from mesahub.errors import ArgumentError
-from mesahub.sql.statement import MAX_SQL_BYTES
 from mesahub.sql.tokenizer import tokenize
 
 _EXACT = 2**53
@@ -116,11 +116,11 @@ def _rewrite(sql: str, bindings: Sequence[Any], integer: str = "INTEGER") -> tup
         parts.append(text)
         before = kind
     lowered = "".join(parts)
-    if len(lowered) > MAX_SQL_BYTES or len(lowered.encode()) > MAX_SQL_BYTES:
+    if len(lowered) > MAX_SQL or len(lowered.encode()) > MAX_SQL:
         if integers and integer == "INTEGER":
             return _rewrite(sql, bindings, "INT")  # says the same, and 5,000 of them fit
         raise ArgumentError(
-            f"With its {len(bindings)} values the statement becomes longer than the {MAX_SQL_BYTES} bytes that the "
+            f"With its {len(bindings)} values the statement becomes longer than the {MAX_SQL} bytes that the "
             "server takes. For many rows use table.insert_many(); for a long list, json_each(?)."
         )
     return lowered, integers, blobs

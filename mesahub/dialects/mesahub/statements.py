@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from mesahub._util import json
 from mesahub.dialects.mesahub.limits import MAX_BODY
 from mesahub.dialects.mesahub.lowering import lower
 from mesahub.dialects.mesahub.routes import Routes
-from mesahub.errors import ArgumentError
+from mesahub.errors import RequestTooLargeError
 from mesahub.sql import Statement
 from mesahub.sql.json_rows import lower_rows
 from mesahub.transport import BodyStream, Request
-from mesahub.transport.messages import Encoder
+from mesahub.transport.messages import EMPTY, Encoder
 
 __all__ = ["COUNTED", "ROWID_MARK", "statement_request"]
 
@@ -39,6 +39,7 @@ def statement_request(
     *,
     timeout: float | None,
     idempotent: bool = False,
+    hints: Mapping[str, str] = EMPTY,
 ) -> Request:
     """The request that carries a statement. ``operation`` is ``"query"`` or ``"exec"``."""
     payload: dict[str, Any] = {"sql": statement.sql, "bindings": statement.bindings}
@@ -53,6 +54,7 @@ def statement_request(
         safe=idempotent or operation == "query",
         timeout=timeout,
         encoder=_encode_statement if operation == "query" else _encoder_of(statement),
+        hints=hints,
     )
 
 
@@ -92,10 +94,9 @@ def _lowered(request: Request) -> tuple[str, Sequence[Any]]:
 def _encode(sql: str, bindings: Sequence[Any]) -> tuple[bytes, str]:
     content = json.dumps({"sql": sql, "bindings": bindings})
     if len(content) > MAX_BODY:
-        raise ArgumentError.of(
+        raise RequestTooLargeError.of(
             f"The request has {len(content):,} bytes, and the server takes {MAX_BODY:,}. Send less at once; a large "
             "value belongs into a file (db.files).",
-            code="BODY_TOO_LARGE",
             status_code=400,
         )
     return content, "application/json"

@@ -1,0 +1,214 @@
+"""The contract between mesahub and the language of an engine: what is said, not who moves it.
+
+A dialect is pure. It makes a `Request` of a statement, and an `Answer` or an error of a `Response`; it opens no
+connection, waits for nothing and keeps no clock. Any HTTP transport carries any dialect. It is found by the scheme of
+the URL, through the entry-point group ``mesahub.dialects``::
+
+    [project.entry-points."mesahub.dialects"]
+    mine = "my_package:MyDialect"          # mesahub.connect("mine://host/db"), or mh+mine://host/db
+
+The entry point names a factory, usually the dialect's class. It is called with a dict of the dialect's own options,
+those of the caller's options whose names are in its attribute ``options``; and it has a function ``parse_url``, which
+takes the URL and returns a `mesahub.url.ConnectionURL` (`mesahub.url.parse_hosts` does most of it).
+
+What a dialect must do:
+
+* What it cannot send it refuses in `Dialect.request` or in the request's encoder, with an `ArgumentError`
+  (`RequestTooLargeError` where less would do) or an `UnsupportedError`: before anything is sent.
+* A response is a result only if it has the shape of one. Anything else is a `ServerError` for a read, and an
+  `AmbiguousResultError` for a write. No response makes it raise anything but a `MesahubError`.
+* `Dialect.outcome` says what became of a request. What is not known is ``MAYBE_RAN``; ``REFUSED`` is only what the
+  engine itself said, in a form that it alone uses; never words that an application may have put into a trigger.
+* A count or a rowid that the engine does not know for certain is ``None``.
+* Keys are in no message and in no ``repr``.
+
+`embedded` and `recorder` answer without HTTP, in the form that `mesahub.dialects.mesahub.answers` reads; they are used
+with MesaHub's dialect.
+
+`mesahub.testing.DialectContract` asks a dialect for all of this. The guide "Writing a dialect" has a whole one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Protocol
+
+from mesahub.errors import MesahubError, Outcome
+from mesahub.sql import Statement
+from mesahub.transport import Request, Response
+from mesahub.transport.capabilities import Capabilities
+from mesahub.transport.endpoints import Endpoints
+from mesahub.transport.messages import EMPTY, STATEMENTS
+
+__all__ = ["Answer", "Capabilities", "Dialect", "DialectFactory"]
+
+
+class Answer:
+    """What a statement gave.
+
+    Attributes:
+        columns: the names in SELECT order, duplicates included; ``None`` for a statement that has no columns.
+        rows: one per row: a dict where ``named``, else a tuple in the order of ``columns``.
+        named: the rows are dicts. Give them in the form that the engine's answer has: the other is made where it is
+            asked for.
+        affected: rows inserted, updated or deleted; ``None`` where that is not known for certain.
+        rowid: of the last inserted row; ``None`` where none was inserted, or it is not known for certain.
+        whole: no row is missing, however many there are.
+        exact: values have the storage classes with which they are stored, and rows are tuples.
+        duration: milliseconds as the engine measured them, or ``None``.
+        declared: the declared types of the columns, ``""`` for an expression; ``()`` where they are not known.
+    """
+
+    __slots__ = ("affected", "columns", "declared", "duration", "exact", "named", "rowid", "rows", "whole")
+
+    def __init__(
+        self,
+        columns: list[str] | None,
+        rows: list[Any],
+        *,
+        named: bool = False,
+        affected: int | None = None,
+        rowid: int | None = None,
+        whole: bool = False,
+        exact: bool = False,
+        duration: float | None = None,
+        declared: Sequence[str] = (),
+    ) -> None:
+        self.columns = columns
+        self.rows = rows
+        self.named = named
+        self.affected = affected
+        self.rowid = rowid
+        self.whole = whole
+        self.exact = exact
+        self.duration = duration
+        self.declared = declared
+
+    def dicts(self) -> list[dict[str, Any]]:
+        """The rows as dicts; of several columns with one name the last one's value stays."""
+        if self.named:
+            return self.rows
+        names = self.columns or ()
+        return [dict(zip(names, row, strict=True)) for row in self.rows]
+
+    def tuples(self) -> list[tuple[Any, ...]]:
+        """The rows as tuples. (Rows that came as dicts have one value for all columns of a name.)"""
+        if not self.named:
+            return self.rows
+        names = self.columns or ()
+        return [tuple([row[name] for name in names]) for row in self.rows]
+
+    def __repr__(self) -> str:
+        return f"<Answer of {len(self.rows)} rows, columns={self.columns!r}, affected={self.affected}>"
+
+
+class Dialect:
+    """What is said to an engine: derive from it. See the module's text for what it must do.
+
+    `request`, `answer`, `error` and `authorize` are yours to write (`mesahub.dialects.json_dialect.JsonDialect` has
+    the last two); the others have defaults for an engine that answers JSON objects, with the usual HTTP statuses.
+
+    Attributes:
+        name: as the registry has it.
+        capabilities: what the engine can do, as far as is known now.
+    """
+
+    name: str
+    capabilities: Capabilities
+
+    def request(
+        self,
+        ref: str,
+        operation: str,
+        statement: Statement,
+        *,
+        timeout: float | None,
+        idempotent: bool = False,
+        hints: Mapping[str, str] = EMPTY,
+    ) -> Request:
+        """The request that carries a statement.
+
+        Args:
+            ref: the database.
+            operation: ``"query"`` or ``"exec"``.
+            statement: the statement; its bindings are Python values (and ``rows`` for a bulk INSERT), and
+                ``statement.names`` holds the names of its parameters. The request's payload is
+                ``{"sql", "bindings"}`` (and ``"rows"``), its encoder makes the engine's form of that.
+            timeout: seconds.
+            idempotent: it may be sent twice.
+            hints: what the caller asked for beyond, such as ``{"consistency": "strong"}``; put them into
+                ``Request.hints``.
+        """
+        raise NotImplementedError
+
+    def answer(self, operation: str, statement: Statement, response: Response) -> Answer:
+        """What the response says. Raises a `MesahubError` for anything that is not a result."""
+        raise NotImplementedError
+
+    def batch(
+        self,
+        ref: str,
+        statements: Sequence[Statement],
+        *,
+        timeout: float | None,
+        ticket: str | None = None,
+        hints: Mapping[str, str] = EMPTY,
+    ) -> Request:
+        """The request that carries several writes, all or none; its operation is ``"batch"``.
+
+        Only called where ``capabilities.batch`` is ``"atomic"``.
+
+        Args:
+            ref, timeout, hints: as in `request`.
+            statements: what to run, in order.
+            ticket: a text that is this call's own: the batch is run only if none with the same ticket was before.
+        """
+        raise NotImplementedError
+
+    def batch_answer(self, statements: Sequence[Statement], response: Response) -> list[Answer] | None:
+        """One answer per statement; ``None`` where the ticket says that the batch ran before."""
+        raise NotImplementedError
+
+    def succeeded(self, request: Request, response: Response) -> bool:
+        """Is this a response to hand on? Called once for each, so it is quick."""
+        if response.status >= 400:
+            return False
+        if not request.safe or request.operation not in STATEMENTS:
+            return True
+        try:
+            return type(response.payload) is dict
+        except ValueError:
+            return False
+
+    def outcome(self, request: Request, response: Response) -> Outcome | None:
+        """What became of a request that did not succeed; ``None`` where asking again would give the same."""
+        if response.status == 429:
+            return Outcome.REFUSED
+        final = 400 <= response.status < 500 and response.status not in (408, 425, 460, 499)
+        return None if final else Outcome.MAYBE_RAN
+
+    def error(self, response: Response, operation: str = "") -> MesahubError:
+        """The error that a response stands for."""
+        raise NotImplementedError
+
+    def authorize(self, key: str) -> Mapping[str, str]:
+        """The headers that authenticate. Raises `ConfigurationError` for a key that cannot be one."""
+        raise NotImplementedError
+
+    def endpoints(self, urls: Sequence[str]) -> Endpoints:
+        """What chooses among several addresses."""
+        return Endpoints(urls)
+
+
+class DialectFactory(Protocol):
+    """What an entry point of ``mesahub.dialects`` names: usually the dialect's class.
+
+    Attributes:
+        options: the names of the options that it takes.
+    """
+
+    options: frozenset[str]
+
+    def __call__(self, options: Mapping[str, Any], /) -> Dialect:
+        """Make a dialect."""
+        ...

@@ -1,0 +1,86 @@
+"""Finds dialects by scheme: entry-point group ``mesahub.dialects``."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from mesahub._util.entry_points import find_plugins
+from mesahub._util.secret import Secret
+from mesahub._util.suggest import near
+from mesahub.dialects.base import Dialect
+from mesahub.errors import ConfigurationError
+from mesahub.url import ConnectionURL, parse_url
+
+__all__ = ["GROUP", "dialect_of", "find_dialect", "parse_any_url"]
+
+GROUP = "mesahub.dialects"
+
+
+def find_dialect(name: str) -> Any:
+    """The factory that is registered under a name.
+
+    Raises:
+        ConfigurationError: there is none, there are two, or it cannot be imported.
+    """
+    if name == "mh":  # known without metadata, and without a look for it
+        from mesahub.dialects.mesahub.dialect import MesahubDialect
+
+        return MesahubDialect
+    plugins = find_plugins(GROUP)
+    chosen = [plugin for plugin in plugins if plugin.name == name]
+    if not chosen:
+        names = sorted({"mh", *(plugin.name for plugin in plugins)})
+        raise ConfigurationError(f"Unknown dialect {name!r}.{near(name, names)} Installed: {', '.join(names)}.")
+    if len(chosen) > 1:
+        owners = ", ".join(sorted(f"{plugin.target} ({plugin.distribution})" for plugin in chosen))
+        raise ConfigurationError(f"Two packages register a dialect named {name!r}: {owners}. Uninstall one of them.")
+    try:
+        return chosen[0].load()
+    except Exception as error:  # a plugin's module may raise anything while it is imported
+        raise ConfigurationError(
+            f"The dialect {name!r} of {chosen[0].distribution} cannot be imported: {type(error).__name__}: {error}."
+        ) from error
+
+
+def parse_any_url(url: str) -> tuple[ConnectionURL, Any]:
+    """The parts of a connection string, and the factory of its dialect.
+
+    Raises:
+        ConfigurationError: what is wrong. It never repeats a key.
+    """
+    factory = _factory_of(url)
+    if factory is None:
+        return parse_url(url), find_dialect("mh")
+    target: ConnectionURL = factory.parse_url(Secret(url))
+    return target, factory
+
+
+def _factory_of(url: Any) -> Any:
+    """The factory of another scheme than MesaHub's own. Nothing is raised of a text that may be a key."""
+    if not isinstance(url, str) or url.startswith("mh://"):
+        return None
+    scheme = url.partition("://")[0].removeprefix("mh+")
+    if scheme.isidentifier() and any(plugin.name == scheme for plugin in find_plugins(GROUP)):
+        return find_dialect(scheme)
+    return None
+
+
+def dialect_of(dialect: Any, options: dict[str, Any]) -> Dialect:
+    """A dialect of a name, a factory or an instance. The factory's own options are taken out of ``options``.
+
+    Raises:
+        ConfigurationError: it is none of these.
+    """
+    if isinstance(dialect, str):
+        dialect = find_dialect(dialect)
+    if isinstance(dialect, type) or (callable(dialect) and not hasattr(dialect, "answer")):
+        own: Mapping[str, Any] = {name: options.pop(name) for name in dialect.options & options.keys()}
+        made: Dialect = dialect(own)
+        return made
+    if not hasattr(dialect, "answer"):
+        raise ConfigurationError(
+            f"dialect must be the name of an installed dialect, a factory or a Dialect, not {type(dialect).__name__}."
+        )
+    instance: Dialect = dialect
+    return instance
