@@ -123,6 +123,7 @@ class _Copy:
         self._batch_size = batch_size
         self._progress = progress
         self._timeout = timeout
+        self._related = False
 
     def run(self, wanted: list[str] | None) -> CopyResult:
         chosen, others = _choose(objects_of(self._source), wanted)
@@ -137,7 +138,8 @@ class _Copy:
             if ("table", entry.name) not in existing:
                 self._make(entry)
         copied = []
-        with self._unchecked(related):
+        self._related = related
+        with self._checked_again():
             for table in tables:
                 self._drop_triggers(table, existing)
                 copied.append(self._copy(table))
@@ -172,7 +174,7 @@ class _Copy:
         done = there.size.rows
         digest = Digest()
         if behind is None or done < reader.size.rows:
-            writer = Writer(self._target, table, self._timeout, self._switch_off)
+            writer = Writer(self._target, table, self._timeout, unchecked=self._related)
             for rows in reader.pages(behind):
                 writer.write(rows)
                 digest.add(rows)
@@ -230,23 +232,14 @@ class _Copy:
                 self._exec(f"PRAGMA {name} = {here}")
 
     @contextmanager
-    def _unchecked(self, related: bool) -> Iterator[None]:
-        """No foreign key is checked meanwhile: rows come in an order of their own, and some refer to one another."""
-        switched = related and self._foreign_keys()
-        if switched:
-            self._switch_off()
+    def _checked_again(self) -> Iterator[None]:
+        """Foreign keys are checked at the end, whatever happens: a statement that failed may have left them off."""
+        rows = self._target.exec("PRAGMA foreign_keys", idempotent=True).rows if self._related else []
         try:
             yield
         finally:
-            if switched:
+            if rows and rows[0]["foreign_keys"]:
                 self._exec("PRAGMA foreign_keys = ON")
-
-    def _foreign_keys(self) -> bool:
-        rows = self._target.exec("PRAGMA foreign_keys", idempotent=True).rows
-        return bool(rows and rows[0]["foreign_keys"])
-
-    def _switch_off(self) -> None:
-        self._exec("PRAGMA foreign_keys = OFF")
 
     def _make(self, entry: SchemaObject) -> None:
         try:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from functools import cached_property
 from itertools import groupby
 from typing import Any, NamedTuple
@@ -198,10 +198,10 @@ class Writer:
         db: the database.
         table: the table.
         timeout: seconds for a request.
-        unchecked: called when a foreign key stops a row, to switch their check off (again).
+        unchecked: check no foreign keys: rows come in an order of their own, and some refer to one another.
     """
 
-    def __init__(self, db: DatabaseHandle, table: Table, timeout: float | None, unchecked: Callable[[], None]) -> None:
+    def __init__(self, db: DatabaseHandle, table: Table, timeout: float | None, *, unchecked: bool) -> None:
         self._db = db
         self._table = table
         self._timeout = timeout
@@ -234,6 +234,7 @@ class Writer:
 
     def _run(self, statement: Statement, last: Row) -> None:
         for left in reversed(range(TRIES)):
+            statement.unchecked = self._unchecked
             try:
                 self._db.client.run_exec(self._db.name, statement, timeout=self._timeout)
                 return
@@ -246,7 +247,7 @@ class Writer:
             except IntegrityError as error:
                 if error.kind != "foreign_key" or not left:
                     raise
-                self._unchecked()
+                self._unchecked = True
 
     def _single(self, row: Row) -> Statement:
         """A row with values that no page can carry."""

@@ -14,8 +14,8 @@ _WRITES = _CHANGES | {
     "create", "drop", "alter", "analyze", "reindex", "vacuum", *TRANSACTION, *ATTACHING,
 }  # fmt: skip
 
-# PRAGMAs that only tell, though they take an argument; and those that do something without one.
-_TELLING = frozenset(
+# PRAGMAs that only report, though they take an argument; and those that do something without one.
+TELLING_PRAGMAS = frozenset(
     {
         "table_info", "table_xinfo", "table_list", "index_info", "index_list", "index_xinfo",
         "foreign_key_list", "foreign_key_check", "integrity_check", "quick_check",
@@ -187,7 +187,7 @@ def _pragma_writes(tokens: list[Token]) -> bool:
     name = (names[1] if has_schema and len(names) > 1 else names[0] if names else "").strip("\"'`[]").lower()
     marks = {text for _, text, _ in tokens}
     # The server refuses every = on its query route, whatever it would do.
-    return name in _DOING or "=" in marks or ("(" in marks and name not in _TELLING)
+    return name in _DOING or "=" in marks or ("(" in marks and name not in TELLING_PRAGMAS)
 
 
 def split_script(sql: str) -> list[str]:

@@ -35,10 +35,11 @@ class Statement:
         with_tables: it starts with WITH.
         names: of the parameters, by number, with their prefixes (``":id"``); ``None`` for those without a name, and
             ``()`` where none has one.
+        unchecked: foreign keys are not checked while it runs.
         rows: for a bulk INSERT ``... VALUES (?, ?)``, the values of each row; ``bindings`` is empty then.
     """
 
-    __slots__ = ("bindings", "names", "returns", "rows", "sql", "verb", "with_tables", "writes")
+    __slots__ = ("bindings", "names", "returns", "rows", "sql", "unchecked", "verb", "with_tables", "writes")
 
     def __init__(
         self,
@@ -51,6 +52,7 @@ class Statement:
         returns: bool = False,
         with_tables: bool = False,
         names: Sequence[str | None] = (),
+        unchecked: bool = False,
     ) -> None:
         self.sql = sql
         self.bindings = bindings
@@ -60,6 +62,7 @@ class Statement:
         self.returns = returns
         self.with_tables = with_tables
         self.names = names
+        self.unchecked = unchecked
 
     def __repr__(self) -> str:
         return f"<Statement {self.sql!r}>"

@@ -9,6 +9,7 @@ from typing import ClassVar
 from mesahub.errors import ConfigurationError, Outcome, RequestTimeoutError
 from mesahub.transport import Request, Response, TransportOptions
 from mesahub_embedded.engine.bulk import bulk_answer
+from mesahub_embedded.engine.engine import Unchecked
 from mesahub_embedded.engine.errors import RefusedError, TimedOutError
 from mesahub_embedded.engine.results import exec_answer, query_answer
 from mesahub_embedded.engine.rows import UnrepresentableError
@@ -56,18 +57,21 @@ class EmbeddedTransport:
         store = self.store
         operation = request.operation
         try:
-            if operation == "query":
-                answer = query_answer
-            elif operation == "exec":
-                answer = exec_answer
-            else:
+            if operation not in ("query", "exec"):
                 return _other(store, request)
             payload = request.payload
             engine = store.engine(request.database or "")
             rows = payload.get("rows")
             if rows is not None:
-                return Response(200, payload=bulk_answer(engine, payload["sql"], rows, timeout=request.timeout))
-            return Response(200, payload=answer(engine, payload["sql"], payload["bindings"], timeout=request.timeout))
+                answered = bulk_answer(
+                    engine, payload["sql"], rows, timeout=request.timeout, unchecked=payload.get("unchecked", False)
+                )
+                return Response(200, payload=answered)
+            sql, bindings = payload["sql"], payload["bindings"]
+            if operation == "query":
+                return Response(200, payload=query_answer(engine, sql, bindings, timeout=request.timeout))
+            runs = Unchecked(engine) if "unchecked" in payload else engine
+            return Response(200, payload=exec_answer(runs, sql, bindings, timeout=request.timeout))
         except RefusedError as refused:
             return Response(refused.status, payload={"error": refused.text})
         except UnrepresentableError:

@@ -45,6 +45,8 @@ def statement_request(
     payload: dict[str, Any] = {"sql": statement.sql, "bindings": statement.bindings}
     if statement.rows is not None:
         payload["rows"] = statement.rows
+    if statement.unchecked:
+        payload["unchecked"] = True
     return Request(
         operation,
         "POST",
@@ -60,6 +62,8 @@ def statement_request(
 
 def _encoder_of(statement: Statement) -> Encoder:
     verb = statement.verb
+    if statement.unchecked:
+        return _encode_unchecked
     if verb == "insert" or verb == "replace":
         if statement.returns:
             return _encode_statement
@@ -71,6 +75,11 @@ def _encoder_of(statement: Statement) -> Encoder:
 
 def _encode_statement(request: Request) -> tuple[bytes | BodyStream | None, str | None]:
     return _encode(*_lowered(request))
+
+
+def _encode_unchecked(request: Request) -> tuple[bytes | BodyStream | None, str | None]:
+    sql, bindings = _lowered(request)
+    return _encode(f"PRAGMA foreign_keys = OFF; {sql}; PRAGMA foreign_keys = ON", bindings)
 
 
 def _encode_insert(request: Request) -> tuple[bytes | BodyStream | None, str | None]:

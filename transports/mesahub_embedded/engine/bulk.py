@@ -12,7 +12,14 @@ from mesahub_embedded.engine.results import Answer, rows_answer
 __all__ = ["bulk_answer"]
 
 
-def bulk_answer(engine: Engine, sql: str, rows: Sequence[Sequence[Any]], *, timeout: float | None = None) -> Answer:
+def bulk_answer(
+    engine: Engine,
+    sql: str,
+    rows: Sequence[Sequence[Any]],
+    *,
+    timeout: float | None = None,
+    unchecked: bool = False,
+) -> Answer:
     """Insert all rows or none.
 
     Args:
@@ -20,7 +27,8 @@ def bulk_answer(engine: Engine, sql: str, rows: Sequence[Sequence[Any]], *, time
         sql: ``INSERT ... VALUES (?, ?)``, for one row.
         rows: the values of each.
         timeout: seconds.
+        unchecked: check no foreign keys.
     """
     started = time.perf_counter()
-    outcome = engine.insert_rows(sql, rows, timeout=timeout)
+    outcome = engine.insert_rows(sql, rows, timeout=timeout, unchecked=unchecked)
     return rows_answer(outcome, started)

@@ -5,10 +5,12 @@ from __future__ import annotations
 import os
 import sqlite3
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Generator
 from typing import Any
 
 from mesahub.errors import ConfigurationError
+from mesahub.sql.analysis import TELLING_PRAGMAS
+from mesahub_embedded.engine import forks
 from mesahub_embedded.engine.limits import ResultLimits
 
 __all__ = ["Connection", "open_connection"]
@@ -20,6 +22,11 @@ MARK = -(2**62) - 4004
 """A rowid that no insert gives unasked: found again after an INSERT, it says that nothing was inserted."""
 
 
+MARK_TABLE = "mesahub_mark"
+_MARK_ROWID = f"INSERT OR REPLACE INTO temp.{MARK_TABLE} VALUES (?)"
+BUSY = 5.0
+"""Seconds to wait for a lock of another process, at most."""
+
 Permits = Callable[[int, str | None, str | None], bool]
 """May this be done? Asked with SQLite's action code and its two first arguments."""
 
@@ -30,65 +37,111 @@ class Connection:
     Attributes:
         sqlite: the connection itself.
         interrupted: was the last statement stopped by its deadline?
+        raised: what a signal handler raised while the last statement ran, such as KeyboardInterrupt.
         compiled: was a statement compiled since this was set to ``False``? SQLite asks for permission then. It
-            compiles a statement anew when the schema has changed, by whatever process; while one runs as it was
+            compiles a statement again when the schema has changed, by whatever process; while one runs as it was
             compiled, its columns and their types are the same.
         missing: what the last statement named that is hidden here, as SQLite says it, or ``""``.
+        altered: did a statement leave something with the connection: a TEMP object, a PRAGMA, an attached file?
         plans: what the user of the connection knows of its compiled statements, by their text.
     """
 
     __slots__ = (
-        "_alive",
-        "_deadline",
-        "_hidden",
-        "_marked",
-        "_permits",
-        "compiled",
-        "interrupted",
-        "missing",
-        "plans",
-        "sqlite",
-    )
+        "__weakref__", "_alive", "_busy", "_deadline", "_hidden", "_marking", "_permits", "_watching", "altered", "compiled",
+        "interrupted", "missing", "plans", "raised", "running", "sqlite",
+    )  # fmt: skip
 
-    def __init__(self, sqlite: sqlite3.Connection, permits: Permits, hidden: frozenset[str] = frozenset()) -> None:
+    def __init__(self, sqlite: sqlite3.Connection, permits: Permits, busy: float = 0.0, hidden: frozenset[str] = frozenset()) -> None:
         self.sqlite = sqlite
         self.compiled = True
+        self.altered = False
         self.plans: dict[str, Any] = {}
         self._permits = permits
         self._hidden = hidden
         self.missing = ""
         self.interrupted = False
+        self.raised: BaseException | None = None
+        self.running = False
+        self._busy = busy
         self._deadline: float | None = None
         self._alive: Callable[[], bool] | None = None
-        self._marked = False
-        sqlite.set_progress_handler(self._look, STEPS)
+        self._marking = False
+        self._watching = self._watch()
+        next(self._watching)
+        sqlite.set_progress_handler(self._watching.__next__, STEPS)
         sqlite.set_authorizer(self._ask)
+        forks.watch(self)
 
     def begin(self, timeout: float | None, alive: Callable[[], bool] | None) -> None:
-        """A statement starts that may take ``timeout`` seconds."""
+        """Start a statement that may take ``timeout`` seconds."""
+        self.running = True
+        if forks.forking:
+            forks.wait(self)
         self._deadline = None if timeout is None else time.monotonic() + timeout
         self._alive = alive
         self.interrupted = False
         self.missing = ""
+        self.raised = None
+        if timeout is not None and timeout != self._busy:
+            self._wait_for_locks(timeout)
+
+    def _wait_for_locks(self, timeout: float) -> None:
+        # SQLite waits for another process's lock without a look at our deadline.
+        busy = min(timeout, BUSY)
+        if busy != self._busy:
+            self._own(f"PRAGMA busy_timeout = {max(int(busy * 1000), 1)}")
+            self._busy = busy
 
     def end(self) -> None:
-        """It is over."""
+        """The statement is over."""
+        self.running = False
         self._deadline = None
         self._alive = None
 
-    def _look(self) -> bool:
+    def _watch(self) -> Generator[bool, None, None]:
+        """SQLite's progress handler: stop the statement?
+
+        A generator, because Python runs signal handlers where a function begins, before any ``try`` of its own; a
+        generator goes on within its ``try``. What is raised in a progress handler would be lost in sqlite3.
+        """
+        stop = False
+        while True:
+            try:
+                while True:
+                    yield stop
+                    stop = self._is_over()
+            except GeneratorExit:
+                return
+            except BaseException as error:  # noqa: BLE001  (it is raised again where the statement was run)
+                self.raised = error
+                stop = True
+
+    def _is_over(self) -> bool:
         late = self._deadline is not None and time.monotonic() > self._deadline
         if late or (self._alive is not None and not self._alive()):
             self.interrupted = True
-        return self.interrupted
+        return self.interrupted or self.raised is not None
 
     def _ask(self, action: int, first: str | None, second: str | None, *_: str | None) -> int:
         self.compiled = True
+        if self._marking:
+            return sqlite3.SQLITE_OK
         if self._hidden and not self.missing:
             self.missing = self._hides(action, first or "", second or "")
         if self.missing:
             return sqlite3.SQLITE_DENY
-        return sqlite3.SQLITE_OK if self._permits(action, first, second) else sqlite3.SQLITE_DENY
+        if first == MARK_TABLE or not self._permits(action, first, second):
+            return sqlite3.SQLITE_DENY
+        if action in _ALTERING or (action == sqlite3.SQLITE_PRAGMA and second is not None and _stays(first)):
+            self.altered = True
+        return sqlite3.SQLITE_OK
+
+    def _own(self, sql: str, *values: int) -> None:
+        self._marking = True
+        try:
+            self.sqlite.execute(sql, values)
+        finally:
+            self._marking = False
 
     def _hides(self, action: int, first: str, second: str) -> str:
         if action == sqlite3.SQLITE_FUNCTION and second.lower() in self._hidden:
@@ -116,11 +169,15 @@ class Connection:
 
     def mark_rowid(self) -> None:
         """Make the last rowid `MARK`."""
-        if not self._marked:
-            self.sqlite.execute("CREATE TEMP TABLE IF NOT EXISTS mesahub_mark (id INTEGER PRIMARY KEY)")
-            # Created in a transaction, it is gone when that is rolled back.
-            self._marked = not self.sqlite.in_transaction
-        self.sqlite.execute("INSERT OR REPLACE INTO temp.mesahub_mark VALUES (?)", (MARK,))
+        try:
+            self._own(_MARK_ROWID, MARK)
+        except sqlite3.OperationalError:
+            self.make_mark()
+            self._own(_MARK_ROWID, MARK)
+
+    def make_mark(self) -> None:
+        """Make the table of `mark_rowid`: outside of any transaction, which would take it back."""
+        self._own(f"CREATE TEMP TABLE IF NOT EXISTS {MARK_TABLE} (id INTEGER PRIMARY KEY)")
 
     @staticmethod
     def is_mark(rowid: Any) -> bool:
@@ -132,10 +189,17 @@ class Connection:
         self.sqlite.set_progress_handler(None, 0)
         self.sqlite.set_authorizer(None)
         self.sqlite.close()
+        self._watching.close()
 
 
 def open_connection(
-    path: str | os.PathLike[str], busy: float, *, read_only: bool = False, limits: ResultLimits | None = None
+    path: str | os.PathLike[str],
+    busy: float,
+    *,
+    read_only: bool = False,
+    limits: ResultLimits | None = None,
+    in_place: bool = False,
+    create: bool = True,
 ) -> Connection:
     """Open a database file; it is made when it is not there.
 
@@ -144,20 +208,22 @@ def open_connection(
         busy: seconds to wait for another process's lock.
         read_only: refuse every write.
         limits: what a result may take.
+        in_place: somebody else's file: its journal mode stays as it is.
+        create: make the file when it is not there.
 
     Raises:
-        ConfigurationError: the file cannot be opened or is no database.
+        ConfigurationError: the file cannot be opened or is not a database.
     """
     try:
-        sqlite = sqlite3.connect(
-            path, timeout=busy, isolation_level=None, check_same_thread=False, cached_statements=256
-        )
-    except sqlite3.Error as error:
+        sqlite = _connect(path, busy, read_only=read_only and in_place, create=create)
+    except (sqlite3.Error, ValueError) as error:
         raise ConfigurationError(f"The database file {path} cannot be opened: {error}.") from error
     try:
-        if not read_only:
+        wal = _is_wal(sqlite) if in_place or read_only else True
+        if not read_only and not in_place:
             _write_ahead(sqlite, busy)
-        sqlite.execute("PRAGMA synchronous = NORMAL")
+        if wal:
+            sqlite.execute("PRAGMA synchronous = NORMAL")
         sqlite.execute("PRAGMA foreign_keys = ON")
         sqlite.execute("PRAGMA cache_size = -8000")
         if sqlite3.sqlite_version_info < (3, 41):
@@ -165,62 +231,96 @@ def open_connection(
             sqlite.create_function("unhex", 2, _unhex, deterministic=True)
         if limits is not None and limits.value_bytes is not None:
             sqlite.setlimit(sqlite3.SQLITE_LIMIT_LENGTH, limits.value_bytes)
+        _harden(sqlite)
         if read_only:
             sqlite.execute("PRAGMA query_only = ON")
+        hidden = limits.hidden if limits is not None else frozenset()
+        connection = Connection(sqlite, _permits_reading if read_only else _permits, busy, hidden)
+        if not read_only:
+            connection.make_mark()
     except sqlite3.Error as error:
         sqlite.close()
         raise ConfigurationError(f"The file {path} cannot be used as a database: {error}.") from error
-    hidden = limits.hidden if limits is not None else frozenset()
-    return Connection(sqlite, _permits_reading if read_only else _permits, hidden)
+    return connection
 
 
-# What belongs to the connection, which is not one caller's alone, or breaks the file.
-_KEPT = frozenset(
+def _connect(path: str | os.PathLike[str], busy: float, *, read_only: bool, create: bool) -> sqlite3.Connection:
+    uri = read_only or not create
+    target: str | os.PathLike[str] = path
+    if uri:
+        from urllib.parse import quote
+
+        mode = "ro" if read_only else "rw"
+        target = f"file:{quote(os.path.abspath(path))}?mode={mode}"  # noqa: PTH100
+    return sqlite3.connect(
+        target, timeout=busy, isolation_level=None, check_same_thread=False, cached_statements=256, uri=uri
+    )
+
+
+def _is_wal(sqlite: sqlite3.Connection) -> bool:
+    return bool(sqlite.execute("PRAGMA journal_mode").fetchone()[0] == "wal")
+
+
+def _harden(sqlite: sqlite3.Connection) -> None:
+    """Switch off what no statement of a caller needs (from Python 3.12 on; the authorizer denies it everywhere)."""
+    if hasattr(sqlite, "setconfig"):
+        for name, on in (("DEFENSIVE", True), ("ENABLE_FTS3_TOKENIZER", False), ("ENABLE_LOAD_EXTENSION", False)):
+            option = getattr(sqlite3, f"SQLITE_DBCONFIG_{name}", None)
+            if option is not None:
+                sqlite.setconfig(option, on)
+
+
+# PRAGMAs that may be given a value. These stay in the file, or do their work and are over ...
+_LASTING = frozenset(
     {
-        "busy_timeout",
-        "data_store_directory",
-        "journal_mode",
-        "locking_mode",
-        "max_page_count",
-        "mmap_size",
-        "query_only",
-        "schema_version",
-        "synchronous",
-        "temp_store_directory",
-        "wal_autocheckpoint",
-        "writable_schema",
+        "analysis_limit", "application_id", "auto_vacuum", "encoding", "incremental_vacuum", "optimize", "page_size",
+        "secure_delete", "shrink_memory", "user_version", "wal_checkpoint",
     }
-)
-
-# PRAGMAs that only tell, though they take an argument.
-_TELLING = frozenset(
+)  # fmt: skip
+# ... and these hold for the request alone: the connection is replaced after it.
+_FOR_THE_REQUEST = frozenset(
     {
-        "foreign_key_check",
-        "foreign_key_list",
-        "index_info",
-        "index_list",
-        "index_xinfo",
-        "integrity_check",
-        "quick_check",
-        "table_info",
-        "table_list",
-        "table_xinfo",
+        "automatic_index", "cache_size", "cache_spill", "case_sensitive_like", "cell_size_check",
+        "checkpoint_fullfsync",
+        "count_changes", "defer_foreign_keys", "empty_result_callbacks", "foreign_keys", "full_column_names",
+        "fullfsync", "ignore_check_constraints", "legacy_alter_table", "read_uncommitted",
+        "recursive_triggers", "reverse_unordered_selects", "short_column_names", "temp_store", "trusted_schema",
     }
-)
+)  # fmt: skip
+_ALTERING = frozenset(
+    {
+        sqlite3.SQLITE_CREATE_TEMP_INDEX, sqlite3.SQLITE_CREATE_TEMP_TABLE, sqlite3.SQLITE_CREATE_TEMP_TRIGGER,
+        sqlite3.SQLITE_CREATE_TEMP_VIEW, sqlite3.SQLITE_ATTACH,
+    }
+)  # fmt: skip
+_DENIED_FUNCTIONS = frozenset({"fts3_tokenizer", "load_extension"})
+"""They hand out and take pointers, and load code."""
+
+
+def _stays(pragma: str | None) -> bool:
+    return (pragma or "").lower() in _FOR_THE_REQUEST
 
 
 def _permits(action: int, first: str | None, second: str | None) -> bool:
-    """No ATTACH: a database reaches no file beside its own (VACUUM attaches a nameless one). And no PRAGMA that
-    would stay with the connection for the next caller."""
+    """May a statement do this?
+
+    No ATTACH: a database reaches no file but its own (VACUUM attaches a nameless one). And only PRAGMAs that are known
+    to leave nothing for the next caller.
+    """
     if action == sqlite3.SQLITE_ATTACH:
         return first in ("", None)
-    return action != sqlite3.SQLITE_PRAGMA or second is None or (first or "").lower() not in _KEPT
+    if action == sqlite3.SQLITE_FUNCTION:
+        return (second or "").lower() not in _DENIED_FUNCTIONS
+    if action == sqlite3.SQLITE_PRAGMA and second is not None:
+        name = (first or "").lower()
+        return name in TELLING_PRAGMAS or name in _LASTING or name in _FOR_THE_REQUEST
+    return True
 
 
 def _permits_reading(action: int, first: str | None, second: str | None) -> bool:
     """On a connection that reads, no PRAGMA sets anything."""
     if action == sqlite3.SQLITE_PRAGMA:
-        return second is None or (first or "").lower() in _TELLING
+        return second is None or (first or "").lower() in TELLING_PRAGMAS
     return _permits(action, first, second)
 
 
@@ -232,8 +332,10 @@ def _write_ahead(sqlite: sqlite3.Connection, busy: float) -> None:
             if sqlite.execute("PRAGMA journal_mode").fetchone()[0] != "wal":
                 sqlite.execute("PRAGMA journal_mode = WAL")
             return
-        except sqlite3.OperationalError:
-            if time.monotonic() > end:
+        except sqlite3.OperationalError as error:
+            # Anything else, such as a folder that cannot be written to, does not get better by waiting.
+            locked = error.sqlite_errorcode & 0xFF in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED)
+            if not locked or time.monotonic() > end:
                 raise
             time.sleep(0.01)
 

@@ -6,13 +6,13 @@ SQLite tells them of a view: the statement becomes a temporary one (with NULL fo
 
 from __future__ import annotations
 
-import os
 import sqlite3
 import threading
+from collections.abc import Callable
 from functools import cache
 from typing import TYPE_CHECKING
 
-from mesahub_embedded.engine.connections import Connection, open_connection
+from mesahub_embedded.engine.connections import Connection
 from mesahub_embedded.engine.parameters import nulled
 from mesahub_embedded.engine.returning import as_select
 
@@ -28,8 +28,8 @@ _STANDARD = frozenset({"any", "blob", "int", "integer", "real", "text"})
 class DeclaredTypes:
     """Asks SQLite on a connection of its own: a new view makes all statements of its connection compile anew."""
 
-    def __init__(self, path: str | os.PathLike[str]) -> None:
-        self._path = path
+    def __init__(self, connect: Callable[[], Connection]) -> None:
+        self._connect = connect
         self._lock = threading.Lock()
         self._connection: Connection | None = None
         self._shadow: Shadow | None = None
@@ -41,18 +41,17 @@ class DeclaredTypes:
         select = nulled(as_select(sql) or sql)
         with self._lock:
             if self._connection is None:
-                self._connection = open_connection(self._path, 5.0)
+                self._connection = self._connect()
             sqlite = self._connection.sqlite
-            columns = self._of_shadow(self._connection, select) if _types_expressions() else None
-            if columns is None:
+            if _types_expressions():
+                columns = self._of_shadow(self._connection, select)
+            else:
                 columns = _of_view(sqlite, select)
         if columns is None or len(columns) != count:
             return none  # no SELECT: PRAGMA, EXPLAIN
         return [_written(declared) for declared in columns]
 
     def _of_shadow(self, connection: Connection, select: str) -> list[str] | None:
-        if "sqlite_" in select.lower():
-            return None  # SQLite's own tables cannot be copied
         version = connection.schema_version()
         if self._shadow is None or self._version != version:
             if self._shadow is not None:

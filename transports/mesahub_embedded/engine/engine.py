@@ -13,8 +13,11 @@ import sqlite3
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing, contextmanager
-from typing import Any, NamedTuple
+from functools import lru_cache
+from typing import Any, Literal, NamedTuple
 
+from mesahub.errors import ConfigurationError
+from mesahub.sql import analyze
 from mesahub_embedded.engine.connections import Connection, open_connection
 from mesahub_embedded.engine.declared_types import DeclaredTypes
 from mesahub_embedded.engine.errors import RefusedError, TimedOutError, fewer_wanted, refusal
@@ -22,7 +25,9 @@ from mesahub_embedded.engine.limits import ResultLimits, read_rows
 from mesahub_embedded.engine.parameters import bound
 from mesahub_embedded.engine.rows import Plan
 
-__all__ = ["Engine", "Outcome"]
+__all__ = ["Engine", "Mode", "Outcome"]
+
+Mode = Literal["own", "rwc", "rw", "ro", "memory"]
 
 IDLE_READERS = 8
 """Connections for reading that are kept for the next statement."""
@@ -30,6 +35,7 @@ IDLE_READERS = 8
 _PLANS = 1000
 _UPSERT = re.compile(r"\bDO\s+UPDATE\b", re.IGNORECASE)
 _CHANGES = frozenset({"INSERT", "REPLACE", "UPDATE", "DELETE", "WITH"})
+_PRAGMA = re.compile(r"(?:\s|--[^\n]*(?:\n|\Z)|/\*.*?(?:\*/|\Z))*pragma\b", re.DOTALL | re.IGNORECASE).match
 _FIRST_WORD = re.compile(r"(?:\s|--[^\n]*(?:\n|\Z)|/\*.*?(?:\*/|\Z))*([A-Za-z]*)", re.DOTALL)
 
 Alive = Callable[[], bool] | None
@@ -74,6 +80,19 @@ class Script:
         return self._engine._write(self._connection, sql, bindings, timeout, alive)
 
 
+class Unchecked:
+    """Runs statements of an engine without a check of foreign keys."""
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+
+    def execute(
+        self, sql: str, bindings: Sequence[Any] = (), *, timeout: float | None = None, alive: Alive = None
+    ) -> Outcome:
+        """See `Engine.execute`."""
+        return self._engine.execute(sql, bindings, timeout=timeout, alive=alive, unchecked=True)
+
+
 class Engine:
     """A database file, opened for many threads.
 
@@ -82,6 +101,9 @@ class Engine:
         busy: seconds to wait for a lock that another process holds.
         opened: told whenever a connection was opened, so that an owner of many databases can let others `rest`.
         limits: what a result may take; default: no limits.
+        mode: ``"own"``: made when it is not there, and kept in WAL mode. Of a file that is somebody else's, whose
+            journal mode stays: ``"rwc"`` makes it when it is not there, ``"rw"`` does not, ``"ro"`` only reads.
+            ``"memory"``: no file, one connection for all.
     """
 
     def __init__(
@@ -91,6 +113,7 @@ class Engine:
         busy: float = 5.0,
         opened: Callable[[Engine], None] | None = None,
         limits: ResultLimits | None = None,
+        mode: Mode = "own",
     ) -> None:
         self._path = path
         self._busy = busy
@@ -98,14 +121,27 @@ class Engine:
         self._limits = limits
         self._closed = False
         self._writer: Connection | None = None
+        self._mode = mode
+        self._memory = mode == "memory"
         self._start()
-        self._writer = open_connection(path, busy, limits=limits)
+        self._writer = self._connect(read_only=mode == "ro")
+
+    def _connect(self, *, read_only: bool = False) -> Connection:
+        mode = self._mode
+        return open_connection(
+            ":memory:" if mode == "memory" else self._path,
+            self._busy,
+            read_only=read_only or mode == "ro",
+            limits=self._limits,
+            in_place=mode != "own",
+            create=mode in ("own", "rwc", "memory"),
+        )
 
     def _start(self) -> None:
         self._pid = os.getpid()
         self._lock = threading.Lock()
         self._readers: list[Connection] = []
-        self._types = DeclaredTypes(self._path)
+        self._types = DeclaredTypes(self._connect)
         self._plans: dict[str, Plan] = {}
         self._inserts: dict[str, bool] = {}
         self._schema = -1
@@ -127,12 +163,17 @@ class Engine:
         """
         if self._pid != os.getpid():
             self._forked()
+        if self._memory:
+            return self.execute(sql, bindings, timeout=timeout, alive=alive)
         try:
             connection = self._readers.pop()
         except IndexError:
             connection = self._open_reader()
         connection.begin(timeout, alive)
         try:
+            if _PRAGMA(sql):
+                # A PRAGMA looks into the schema that the connection knows; only a statement that reads notices a newer.
+                connection.sqlite.execute("SELECT 1 FROM main.sqlite_schema LIMIT 1").fetchone()
             cursor, rows = self._run(connection, sql, bindings)
             if connection.sqlite.in_transaction:
                 raise RefusedError(400, _OPEN_TRANSACTION)
@@ -146,11 +187,24 @@ class Engine:
             self._give_back(connection)
 
     def execute(
-        self, sql: str, bindings: Sequence[Any] = (), *, timeout: float | None = None, alive: Alive = None
+        self,
+        sql: str,
+        bindings: Sequence[Any] = (),
+        *,
+        timeout: float | None = None,
+        alive: Alive = None,
+        unchecked: bool = False,
     ) -> Outcome:
-        """Run one statement that may write, in a transaction of its own. See `query`."""
+        """Run one statement that may write, in a transaction of its own. See `query`.
+
+        Args:
+            unchecked: check no foreign keys.
+        """
         connection = self._take_writer(timeout)
         try:
+            if unchecked:
+                connection.altered = True
+                connection.sqlite.execute("PRAGMA foreign_keys = OFF")
             outcome = self._write(connection, sql, bindings, timeout, alive)
             if connection.sqlite.in_transaction:
                 raise RefusedError(400, _OPEN_TRANSACTION)
@@ -158,17 +212,26 @@ class Engine:
         finally:
             self._release_writer(connection)
 
-    def insert_rows(self, sql: str, rows: Sequence[Sequence[Any]], *, timeout: float | None = None) -> Outcome:
-        """Run an INSERT once for each row, all in one transaction. See `execute`."""
+    def insert_rows(
+        self, sql: str, rows: Sequence[Sequence[Any]], *, timeout: float | None = None, unchecked: bool = False
+    ) -> Outcome:
+        """Run an INSERT once for each row, all in one transaction. See `execute`.
+
+        Args:
+            unchecked: check no foreign keys.
+        """
         with self._writing(timeout) as connection:
             connection.begin(timeout, None)
             sqlite = connection.sqlite
+            if unchecked:
+                connection.altered = True
+                sqlite.execute("PRAGMA foreign_keys = OFF")
             current: Sequence[Any] = rows[0] if rows else ()
             try:
                 sqlite.execute("BEGIN IMMEDIATE")
                 connection.mark_rowid()
                 plan, returned, affected = None, [], 0
-                if "RETURNING" not in sql.upper():
+                if not returns(sql):
                     affected = max(sqlite.executemany(sql, rows).rowcount, 0)
                 else:
                     for current in rows:
@@ -219,9 +282,9 @@ class Engine:
             raise TimedOutError("other statements were writing to this database all the time")
         try:
             if self._closed:
-                raise RefusedError(503, "the database was closed")
+                raise _closed()
             if self._writer is None:
-                self._writer = open_connection(self._path, self._busy, limits=self._limits)
+                self._writer = self._connect()
                 if self._opened is not None:
                     self._opened(self)
             return self._writer
@@ -233,6 +296,10 @@ class Engine:
         try:
             if connection.sqlite.in_transaction:
                 connection.sqlite.rollback()
+            if connection.altered and not self._memory:
+                # What a request left with the connection ends with the request: the next one gets another.
+                self._writer = None
+                connection.close()
         finally:
             self._lock.release()
 
@@ -338,7 +405,9 @@ class Engine:
         error: sqlite3.Error,
         *,
         write: bool,
-    ) -> Exception:
+    ) -> BaseException:
+        if connection.raised is not None:
+            return connection.raised
         if connection.missing:
             return RefusedError(400, connection.missing)
         if connection.interrupted:
@@ -347,8 +416,8 @@ class Engine:
 
     def _open_reader(self) -> Connection:
         if self._closed:
-            raise RefusedError(503, "the database was closed")
-        connection = open_connection(self._path, self._busy, read_only=True, limits=self._limits)
+            raise _closed()
+        connection = self._connect(read_only=True)
         if self._opened is not None:
             self._opened(self)
         return connection
@@ -357,7 +426,7 @@ class Engine:
         connection.end()
         if connection.sqlite.in_transaction:
             connection.sqlite.rollback()
-        if self._closed or len(self._readers) >= IDLE_READERS:
+        if self._closed or connection.altered or len(self._readers) >= IDLE_READERS:
             connection.close()
         else:
             self._readers.append(connection)
@@ -400,6 +469,16 @@ class Engine:
         # The last one to close folds the write-ahead log into the file.
         if writer is not None:
             writer.close()
+
+
+def _closed() -> ConfigurationError:
+    return ConfigurationError("The database was closed: make a new client.")
+
+
+@lru_cache(maxsize=1000)
+def returns(sql: str) -> bool:
+    """Has a statement a RETURNING clause?"""
+    return any(part.returns for part in analyze(sql).parts)
 
 
 def _decode(text: bytes) -> str:

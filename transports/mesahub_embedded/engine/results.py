@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from mesahub_embedded.engine.engine import Engine, Outcome, Script
+from mesahub_embedded.engine.engine import Engine, Outcome, Script, Unchecked
 
 __all__ = ["exec_answer", "query_answer", "rows_answer"]
 
@@ -52,7 +52,7 @@ def query_answer(
 
 
 def exec_answer(
-    engine: Engine | Script,
+    engine: Engine | Script | Unchecked,
     sql: str,
     bindings: Sequence[Any],
     *,

@@ -32,6 +32,7 @@ class Shadow:
         self._words: dict[str, str] = {}
         self._sqlite = sqlite3.connect(":memory:", check_same_thread=False, isolation_level=None)
         # The schema's own order: a view may use the ones before it. What cannot be copied is left out.
+        self._try(f"CREATE TABLE {_SCHEMA_TABLE} (type TEXT, name TEXT, tbl_name TEXT, rootpage INT, sql TEXT)")
         for kind, name, sql in sqlite.execute("SELECT type, name, sql FROM sqlite_schema ORDER BY rowid").fetchall():
             if kind == "view":
                 self._try(sql)
@@ -72,7 +73,7 @@ class Shadow:
     def declared(self, select: str) -> list[str] | None:
         """The declared types of a SELECT's columns; ``None`` where it cannot be told here."""
         try:
-            self._sqlite.execute(f"CREATE VIEW mesahub_columns AS {_first_part(select)}")
+            self._sqlite.execute(f"CREATE VIEW mesahub_columns AS {_first_part(_without_sqlites_own(select))}")
         except (sqlite3.Error, sqlite3.Warning):
             return None
         try:
@@ -91,6 +92,24 @@ class Shadow:
     def close(self) -> None:
         """Close it."""
         self._sqlite.close()
+
+
+_SCHEMA_TABLE = "mesahub_schema"
+_OWN = frozenset({"sqlite_master", "sqlite_schema", "sqlite_temp_master", "sqlite_temp_schema"})
+
+
+def _without_sqlites_own(select: str) -> str:
+    """The text with another table in place of SQLite's own schema table, which a copy cannot have."""
+    if "sqlite_" not in select.lower():
+        return select
+    parts: list[str] = []
+    for kind, text, _ in tokenize(select):
+        if kind in ("word", "name") and text.strip('"`[]').lower() in _OWN:
+            if len(parts) > 1 and parts[-1] == "." and parts[-2].strip('"`[]').lower() in ("main", "temp"):
+                del parts[-2:]
+            text = _SCHEMA_TABLE
+        parts.append(text)
+    return "".join(parts)
 
 
 def _first_part(select: str) -> str:
