@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sqlite3
 from collections.abc import Callable
 from typing import ClassVar
 
@@ -72,6 +73,9 @@ class EmbeddedTransport:
                 return Response(200, payload=query_answer(engine, sql, bindings, timeout=request.timeout))
             runs = Unchecked(engine) if "unchecked" in payload else engine
             return Response(200, payload=exec_answer(runs, sql, bindings, timeout=request.timeout))
+        except sqlite3.Error as error:
+            # Of the catalogue, or of a file on its way in or out: transactions that fail are taken back.
+            return Response(500, payload={"error": "the data folder cannot be read or written", "detail": str(error)})
         except RefusedError as refused:
             return Response(refused.status, payload={"error": refused.text})
         except UnrepresentableError:

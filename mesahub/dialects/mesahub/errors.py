@@ -83,7 +83,7 @@ def outcome_of(response: Response, operation: str = "", *, safe: bool = False) -
         return Outcome.REFUSED
     if 400 <= status < 500 and status not in _UNANSWERED:
         return _if_busy(response, safe)
-    if status not in (500, 503):
+    if status not in (500, 503, 507):
         return Outcome.MAYBE_RAN
     text = _own_text(response)
     if status == 503:
@@ -109,9 +109,11 @@ _REFUSED_FILES = frozenset(
         "conflictMode must be 'replace' or 'error'",
         "folderPath contains invalid characters",
         "metadata field exceeds maximum size",
+        "the data folder cannot be read or written",
+        "the disk is full",
     }
 )
-"""With 500: a file was refused for its form, before it was stored."""
+"""With 500 or 507: a file was refused for its form, before it was stored, or could not be stored (`mesahub serve`)."""
 _BUSY = re.compile(
     r"database is locked|database table is locked(: .*)?|database schema is locked(: .*)?|(write )?queue (is )?full",
     re.DOTALL,
@@ -208,6 +210,8 @@ _SQLITE = re.compile(
     r"ESCAPE expression must be a single character|too many levels of trigger recursion|"
     r"wrong number of arguments to function .*\(\)|misuse of (?:aggregate|window function).*|"
     r"(?:first |second )?argument (?:to|of) \w+(?:\(\))? must be .*|not enough args to execute query: want \d+ got \d+|"
+    r"database or disk is full|disk I/O error|attempt to write a readonly database|unable to open database file|"
+    r"database disk image is malformed|file is not a database|out of memory|SQL logic error|"
     r"fts[345]: .*|malformed MATCH expression: .*|near \".*\": syntax error|table .* already exists",
     re.DOTALL,
 )

@@ -18,12 +18,18 @@ forking = False
 _over = threading.Event()
 _over.set()
 _connections: weakref.WeakSet[Any] = weakref.WeakSet()
+_owners: weakref.WeakSet[Any] = weakref.WeakSet()
 _thread = 0
 
 
 def watch(connection: Any) -> None:
     """Have forks wait for a connection while its attribute ``running`` is true."""
     _connections.add(connection)
+
+
+def renew(owner: Any) -> None:
+    """Call ``owner.after_fork()`` in forked children."""
+    _owners.add(owner)
 
 
 def wait(connection: Any) -> None:
@@ -56,6 +62,8 @@ def _after_in_child() -> None:
     _over = threading.Event()
     _over.set()
     _connections = weakref.WeakSet()
+    for owner in list(_owners):
+        owner.after_fork()
 
 
 if hasattr(os, "register_at_fork"):

@@ -14,14 +14,13 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+from mesahub_embedded.engine import forks
 from mesahub_embedded.engine.connections import Connection, open_connection
 from mesahub_embedded.engine.errors import RefusedError
+from mesahub_embedded.storage.databases import Databases
 from mesahub_embedded.storage.naming import SUFFIX, name_of
-
-if TYPE_CHECKING:
-    from mesahub_embedded.storage.data_folder import Store
 
 __all__ = ["Catalog", "new_id", "now"]
 
@@ -50,20 +49,25 @@ class Catalog:
     """Which databases and keys there are. Safe for threads and processes.
 
     Args:
-        store: the data folder.
+        databases: the databases of the data folder.
     """
 
-    def __init__(self, store: Store) -> None:
-        self._store = store
-        self._path = store.data / "catalog.sqlite"
+    def __init__(self, databases: Databases) -> None:
+        self._store = databases
+        self._path = databases.data / "catalog.sqlite"
         self._lock = threading.RLock()
         self._pid = os.getpid()
         self._connection: Connection | None = None
+        forks.renew(self)
         with self.transaction() as sqlite:
             # One by one: executescript() would commit the transaction.
             for statement in _SCHEMA.split(";\n"):
                 if statement.strip():
                     sqlite.execute(statement)
+
+    def after_fork(self) -> None:
+        """In a forked child: a thread that is not there may have held the lock."""
+        self._lock = threading.RLock()
 
     @contextmanager
     def reading(self) -> Iterator[sqlite3.Connection]:
@@ -74,7 +78,12 @@ class Catalog:
                 self._pid = os.getpid()
                 self._connection = open_connection(self._path, 10.0)
                 self._connection.sqlite.row_factory = sqlite3.Row
-            yield self._connection.sqlite
+            connection = self._connection
+            connection.begin(None, None)
+            try:
+                yield connection.sqlite
+            finally:
+                connection.end()
 
     @contextmanager
     def transaction(self) -> Iterator[sqlite3.Connection]:
@@ -219,7 +228,7 @@ class Catalog:
         Raises:
             RefusedError: 404, or 409 when the old slug is taken again.
         """
-        row = self._deleted(slug)
+        row = self.deleted(slug)
         original = row["original_slug"]
         if self.database(original) is not None:
             raise RefusedError(409, f'A database with slug "{original}" already exists')
@@ -227,16 +236,16 @@ class Catalog:
         return self.get_database(original)
 
     def hard_delete(self, slug: str) -> None:
-        """Remove a deleted database for good, with its files. Raises `RefusedError` (404)."""
-        row = self._deleted(slug)
-        self._store.files.delete_all(slug)
+        """Remove a deleted database for good; its files are removed before. Raises `RefusedError` (404)."""
+        row = self.deleted(slug)
         self._store.release(slug)
         with self.transaction() as sqlite:
             sqlite.execute("DELETE FROM databases WHERE id = ?", (row["id"],))
             for path in _with_companions(self._store.path(slug)):
                 path.unlink(missing_ok=True)
 
-    def _deleted(self, slug: str) -> Record:
+    def deleted(self, slug: str) -> Record:
+        """The row of a deleted database. Raises `RefusedError` (404)."""
         row = self.database(slug)
         if row is None or row["deleted_at"] is None:
             raise RefusedError(404, "Deleted database not found")

@@ -3,21 +3,19 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import hashlib
 import os
 import re
 import tempfile
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, BinaryIO
+from typing import Any, BinaryIO
 
 from mesahub_embedded.engine.errors import RefusedError
-from mesahub_embedded.storage.catalog import new_id
-
-if TYPE_CHECKING:
-    from mesahub_embedded.storage.data_folder import Store
+from mesahub_embedded.storage.catalog import Catalog, new_id
 
 __all__ = ["FileStore", "Incoming", "Upload", "is_media_type"]
 
@@ -58,9 +56,11 @@ class Incoming:
     """
 
     def __init__(self, folder: Path) -> None:
-        folder.mkdir(parents=True, exist_ok=True)
-        handle, name = tempfile.mkstemp(prefix="incoming-", dir=folder)
+        with storing():
+            folder.mkdir(parents=True, exist_ok=True)
+            handle, name = tempfile.mkstemp(prefix=_INCOMING, dir=folder)
         self._file = os.fdopen(handle, "wb")
+        _lock(handle)
         self.path = Path(name)
         self.size = 0
         self.head = b""
@@ -74,12 +74,14 @@ class Incoming:
         if len(self.head) < 16:
             self.head += piece[:16]
         self._hash.update(piece)
-        self._file.write(piece)
+        with storing():
+            self._file.write(piece)
 
     def finish(self) -> str:
         """All is there and on the disk: its SHA-256, in hex."""
-        self._file.flush()
-        os.fsync(self._file.fileno())
+        with storing():
+            self._file.flush()
+            os.fsync(self._file.fileno())
         self._file.close()
         return self._hash.hexdigest()
 
@@ -87,21 +89,63 @@ class Incoming:
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._file.close()
-        with contextlib.suppress(FileNotFoundError):
+        with contextlib.suppress(OSError):
+            self._file.close()  # which may write what is left, to a disk that is full
+        with contextlib.suppress(OSError):
             self.path.unlink()
+
+
+_INCOMING = "incoming-"
+
+
+def _lock(handle: int) -> bool:
+    """Lock a file for as long as it is open; ``False`` when another process has."""
+    try:
+        import fcntl
+    except ImportError:  # Windows keeps an open file from being removed
+        return True
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        return False
+    return True
+
+
+def _remove_abandoned(folder: Path) -> None:
+    """Remove what processes left that were killed in an upload: files that no process has locked."""
+    for path in folder.glob(f"{_INCOMING}*"):
+        with contextlib.suppress(OSError), path.open("rb") as file:
+            if _lock(file.fileno()):
+                path.unlink()
+
+
+@contextlib.contextmanager
+def storing() -> Iterator[None]:
+    """Say of an error of the file system what the server says. It has nothing to do with the caller's own file.
+
+    Raises:
+        RefusedError: 507 the disk is full, 500 for the others.
+    """
+    try:
+        yield
+    except OSError as error:
+        if error.errno in (errno.ENOSPC, errno.EDQUOT):
+            raise RefusedError(507, "the disk is full") from error
+        raise RefusedError(500, "the data folder cannot be read or written") from error
 
 
 class FileStore:
     """The files of all databases and buckets of a data folder. ``place`` is the database's slug.
 
     Args:
-        store: the data folder.
+        catalog: holds their records.
+        blobs: the folder of their contents.
     """
 
-    def __init__(self, store: Store) -> None:
-        self._catalog = store.catalog
-        self._blobs = store.data / "blobs"
+    def __init__(self, catalog: Catalog, blobs: Path) -> None:
+        self._catalog = catalog
+        self._blobs = blobs
+        _remove_abandoned(blobs)
 
     def incoming(self) -> Incoming:
         """A place to write a new content to."""
@@ -152,10 +196,11 @@ class FileStore:
                     raise RefusedError(409, "a file with that name already exists")
                 sqlite.execute("DELETE FROM files WHERE id = ?", (taken["id"],))
             target = self._blob(digest)
-            if not target.exists():
-                target.parent.mkdir(parents=True, exist_ok=True)
-                incoming.path.replace(target)
-                _sync_folder(target.parent)
+            with storing():
+                if not target.exists():
+                    target.parent.mkdir(parents=True, exist_ok=True)
+                    incoming.path.replace(target)
+                    _sync_folder(target.parent)
             sqlite.execute(
                 "INSERT INTO files (id, place, hash, filename, folder_path, content_type, size_bytes, uploaded_at, "
                 "expires_at, metadata) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",

@@ -62,7 +62,10 @@ def change_deleted(request: Request) -> Reply:
     if action == "restore":
         return Reply(200, request.store.catalog.restore(_slug(request)))
     if action == "hard_delete":
-        request.store.catalog.hard_delete(_slug(request))
+        slug = _slug(request)
+        request.store.catalog.deleted(slug)
+        request.store.files.delete_all(slug)
+        request.store.catalog.hard_delete(slug)
         return Reply(200, {"success": True})
     raise RefusedError(400, "Invalid action. Use 'restore' or 'hard_delete'")
 
