@@ -263,7 +263,7 @@ class Databases:
         from mesahub.sql.schema import tables_statement
 
         path = f"/api/db/{segment('A slug', slug)}/query"
-        payload = {"sql": tables_statement().sql, "bindings": []}
+        payload = {"sql": tables_statement(by_creation=True).sql, "bindings": []}
         answer = self._api.call("databases.tables", "POST", path, payload=payload, database=slug, safe=True)
         return [row["name"] for row in answer["rows"]]
 

@@ -121,12 +121,13 @@ class KeyColumns(_Record):
         self.is_rowid = is_rowid
 
 
-def tables_statement(*, views: bool = False, name: str | None = None) -> Statement:
+def tables_statement(*, views: bool = False, name: str | None = None, by_creation: bool = False) -> Statement:
     """The statement that lists ``name`` and ``type`` of the tables, ordered by name.
 
     Args:
         views: list the views too.
         name: only the one of this name, in any case, as SQLite compares names; SQLite's own tables too.
+        by_creation: in the order in which they were made, which is that of what they refer to.
     """
     types = "('table', 'view')" if views else "('table')"
     condition = _NOT_INTERNAL if name is None else "name = ? COLLATE NOCASE"
@@ -136,7 +137,8 @@ def tables_statement(*, views: bool = False, name: str | None = None) -> Stateme
         if name is not None
         else (" AND name NOT IN (SELECT name FROM pragma_table_list WHERE schema = 'main' AND type = 'shadow')")
     )
-    sql = f"SELECT name, type FROM sqlite_schema WHERE type IN {types} AND {condition}{shadows} ORDER BY name"
+    order = "rowid" if by_creation else "name"
+    sql = f"SELECT name, type FROM sqlite_schema WHERE type IN {types} AND {condition}{shadows} ORDER BY {order}"
     return Statement(sql, [] if name is None else [name], "select", False)
 
 
