@@ -47,11 +47,13 @@ class Connection:
     """
 
     __slots__ = (
-        "__weakref__", "_alive", "_busy", "_deadline", "_hidden", "_marking", "_permits", "_watching", "altered", "compiled",
-        "interrupted", "missing", "plans", "raised", "running", "sqlite",
+        "__weakref__", "_alive", "_busy", "_deadline", "_hidden", "_marking", "_permits", "_watching", "altered",
+        "compiled", "interrupted", "missing", "plans", "raised", "running", "sqlite",
     )  # fmt: skip
 
-    def __init__(self, sqlite: sqlite3.Connection, permits: Permits, busy: float = 0.0, hidden: frozenset[str] = frozenset()) -> None:
+    def __init__(
+        self, sqlite: sqlite3.Connection, permits: Permits, busy: float = 0.0, hidden: frozenset[str] = frozenset()
+    ) -> None:
         self.sqlite = sqlite
         self.compiled = True
         self.altered = False
