@@ -356,6 +356,7 @@ class TableHandle:
             update=update,
             returning=returning,
             progress=progress,
+            capabilities=self._client.capabilities,
         )
         known: set[str] | None = None
         while True:

@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING, Any
 from mesahub.errors import AmbiguousResultError, ArgumentError, MesahubError
 from mesahub.results import ExecResult, Row
 from mesahub.sql import Scope, Statement, insert_text
-from mesahub.sql.batches import BATCH_ROWS, Batch, batches
+from mesahub.sql.batches import BATCH_BYTES, BATCH_ROWS, Batch, batches
 
 if TYPE_CHECKING:
+    from mesahub.dialects.base import Capabilities
     from mesahub.sql.write import Returning
 
 RETURNED_ROWS = 50_000
@@ -25,6 +26,7 @@ class BulkInsert:
         scope: the table.
         on_conflict, key, update, returning: as `mesahub.sql.insert_text` takes them.
         progress: called with (rows done, rows in all or ``None``) after each request.
+        capabilities: those of the engine, for its limits; default: MesaHub's.
 
     Raises:
         ArgumentError: something in the arguments is wrong. (Rows are looked at when their turn comes.)
@@ -40,6 +42,7 @@ class BulkInsert:
         update: Sequence[str] | None,
         returning: Returning,
         progress: Callable[[int, int | None], object] | None,
+        capabilities: Capabilities | None = None,
     ) -> None:
         self._total = len(rows) if isinstance(rows, Sized) else None
         self._scope = scope
@@ -50,8 +53,8 @@ class BulkInsert:
         self._progress = progress
         # A wrong argument is an error before the first row is read.
         insert_text(scope, key or ("a",), on_conflict=on_conflict, key=key, returning=returning)
-        most = RETURNED_ROWS if returning else BATCH_ROWS
-        self._batches = batches(rows, in_order=on_conflict is not None, most_rows=most)
+        limits = _limits(capabilities, returns=bool(returning))
+        self._batches = batches(rows, in_order=on_conflict is not None, **limits)
         self._current: Batch | None = None
         self._pending: list[Batch] = []
         self.done = 0
@@ -127,6 +130,21 @@ class BulkInsert:
         if self._returning:
             result.update(rows=self._returned, columns=self._columns)
         return result
+
+
+def _limits(able: Capabilities | None, *, returns: bool) -> dict[str, int]:
+    """Rows and bytes of one request."""
+    if able is None:
+        return {"most_rows": RETURNED_ROWS if returns else BATCH_ROWS}
+    rows, size = BATCH_ROWS, BATCH_BYTES
+    if returns and able.max_rows is not None:
+        # Half of them: a row that is cut off cannot be asked for again.
+        rows = max(min(rows, able.max_rows // 2), 1)
+    if able.max_body is not None:
+        size = min(size, able.max_body * 15 // 16)
+    if able.max_value is not None:
+        size = min(size, able.max_value * 15 // 16)  # all rows are one JSON text
+    return {"most_rows": rows} if size == BATCH_BYTES else {"most_rows": rows, "most_bytes": size}
 
 
 def _note_progress(error: MesahubError, done: int) -> None:

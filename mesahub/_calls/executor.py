@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
+    from mesahub.dialects.base import Capabilities
     from mesahub.dialects.mesahub.routes import Routes
     from mesahub.results import ExecResult, QueryResult
     from mesahub.sql.statement import Statement
@@ -19,6 +20,11 @@ class Executor(Protocol):
     """
 
     timeout: float | None
+
+    @property
+    def capabilities(self) -> Capabilities:
+        """What the engine can do, and its limits."""
+        ...
 
     def run_query(
         self, ref: str, statement: Statement, *, timeout: float | None = None, limit: int | None = None

@@ -66,6 +66,12 @@ class Exchanges(Fixtures):
         assert headers["content-type"] == "application/json"
         assert headers["content-length"] == str(len('{"ä":1}'.encode()))
 
+    def test_the_request_may_name_another_host(self, make: Make, server: ConformanceServer) -> None:
+        transport = make(server.url)
+        headers = transport.send(call("/seen", authority="space.example:81")).payload["headers"]
+        assert headers["host"] == "space.example:81"
+        assert transport.send(call("/seen")).payload["headers"]["host"] == server.url.partition("://")[2]
+
     def test_no_compressed_answer_is_asked_for(self, make: Make, server: ConformanceServer) -> None:
         headers = make(server.url).send(call("/seen")).payload["headers"]
         assert headers.get("accept-encoding", "identity") == "identity"

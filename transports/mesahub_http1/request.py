@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 _NAME = re.compile(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+").fullmatch
 _PATH = re.compile(r"/[!-~]*|https?://[!-~]+").fullmatch
 _UNSAFE = re.compile(r"[^\t -~\x80-\xff]").search
+_AUTHORITY = re.compile(r"[A-Za-z0-9.:_\[\]-]{1,300}").fullmatch
 _NEW_LINE = "\r\n"
 _OURS = frozenset({"host", "content-type", "content-length", "transfer-encoding", "connection"})
 
@@ -90,11 +91,17 @@ class RequestEncoder:
             end = "Content-Length: 0\r\n\r\n"
         else:
             end = "\r\n"
+        fixed = self._fixed if request.authority is None else self._with_host(request.authority)
         # In one expression: the key must not be in a local variable that a traceback may show.
         return SecretBytes(
-            f"{request.method} {path} HTTP/1.1\r\n{self._fixed}"
+            f"{request.method} {path} HTTP/1.1\r\n{fixed}"
             f"{''.join([f'{name}: {value}{_NEW_LINE}' for name, value in headers.items()])}{end}".encode("latin-1")
         )
+
+    def _with_host(self, authority: str) -> Secret:
+        if not _AUTHORITY(authority):
+            raise ConfigurationError(f"The request's authority {authority!r:.100} is not host[:port].")
+        return Secret(f"Host: {authority}\r\n{self._fixed.partition(_NEW_LINE)[2]}")
 
 
 def _ascii(host: str, base_url: str) -> str:

@@ -82,6 +82,8 @@ class RequestsTransport:
     def _prepare(self, request: Request) -> PreparedRequest:
         content = request.content
         headers = {"Accept-Encoding": "identity", **request.headers}
+        if request.authority is not None:
+            headers["Host"] = request.authority
         if content is not None:
             headers["Content-Type"] = request.content_type or "application/octet-stream"
         try:

@@ -47,6 +47,8 @@ class Urllib3Transport:
     def _call(self, request: Request, limits: Limits) -> urllib3.BaseHTTPResponse:
         content = request.content
         headers = {**self._manager.headers, "Accept-Encoding": "identity", **request.headers}
+        if request.authority is not None:
+            headers["Host"] = request.authority
         if content is not None:
             headers["Content-Type"] = request.content_type or "application/octet-stream"
             headers["Content-Length"] = str(len(content))
