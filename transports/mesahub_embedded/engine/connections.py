@@ -124,7 +124,7 @@ class Connection:
             self.interrupted = True
         return self.interrupted or self.raised is not None
 
-    def _ask(self, action: int, first: str | None, second: str | None, *_: str | None) -> int:
+    def _ask(self, action: int, first: str | None, second: str | None, schema: str | None, _: str | None) -> int:
         self.compiled = True
         if self._marking:
             return sqlite3.SQLITE_OK
@@ -136,6 +136,8 @@ class Connection:
             return sqlite3.SQLITE_DENY
         if action in _ALTERING or (action == sqlite3.SQLITE_PRAGMA and second is not None and _stays(first)):
             self.altered = True
+        elif schema == "temp" and action not in _READING:
+            self.altered = True  # CREATE TABLE temp.name is to SQLite no action on a TEMP table
         return sqlite3.SQLITE_OK
 
     def _own(self, sql: str, *values: int) -> None:
@@ -289,6 +291,7 @@ _FOR_THE_REQUEST = frozenset(
         "recursive_triggers", "reverse_unordered_selects", "short_column_names", "temp_store", "trusted_schema",
     }
 )  # fmt: skip
+_READING = frozenset({sqlite3.SQLITE_READ, sqlite3.SQLITE_SELECT})
 _ALTERING = frozenset(
     {
         sqlite3.SQLITE_CREATE_TEMP_INDEX, sqlite3.SQLITE_CREATE_TEMP_TABLE, sqlite3.SQLITE_CREATE_TEMP_TRIGGER,
