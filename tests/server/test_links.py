@@ -169,3 +169,13 @@ def test_links_begin_with_the_public_url(tmp_path: Path) -> None:
 )
 def test_origin_of(environ: dict[str, str], url: str) -> None:
     assert Origin(names=["Known"]).of(environ) == url
+
+
+@pytest.mark.parametrize("seconds", [60.5, 2**63, 1e30, "60", [60]])
+def test_presign_rejects_seconds_that_go_does_not_take(
+    db: DatabaseHandle, server: Server, name: str, seconds: object
+) -> None:
+    file_id = db.files.upload(b"x", "a.txt")["id"]
+    status, _, body = server.call("POST", f"/api/db/{name}/files/{file_id}/presign", {"expires_in": seconds})
+    assert status == 400
+    assert b"of type int" in body

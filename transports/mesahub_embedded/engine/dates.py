@@ -9,13 +9,16 @@ from functools import lru_cache
 ZERO = "0001-01-01T00:00:00Z"
 """What the server makes of text that is no date."""
 
-# The layouts of go-sqlite3, after a final Z was taken off; an offset only stands behind seconds.
+# The layouts of go-sqlite3, after a final Z was taken off; an offset only follows seconds. Go takes several blanks for
+# one.
 _TEXT = re.compile(
     r"(\d{4})-(\d\d)-(\d\d)"
-    r"(?:[ T](\d\d?):(\d\d)(?::(\d\d)(?:[.,](\d+))?([+-]\d\d:\d\d)?)?)?",
+    r"(?:(?:T| +)(\d\d?):(\d\d)(?::(\d\d)(?:[.,](\d+))?([+-]\d\d:\d\d)?)?)?",
     re.ASCII,
 )
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_YEAR_0, _YEAR_1 = -62_167_219_200, -62_135_596_800
+"""Unix seconds at which these years begin."""
 
 
 @lru_cache(maxsize=4096)
@@ -53,9 +56,11 @@ def from_integer(value: int) -> str | None:
         # Go keeps nanoseconds in 64 bits, and lets them run over.
         nanoseconds = (value * 10**6 + 2**63) % 2**64 - 2**63
     seconds, rest = divmod(nanoseconds, 10**9)
+    # Year 0 is a year to the server and none to Python; the calendar repeats after 400 years.
+    shift = 400 if _YEAR_0 <= seconds < _YEAR_1 else 0
     try:
-        moment = _EPOCH + timedelta(seconds=seconds)
+        moment = _EPOCH + timedelta(seconds=seconds, days=146_097 if shift else 0)
     except OverflowError:
         return None
     fraction = f".{rest:09d}".rstrip("0") if rest else ""
-    return f"{moment.year:04d}{moment:-%m-%dT%H:%M:%S}{fraction}Z"
+    return f"{moment.year - shift:04d}{moment:-%m-%dT%H:%M:%S}{fraction}Z"

@@ -74,6 +74,14 @@ def _fields(value: dict[str, Any], kinds: dict[str, str], text: str) -> dict[str
         if wanted is None or item is None:
             continue
         kind = kinds[wanted]
+        if (
+            kind in ("int", "int64")
+            and type(item) in (int, float)
+            and not (type(item) is int and -(2**63) <= item < 2**63)
+        ):
+            raise _invalid(
+                f"json: cannot unmarshal number {json.dumps(item)} into Go struct field .{wanted} of type {kind}"
+            )
         if type(item) not in _ACCEPTS.get(kind, (type(item),)):
             raise _invalid(f"json: cannot unmarshal {_KINDS[type(item)]} into Go struct field .{wanted} of type {kind}")
         if kind == "[]interface {}":
