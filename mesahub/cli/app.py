@@ -10,13 +10,14 @@ import click
 
 import mesahub
 from mesahub.cli import data, databases, doctor, files, profiles, shell, sql
+from mesahub.cli.terminal import one_line, prepare_streams
 from mesahub.errors import MesahubError
 
 HELP = """MesaHub databases from the command line.
 
 The database is an argument mh://key@host/database or mh://local/name, a profile @NAME (see `mesahub profile`), or
 MESAHUB_URL. A key in an argument can be seen by others on this machine and stays in the shell's history: prefer
-a profile, or MESAHUB_URL, or an URL without key and MESAHUB_API_KEY.
+a profile, or MESAHUB_URL, or a URL without a key and MESAHUB_API_KEY.
 """
 
 
@@ -56,6 +57,7 @@ for module in (sql, data, files, databases, profiles, doctor, shell):
 
 def run(arguments: list[str]) -> int:
     """Run a command; gives the exit code."""
+    prepare_streams()
 
     def invoke() -> object:
         # Not group.main(): it has its own idea of what a closed pipe and Ctrl-C are worth.
@@ -75,7 +77,7 @@ def ending(run_it: Callable[[], object]) -> int:
         error.show()
         return error.exit_code
     except (click.Abort, KeyboardInterrupt):
-        print("stopped", file=sys.stderr)
+        print("Aborted", file=sys.stderr)
         return 130
     except BrokenPipeError:
         # Whoever read our output has enough. Python would complain when it flushes at the end.
@@ -88,9 +90,3 @@ def ending(run_it: Callable[[], object]) -> int:
         print(f"mesahub: {error.strerror or error}: {error.filename or ''}".rstrip(": "), file=sys.stderr)
         return 1
     return code if isinstance(code, int) else 0
-
-
-def one_line(error: BaseException) -> str:
-    """An error's text in one line, with its class where that says more than the text."""
-    text = " ".join([str(error), *(f"({note})" for note in getattr(error, "__notes__", ()))])
-    return f"{type(error).__name__}: {' '.join(text.split())}"

@@ -2,130 +2,129 @@
 
 from __future__ import annotations
 
-import base64
-import csv
-import json
+import shutil
 import sys
-from collections.abc import Callable, Iterator
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import BinaryIO, cast
 
 import click
 
 import mesahub
+from mesahub import DatabaseHandle
 from mesahub.cli.progress import bar
+from mesahub.cli.row_files import FORMATS, RowFile
 from mesahub.cli.target import command, connect, resolve
-from mesahub.errors import ArgumentError
+from mesahub.cli.terminal import stdin_bytes, write
+from mesahub.errors import ArgumentError, NoSuchTableError
+from mesahub.sql.schema import add_column_text, create_table_text, declared_types
 
 __all__ = ["COMMANDS"]
 
 
-def _number(text: str) -> Any:
-    try:
-        return int(text)
-    except ValueError:
-        return float(text)
+@contextmanager
+def _opened(file: Path) -> Iterator[BinaryIO]:
+    """A file that can be read twice; standard input is kept in a temporary one."""
+    if str(file) != "-":
+        with file.open("rb") as stream:
+            yield stream
+        return
+    with tempfile.SpooledTemporaryFile(max_size=8_000_000) as kept:
+        shutil.copyfileobj(stdin_bytes(), kept)
+        kept.seek(0)
+        yield cast("BinaryIO", kept)
 
 
-def _boolean(text: str) -> bool | int:
-    known = {"true": True, "t": True, "yes": True, "false": False, "f": False, "no": False}
-    return known[text.lower()] if text.lower() in known else int(text)
-
-
-def converter(declared: str) -> Callable[[str], Any]:
-    """What makes a value of a CSV's text, by the column's declared type (SQLite's rules of affinity, section 3.1)."""
-    kind = declared.upper()
-    if kind == "BOOLEAN":
-        return _boolean
-    if "INT" in kind:
-        return int
-    if any(word in kind for word in ("CHAR", "CLOB", "TEXT", "DATE", "TIME")):
-        return str
-    if "BLOB" in kind:
-        return lambda text: base64.b64decode(text, validate=True)
-    if any(word in kind for word in ("REAL", "FLOA", "DOUB")):
-        return float
-    return _number if kind else str
-
-
-def _csv_rows(path: Path, types: dict[str, str], delimiter: str) -> Iterator[dict[str, Any]]:
-    with _opened(path) as file:
-        reader = csv.reader(file, delimiter=delimiter)
-        names = next(reader, [])
-        unknown = [name for name in names if name not in types]
-        if unknown:
-            raise ArgumentError(f"The table has no column {unknown[0]!r}; it has {', '.join(types)}.")
-        converters = [converter(types[name]) for name in names]
-        for number, cells in enumerate(reader, 2):
-            if len(cells) != len(names):
-                raise ArgumentError(f"{path}, line {number}: {len(cells)} values for {len(names)} columns.")
-            row = {}
-            for name, convert, text in zip(names, converters, cells, strict=True):
-                try:
-                    # An empty cell is NULL; text columns keep the empty text apart only when quoting told, which
-                    # csv does not.
-                    row[name] = None if text == "" else convert(text)
-                except ValueError:
-                    declared = types[name]
-                    raise ArgumentError(f"{path}, line {number}: {text!r} is no {declared} for {name!r}.") from None
-            yield row
-
-
-def _opened(path: Path) -> Any:
-    return sys.stdin if str(path) == "-" else path.open(encoding="utf-8-sig", newline="")
-
-
-def _json_rows(path: Path) -> Iterator[dict[str, Any]]:
-    with _opened(path) as file:
-        found = json.load(file)
-    if not isinstance(found, list):
-        raise ArgumentError(f"{path} must hold a list of objects.")
-    yield from map(_decoded, found)
-
-
-def _jsonl_rows(path: Path) -> Iterator[dict[str, Any]]:
-    with _opened(path) as file:
-        for number, line in enumerate(file, 1):
-            if line.strip():
-                try:
-                    yield _decoded(json.loads(line))
-                except ValueError as error:
-                    raise ArgumentError(f"{path}, line {number}: {error}.") from None
-
-
-def _decoded(row: Any) -> dict[str, Any]:
-    if not isinstance(row, dict):
-        raise ArgumentError(f"A row must be an object, not {row!r:.60}.")
-    return {
-        name: base64.b64decode(value["base64"]) if isinstance(value, dict) and value.keys() == {"base64"} else value
-        for name, value in row.items()
-    }
+def _one_character(_context: click.Context, _option: click.Parameter, value: str) -> str:
+    text = {"\\t": "\t", "tab": "\t"}.get(value, value)
+    if len(text) != 1:
+        raise click.BadParameter(f"{value!r} must be one character, or tab.")
+    return text
 
 
 @command("insert")
 @click.argument("table")
 @click.argument("file", type=click.Path(path_type=Path))
-@click.option("--format", "kind", type=click.Choice(["csv", "tsv", "json", "jsonl"]), help="Default: by the name.")
-@click.option("--on-conflict", type=click.Choice(["ignore", "replace", "update"]), help="Where a key is there already.")
-def insert(table: str, file: Path, kind: str | None, on_conflict: str | None) -> None:
+@click.option(
+    "--format", "kind", type=click.Choice(["csv", "tsv", "json", "jsonl", "ndjson"]), help="Default: by name."
+)
+@click.option("--on-conflict", type=click.Choice(["ignore", "replace", "update"]), help="If a row has the same key.")
+@click.option("--create", is_flag=True, help="Create the table if it does not exist.")
+@click.option("--alter", is_flag=True, help="Add columns that the table does not have.")
+@click.option("--pk", multiple=True, metavar="COLUMN", help="Primary key for --create; key for --on-conflict update.")
+@click.option("--encoding", help="Default: by the byte order mark, or else UTF-8.")
+@click.option("--delimiter", default=",", callback=_one_character, help="Between the cells of a CSV.")
+@click.option("--quote", default='"', callback=_one_character, help="Around the cells of a CSV.")
+def insert(
+    table: str,
+    file: Path,
+    kind: str | None,
+    on_conflict: str | None,
+    create: bool,
+    alter: bool,
+    pk: tuple[str, ...],
+    encoding: str | None,
+    delimiter: str,
+    quote: str,
+) -> None:
     """Insert the rows of a CSV, TSV, JSON or JSON lines file; - is standard input.
 
-    Values of a CSV become what the table's declared types say; an empty one becomes NULL.
+    The whole file is checked before the first row is inserted; an error names the line. Cells of a CSV are converted
+    to what the table's declared types say; an empty cell is NULL, and "" is empty text.
     """
-    kind = kind or file.suffix.lstrip(".").lower()
-    if kind not in ("csv", "tsv", "json", "jsonl"):
-        raise click.UsageError(f"The name {file} does not tell the format; say --format csv (or tsv, json, jsonl).")
-    with connect() as db, bar(f"into {table}") as update:
-        columns = db.query("SELECT name, type FROM pragma_table_info(?)", [table]).rows
-        types = {row["name"]: row["type"] for row in columns}
-        if not types:
-            db.table(table).primary_key()  # says that there is no such table
-        if kind in ("csv", "tsv"):
-            rows = _csv_rows(file, types, "," if kind == "csv" else "\t")
-        else:
-            rows = _json_rows(file) if kind == "json" else _jsonl_rows(file)
-        done = db.table(table).insert_many(rows, on_conflict, progress=lambda n, total: update(n, total))
+    kind = FORMATS.get(kind or file.suffix.lstrip(".").lower())
+    if kind is None:
+        raise click.UsageError(f"Cannot infer the format of {file}; pass --format csv (or tsv, json, jsonl).")
+    if pk and not create and on_conflict != "update":
+        raise click.UsageError("--pk belongs to --create or --on-conflict update.")
+    with connect() as db, _opened(file) as stream, bar(f"into {table}") as update:
+        handle = db.table(table)
+        source = RowFile(stream, str(file), kind, encoding, delimiter, quote)
+        exists = db.has_table(table)
+        if not exists and not create:
+            raise NoSuchTableError.of(f"no such table: {table} (--create creates it)", status_code=400)
+        types = {column.name: column.type for column in handle.columns() if not column.generated} if exists else {}
+        new = _new_columns(source, kind, types) if create or alter else {}
+        if exists and new and not alter:
+            raise ArgumentError(f"The table has no column {next(iter(new))!r}; --alter adds it.")
+        total = _checked(source, {**types, **new}, kind)
+        _change_table(db, table, new, pk, exists=exists)
+        rows = source.rows({**types, **new})
+        done = handle.insert_many(
+            rows, on_conflict, key=list(pk) if pk and on_conflict == "update" else None,
+            progress=lambda n, _: update(n, total),
+        )  # fmt: skip
     click.echo(f"{done.rows_affected:,} rows inserted into {table}", err=True)
+
+
+def _new_columns(source: RowFile, kind: str, types: dict[str, str]) -> dict[str, str]:
+    """The columns of the file that the table does not have."""
+    found = source.detected_types() if kind in ("csv", "tsv") else declared_types(source.rows(None))
+    known = {name.lower() for name in types}
+    return {name: type_ for name, type_ in found.items() if name.lower() not in known}
+
+
+def _checked(source: RowFile, types: dict[str, str], kind: str) -> int:
+    """Read the whole file, so that a wrong line is found before anything is inserted; gives the number of rows."""
+    known = {name.lower() for name in types}
+    count = 0
+    for row in source.rows(types):
+        count += 1
+        if kind in ("json", "jsonl"):
+            for name in row:
+                if name.lower() not in known:
+                    raise ArgumentError(f"The table has no column {name!r} (row {count}); --alter adds it.")
+    return count
+
+
+def _change_table(db: DatabaseHandle, table: str, new: dict[str, str], pk: tuple[str, ...], *, exists: bool) -> None:
+    if not exists and new:
+        db.exec(create_table_text(table, new, pk), idempotent=True)
+    elif exists:
+        for name, type_ in new.items():
+            db.exec(add_column_text(table, name, type_))
 
 
 @command("dump")
@@ -140,7 +139,7 @@ def dump(tables: tuple[str, ...]) -> None:
 
     with connect() as db:
         for line in dump_script(db, list(tables) or None):
-            sys.stdout.write(f"{line}\n")
+            write(f"{line}\n")
         sys.stdout.flush()
 
 

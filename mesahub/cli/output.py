@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import base64
-import csv
 import json
+import re
 import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import chain, islice
@@ -12,16 +12,20 @@ from typing import Any, TypeVar
 
 import click
 
+from mesahub.cli.terminal import write
+from mesahub.errors import ArgumentError
+
 FORMATS = ("table", "json", "jsonl", "csv", "tsv", "markdown")
-PAGE = 1000
-"""Rows whose widths are looked at together; a longer table repeats its head."""
+SHOWN_ROWS = 1000
+"""Rows of a table on a terminal, unless --all or --limit says otherwise."""
+NUMBER = re.compile(r"[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?", re.ASCII)
 
 Row = dict[str, Any]
 F = TypeVar("F", bound=Callable[..., Any])
 
 
 def format_options(function: F) -> F:
-    """``--json``, ``--csv`` and their kin."""
+    """``--json``, ``--csv`` and the other formats."""
     for name in reversed(FORMATS):
         help_ = f"Print {name.upper() if name != 'table' else 'a table'}."
         function = click.option(f"--{name}", "format_", flag_value=name, help=help_)(function)
@@ -29,17 +33,36 @@ def format_options(function: F) -> F:
 
 
 def chosen(format_: str | None) -> str:
-    """The format: as asked, else a table on a terminal and JSON lines elsewhere."""
+    """The format: the one asked for, else a table on a terminal and JSON lines elsewhere."""
     return format_ or ("table" if sys.stdout.isatty() else "jsonl")
 
 
-def print_rows(columns: Sequence[str], rows: Iterable[Row], format_: str | None) -> None:
-    """Print rows as they come; nothing but a page of them stands in memory."""
-    _PRINTERS[chosen(format_)](list(columns), iter(rows))
+def is_shown(format_: str | None) -> bool:
+    """``True`` if someone looks at a table on a terminal, who may not want all rows of it."""
+    return chosen(format_) == "table" and sys.stdout.isatty()
+
+
+def print_rows(columns: Sequence[str], rows: Iterable[Row], format_: str | None, *, limit: int | None = None) -> None:
+    """Print rows as they come, holding no more than a page of them.
+
+    Args:
+        limit: print only so many, and say so if there are more.
+
+    Raises:
+        ArgumentError: two columns have one name, so a row has only one of their values.
+    """
+    names = list(columns)
+    twice = [name for name in names if names.count(name) > 1]
+    if twice:
+        raise ArgumentError(f"Two columns are named {twice[0]!r}; give each its own name: SELECT ... AS name.")
+    source = iter(rows)
+    _PRINTERS[chosen(format_)](names, source if limit is None else islice(source, limit))
+    if limit is not None and next(source, None) is not None:
+        print(f"only the first {limit:,} rows are shown; --all shows all", file=sys.stderr)
     sys.stdout.flush()
 
 
-def print_any(rows: Iterable[Row], format_: str | None) -> None:
+def print_any(rows: Iterable[Row], format_: str | None, *, limit: int | None = None) -> None:
     """The same, with the columns of the first row."""
     source = iter(rows)
     first = next(source, None)
@@ -49,98 +72,90 @@ def print_any(rows: Iterable[Row], format_: str | None) -> None:
         elif chosen(format_) == "table":
             print("(no rows)", file=sys.stderr)
         return
-    print_rows(list(first), chain([first], source), format_)
+    print_rows(list(first), chain([first], source), format_, limit=limit)
 
 
 def _json_value(value: Any) -> Any:
     return {"base64": base64.b64encode(value).decode()} if isinstance(value, bytes) else str(value)
 
 
+def json_text(row: Row) -> str:
+    """A row as one line of JSON. What a terminal would act on is escaped, which changes no value."""
+    text = json.dumps(row, ensure_ascii=False, default=_json_value)
+    if text.isprintable():
+        return text
+    return "".join([c if c.isprintable() else json.dumps(c)[1:-1] for c in text])
+
+
 def _jsonl(_columns: list[str], rows: Iterator[Row]) -> None:
     for row in rows:
-        sys.stdout.write(json.dumps(row, ensure_ascii=False, default=_json_value) + "\n")
+        sys.stdout.write(json_text(row) + "\n")
 
 
 def _json(_columns: list[str], rows: Iterator[Row]) -> None:
     lead = "["
     for row in rows:
-        sys.stdout.write(f"{lead}\n  {json.dumps(row, ensure_ascii=False, default=_json_value)}")
+        sys.stdout.write(f"{lead}\n  {json_text(row)}")
         lead = ","
     sys.stdout.write("\n]\n" if lead == "," else "[]\n")
 
 
 def _cell(value: Any) -> str:
-    if value is None:
-        return ""
     if isinstance(value, bytes):
         return base64.b64encode(value).decode()
     return ("true" if value else "false") if isinstance(value, bool) else str(value)
 
 
+def _csv_cell(value: Any) -> str:
+    if value is None:
+        return ""
+    text = _cell(value)
+    # Empty text, and text that reads as a number, are told from NULL and numbers by their quotes.
+    if isinstance(value, str) and (not text or NUMBER.fullmatch(text)):
+        return f'"{text}"'
+    return _quoted(text)
+
+
+def _quoted(text: str) -> str:
+    if any(c in text for c in ',"\r\n') or text != text.strip():
+        return '"' + text.replace('"', '""') + '"'
+    return text
+
+
 def _csv(columns: list[str], rows: Iterator[Row]) -> None:
-    writer = csv.writer(sys.stdout, lineterminator="\n")
-    writer.writerow(columns)
+    write(",".join(map(_quoted, columns)) + "\n")
     for row in rows:
-        writer.writerow([_cell(row.get(column)) for column in columns])
+        write(",".join([_csv_cell(row.get(column)) for column in columns]) + "\n")
+
+
+_TSV_ESCAPES = str.maketrans({"\\": "\\\\", "\t": "\\t", "\n": "\\n", "\r": "\\r"})
 
 
 def _tsv(columns: list[str], rows: Iterator[Row]) -> None:
-    def line(cells: Iterable[str]) -> str:
-        # As PostgreSQL's COPY: a tab or break in a value must not end it.
-        return "\t".join(
-            c.replace("\\", "\\\\").replace("\t", "\\t").replace("\n", "\\n").replace("\r", "\\r") for c in cells
-        )
-
-    sys.stdout.write(line(columns) + "\n")
+    # As PostgreSQL's COPY: a tab or line break in a value must not end it, and NULL is \N.
+    write("\t".join([column.translate(_TSV_ESCAPES) for column in columns]) + "\n")
     for row in rows:
-        cells = ["\\N" if row.get(column) is None else None for column in columns]
-        texts = [_cell(row.get(column)) for column in columns]
-        sys.stdout.write("\t".join(null or line([text]) for null, text in zip(cells, texts, strict=True)) + "\n")
+        values = [row.get(column) for column in columns]
+        cells = ["\\N" if value is None else _cell(value).translate(_TSV_ESCAPES) for value in values]
+        write("\t".join(cells) + "\n")
 
 
 def _markdown(columns: list[str], rows: Iterator[Row]) -> None:
     def line(cells: Iterable[str]) -> str:
-        return "| " + " | ".join(c.replace("|", "\\|").replace("\n", "<br>") for c in cells) + " |\n"
+        escaped = [re.sub(r"\r\n|\r|\n", "<br>", c.replace("\\", "\\\\").replace("|", "\\|")) for c in cells]
+        return "| " + " | ".join(escaped) + " |\n"
 
-    sys.stdout.write(line(columns) + "|" + "---|" * len(columns) + "\n")
+    write(line(columns) + "|" + "---|" * len(columns) + "\n")
     for row in rows:
-        sys.stdout.write(line(_cell(row.get(column)) for column in columns))
+        values = [row.get(column) for column in columns]
+        write(line(["" if value is None else _cell(value) for value in values]))
 
 
 def _table(columns: list[str], rows: Iterator[Row]) -> None:
-    from rich.console import Console
-    from rich.table import Table
-    from rich.text import Text
+    from mesahub.cli.table_format import print_table
 
-    console = Console()
-    count = 0
-    while page := list(islice(rows, PAGE)):
-        count += len(page)
-        table = Table(box=None, pad_edge=False, header_style="bold")
-        for column in columns:
-            numeric = all(isinstance(row.get(column), (int, float, type(None))) for row in page)
-            booleans = any(isinstance(row.get(column), bool) for row in page)
-            justify: Any = "right" if numeric and not booleans else "left"
-            # What does not fit is cut with an ellipsis, or a row would take a screen.
-            table.add_column(Text(column), justify=justify, overflow="ellipsis", no_wrap=True)
-        for row in page:
-            table.add_row(*[_shown(row.get(column)) for column in columns])
-        console.print(table)
-    if not count:
-        console.print(Text("  ".join(columns), style="bold"))
-    note = f"{count:,} row{'' if count == 1 else 's'}"
-    Console(stderr=True).print(Text(note, style="dim"))
-
-
-def _shown(value: Any) -> Any:
-    from rich.text import Text
-
-    if value is None:
-        return Text("NULL", style="dim")
-    if isinstance(value, bytes):
-        return Text(f"x'{value[:16].hex()}{'…' if len(value) > 16 else ''}'", style="dim")
-    text = str(value)
-    return Text("".join(c if c.isprintable() or c == " " else repr(c)[1:-1] for c in text))
+    count = print_table(columns, rows)
+    print(f"{count:,} row{'' if count == 1 else 's'}", file=sys.stderr)
 
 
 _PRINTERS: dict[str, Callable[[list[str], Iterator[Row]], None]] = {

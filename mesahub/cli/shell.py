@@ -18,7 +18,9 @@ from prompt_toolkit.history import FileHistory, InMemoryHistory
 
 from mesahub import DatabaseHandle
 from mesahub.cli.output import FORMATS, print_rows
+from mesahub.cli.sql import run_script
 from mesahub.cli.target import command, connect
+from mesahub.cli.terminal import one_line, write
 from mesahub.errors import MesahubError
 from mesahub.sql import analyze
 
@@ -159,9 +161,9 @@ class Shell:
             try:
                 self.execute(text)
             except MesahubError as error:
-                print(f"{type(error).__name__}: {error}", file=sys.stderr)
+                print(one_line(error), file=sys.stderr)
             except KeyboardInterrupt:
-                print("stopped", file=sys.stderr)
+                print("Aborted", file=sys.stderr)
 
     def _read(self) -> str:
         lines = [self._session.prompt(f"{self._db.name}> ")]
@@ -179,11 +181,14 @@ class Shell:
         started = time.perf_counter()
         parts = analyze(text).parts
         if len(parts) > 1:
-            for result in self._db.exec_script(text):
-                print(f"{result.rows_affected} rows affected")
+            try:
+                run_script(self._db, text, self._format)
+            finally:
+                self._names.stale = True
+            return
         elif parts and not parts[0].writes:
             found = self._db.query(text)
-            print_rows(found.columns, found.rows, self._format)
+            print_rows(found.columns, found.rows, self._format, limit=None)
         else:
             done = self._db.exec(text)
             if done.columns:
@@ -197,7 +202,7 @@ class Shell:
         elif words[0] == ".schema":
             for entry in self._db.schema(words[1] if len(words) > 1 else None):
                 if entry.kind != "shadow":
-                    print(f"{entry.sql};")
+                    write(f"{entry.sql};\n")
         elif words[0] == ".mode" and words[1:2] and words[1] in FORMATS:
             self._format = words[1]
         elif words[0] == ".help":

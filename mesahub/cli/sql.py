@@ -2,48 +2,74 @@
 
 from __future__ import annotations
 
+import json
+import re
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import click
 
-from mesahub.cli.output import format_options, print_any, print_rows
+from mesahub import DatabaseHandle
+from mesahub.cli.output import SHOWN_ROWS, format_options, is_shown, print_any, print_rows
 from mesahub.cli.target import command, connect
-from mesahub.sql import analyze
+from mesahub.cli.terminal import read_stdin, write
+from mesahub.errors import MesahubError
+from mesahub.sql import analyze, prepare, split_script
 
 __all__ = ["COMMANDS", "value_of"]
 
 
+_CANONICAL = re.compile(r"-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?(?:[eE][+-]?[0-9]+)?")
+
+
 def value_of(text: str) -> Any:
-    """A value as written on a command line: a number, null, true, false, 'text', or text."""
+    """A value as written on a command line: a number, null, true, false, 'text', or text.
+
+    Only what JSON writes as a number is one: 007, 1_000 and +5 are text.
+    """
     if text[:1] == text[-1:] and text[:1] in ("'", '"') and len(text) > 1:
         return text[1:-1]
     lowered = text.lower()
     if lowered in ("null", "true", "false"):
         return {"null": None, "true": True, "false": False}[lowered]
-    for number in (int, float):
-        try:
-            return number(text)
-        except ValueError:
-            continue
+    if _CANONICAL.fullmatch(text):
+        return int(text) if text.lstrip("-").isdigit() else float(text)
     return text
+
+
+_TYPES: dict[str, Callable[[str], Any]] = {"int": int, "float": float, "text": str, "json": json.loads}
+
+
+def _parameter(name: str, text: str) -> tuple[str, Any]:
+    """``NAME`` or ``NAME:TYPE``, and the value."""
+    bare, colon, type_ = name.lstrip(":@$").rpartition(":")
+    if not colon or type_ not in _TYPES:
+        return name.lstrip(":@$"), value_of(text)
+    try:
+        if type_ in ("int", "float") and not re.fullmatch(r"[-+0-9.eE]+", text):
+            raise ValueError(text)
+        value = _TYPES[type_](text)
+    except ValueError:
+        raise click.BadParameter(f"{text!r} is not a valid {type_} for {bare!r}.") from None
+    return bare, json.dumps(value, ensure_ascii=False) if isinstance(value, (list, dict)) else value
 
 
 def _text(sql: str | None, file: str | None) -> str:
     if (sql is None) == (file is None):
         if sql is None and not sys.stdin.isatty():
-            return sys.stdin.read()
+            return read_stdin()
         raise click.UsageError("Give the SQL as an argument, by -f FILE, or on standard input.")
     if file is not None:
-        return sys.stdin.read() if file == "-" else Path(file).read_text(encoding="utf-8")
-    return sys.stdin.read() if sql == "-" else str(sql)
+        return read_stdin() if file == "-" else Path(file).read_text(encoding="utf-8-sig")
+    return read_stdin() if sql == "-" else str(sql)
 
 
 def _bindings(sql: str, parameters: tuple[tuple[str, str], ...]) -> Any:
     if not parameters:
         return None
-    values = {name.lstrip(":@$"): value_of(text) for name, text in parameters}
+    values = dict(_parameter(name, text) for name, text in parameters)
     if analyze(sql).positional:
         # -p 1 x -p 2 y for ?1 and ?2, or for the first and second ?
         try:
@@ -54,8 +80,15 @@ def _bindings(sql: str, parameters: tuple[tuple[str, str], ...]) -> Any:
 
 
 _parameters = click.option(
-    "-p", "--param", "parameters", nargs=2, multiple=True, metavar="NAME VALUE", help="A value for :NAME (or ?1)."
+    "-p",
+    "--param",
+    "parameters",
+    nargs=2,
+    multiple=True,
+    metavar="NAME VALUE",
+    help="A value for :NAME (or ?1); NAME:text, :int, :float or :json says its type.",
 )
+_all = click.option("--all", "all_", is_flag=True, help=f"All rows; a terminal shows {SHOWN_ROWS:,} by default.")
 _file = click.option("-f", "--file", help="Read the SQL from a file; - is standard input.")
 
 
@@ -63,13 +96,16 @@ _file = click.option("-f", "--file", help="Read the SQL from a file; - is standa
 @click.argument("sql", required=False)
 @_file
 @_parameters
+@_all
 @format_options
-def query(sql: str | None, file: str | None, parameters: tuple[tuple[str, str], ...], format_: str | None) -> None:
+def query(
+    sql: str | None, file: str | None, parameters: tuple[tuple[str, str], ...], all_: bool, format_: str | None
+) -> None:
     """Run a statement that reads, and print its rows."""
     text = _text(sql, file)
     with connect() as db:
         result = db.query(text, _bindings(text, parameters))
-        print_rows(result.columns, result.rows, format_)
+        print_rows(result.columns, result.rows, format_, limit=SHOWN_ROWS if is_shown(format_) and not all_ else None)
 
 
 @command("exec")
@@ -84,16 +120,48 @@ def exec_(sql: str | None, file: str | None, parameters: tuple[tuple[str, str], 
         if len(analyze(text).parts) > 1:
             if parameters:
                 raise click.UsageError("A script of several statements takes no parameters.")
-            results = db.exec_script(text)
-            click.echo(
-                f"{len(results)} statements, {sum(r.rows_affected or 0 for r in results)} rows affected", err=True
-            )
+            run_script(db, text, format_)
             return
         result = db.exec(text, _bindings(text, parameters))
         if result.columns:
             print_rows(result.columns, result.rows, format_)
         count = "unknown" if result.rows_affected is None else result.rows_affected
         click.echo(f"{count} rows affected", err=True)
+
+
+def run_script(db: DatabaseHandle, text: str, format_: str | None) -> None:
+    """Run the statements of a script and print the rows of each.
+
+    Raises:
+        MesahubError: of the statement that failed; its note names the statement, and says what stays.
+    """
+    texts = split_script(text)
+    for number, statement in enumerate(texts, 1):
+        try:
+            prepare(statement, None, operation="exec")
+        except MesahubError as error:
+            error.add_note(f"{_place(number, texts)}; nothing of the script was run")
+            raise
+    affected = done = 0
+    try:
+        for statement in texts:
+            result = db.exec(statement)
+            if result.columns:
+                print_rows(result.columns, result.rows, format_)
+            affected += result.rows_affected or 0
+            done += 1
+    except (MesahubError, KeyboardInterrupt) as error:
+        before = f"the {done} before it {'is' if done == 1 else 'are'} carried out and stay{'s' if done == 1 else ''}"
+        error.add_note(f"{_place(done + 1, texts)}; {before if done else 'nothing was changed before it'}")
+        if isinstance(error, KeyboardInterrupt):
+            click.echo(error.__notes__[-1], err=True)
+        raise
+    click.echo(f"{done} statements, {affected} rows affected", err=True)
+
+
+def _place(number: int, texts: list[str]) -> str:
+    first = " ".join(texts[number - 1].split())
+    return f"statement {number} of {len(texts)}: {first[:60]}{'…' if len(first) > 60 else ''}"
 
 
 @command("tables")
@@ -117,7 +185,7 @@ def schema(table: str | None) -> None:
             db.table(table).columns()  # raises if there is no such table
         for entry in entries:
             if entry.kind != "shadow":
-                click.echo(f"{entry.sql};")
+                write(f"{entry.sql};\n")
 
 
 _OPERATORS = {
@@ -157,7 +225,8 @@ def _name(text: str) -> str:
 @click.option("-w", "--where", multiple=True, metavar="CONDITION", help="age>=18; all conditions must hold.")
 @click.option("-o", "--order", multiple=True, metavar="COLUMN", help="Order by; -COLUMN for descending.")
 @click.option("-s", "--select", multiple=True, metavar="COLUMN", help="Only these columns.")
-@click.option("-n", "--limit", type=click.IntRange(min=0), help="At most so many rows.")
+@click.option("-n", "--limit", type=click.IntRange(min=0), help="At most this many rows.")
+@_all
 @format_options
 def rows(
     table: str,
@@ -165,6 +234,7 @@ def rows(
     order: tuple[str, ...],
     select: tuple[str, ...],
     limit: int | None,
+    all_: bool,
     format_: str | None,
 ) -> None:
     """Print the rows of a table, however many: they are read page by page."""
@@ -177,7 +247,8 @@ def rows(
             found: Any = handle.find(filter_, list(select) or None, list(order) or None, limit)
         else:
             found = handle.iterate(filter_, list(select) or None, list(order) or None, batch_size=5000)
-        print_any(found, format_)
+        shown = SHOWN_ROWS if limit is None and is_shown(format_) and not all_ else None
+        print_any(found, format_, limit=shown)
 
 
 # "--order -created" would be an option to click, were it not taken as its value.

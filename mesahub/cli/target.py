@@ -18,13 +18,32 @@ class Command(click.Command):
     """A command that takes its database anywhere among its arguments: it is the one that begins with mh:// or @."""
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
-        found = [argument for argument in args if argument.startswith("mh://") or _is_profile(argument)]
-        if len(found) > 1:
+        places = self._target_places(args)
+        if len(places) > 1:
             raise click.UsageError("More than one database was given.", ctx)
-        if found:
-            args.remove(found[0])
-        ctx.meta["mesahub.target"] = found[0] if found else None
+        ctx.meta["mesahub.target"] = args.pop(places[0]) if places else None
         return super().parse_args(ctx, args)
+
+    def _target_places(self, args: list[str]) -> list[int]:
+        """Where a database is named; values of options, and what follows --, are not looked at."""
+        taken = {name: param.nargs for param in self.params if isinstance(param, click.Option) and not param.is_flag
+                 for name in param.opts}  # fmt: skip
+        places, skip = [], 0
+        for place, argument in enumerate(args):
+            if skip:
+                skip -= 1
+            elif argument == "--":
+                break
+            elif argument in taken:
+                skip = taken[argument]
+            elif argument.startswith("mh://") or _is_profile(argument):
+                places.append(place)
+        return places
+
+    def collect_usage_pieces(self, ctx: click.Context) -> list[str]:
+        """The usage line shows where the database goes."""
+        pieces = super().collect_usage_pieces(ctx)
+        return [*pieces[:1], "[DATABASE]", *pieces[1:]]
 
 
 def _is_profile(argument: str) -> bool:

@@ -159,7 +159,7 @@ def test_insert_keeps_types(people: Terminal, tmp_path: Path) -> None:
     ("content", "says"),
     [
         ("id,nmae\n1,x\n", "no column 'nmae'"),
-        ("id,age\n9,old\n", "line 2: 'old' is no INTEGER for 'age'"),
+        ("id,age\n9,old\n", "line 2: 'old' is not a valid INTEGER for 'age'"),
         ("id,age\n9\n", "line 2: 1 values for 2 columns"),
     ],
 )

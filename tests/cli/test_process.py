@@ -57,7 +57,7 @@ def test_ctrl_c_ends_it_with_130(environment: dict[str, str]) -> None:
         process.send_signal(signal.SIGINT)
         _, err = process.communicate(timeout=30)
     assert process.returncode == 130
-    assert err == b"stopped\n"
+    assert err == b"Aborted\n"
 
 
 def test_a_long_table_streams_in_bounded_memory(environment: dict[str, str]) -> None:
