@@ -32,11 +32,11 @@ _decoder = json.JSONDecoder(parse_constant=_constant)
 
 
 def decode_first(data: bytes, kinds: dict[str, str] | None, limit: int) -> dict[str, Any]:
-    """The first JSON value of a body; what stands behind it is not looked at.
+    """The first JSON value of a body; what follows it is ignored.
 
     Args:
         data: the body, or its first ``limit + 1`` bytes.
-        kinds: field name to Go type. Fields beside these are left out; missing and null ones too. ``None``: any
+        kinds: field name to Go type. Other fields are left out; missing and null ones too. ``None``: any
             fields of any types.
         limit: bytes that a value may take.
 

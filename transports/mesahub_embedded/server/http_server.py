@@ -68,7 +68,7 @@ class _Channel(HTTPChannel):  # type: ignore[misc]
 
     @property
     def rank(self) -> tuple[int, float]:
-        """Whom to close first when there are too many: who never asked, who asks no more, who still sends."""
+        """The order of closing when there are too many: no request yet, idle after one, still sending one."""
         if self.head_since is not None:
             return (0, self.head_since)
         return (1 if self.request is None else 2, self.last_activity)

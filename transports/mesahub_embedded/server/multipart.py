@@ -70,7 +70,7 @@ def read_form(
         The text fields; of a repeated one the first.
 
     Raises:
-        RefusedError: 400, it is no form.
+        RefusedError: 400, it is not a form.
     """
     kind, parameters = parse_parameters(content_type)
     boundary = parameters.get("boundary", "")

@@ -37,7 +37,7 @@ def run_script(
         The last one's answer; of a script that ends with COMMIT that of the statement before it.
 
     Raises:
-        RefusedError: the first that is refused; those before it stand.
+        RefusedError: the first that is refused; those before it were run.
     """
     last: dict[str, Any] = {}
     ends = time.monotonic() + timeout if timeout is not None else None

@@ -27,7 +27,7 @@ DATABASE = "main"
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run the server until it is told to stop.
+    """Run the server until it is stopped.
 
     Args:
         argv: the command's arguments, without its name; default: the process's.

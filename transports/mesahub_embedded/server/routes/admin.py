@@ -30,7 +30,7 @@ def get_database(request: Request) -> Reply:
 
 
 def change_database(request: Request) -> Reply:
-    """Switch it on or off, or empty it."""
+    """Activate, deactivate or empty a database."""
     fields = request.json({"action": "string", "status": "string"})
     catalog = request.store.catalog
     catalog.get_database(_slug(request))
@@ -46,18 +46,18 @@ def change_database(request: Request) -> Reply:
 
 
 def delete_database(request: Request) -> Reply:
-    """Put it aside."""
+    """Soft-delete a database."""
     request.store.catalog.soft_delete(_slug(request))
     return Reply(200, {"success": True})
 
 
 def list_deleted(request: Request) -> Reply:
-    """Those put aside."""
+    """Soft-deleted databases."""
     return Reply(200, request.store.catalog.list_databases(deleted=True))
 
 
 def change_deleted(request: Request) -> Reply:
-    """Bring it back, or remove it for good."""
+    """Restore or purge a soft-deleted database."""
     action = request.json({"action": "string"}).get("action")
     if action == "restore":
         return Reply(200, request.store.catalog.restore(_slug(request)))
@@ -76,7 +76,7 @@ def list_keys(request: Request) -> Reply:
 
 
 def create_key(request: Request) -> Reply:
-    """Make a key; its text is in this answer alone."""
+    """Create a key; its text is in this answer alone."""
     kinds = {"name": "string", "scopes": "[]string", "owner": "string", "key_type": "string", "expires_at": "string"}
     fields = request.json(kinds)
     if not fields.get("name"):
@@ -110,7 +110,7 @@ def export_reply(request: Request, slug: str) -> Reply:
 
 
 def import_reply(request: Request, slug: str) -> Reply:
-    """Look into a SQLite file, or take rows out of it."""
+    """Inspect a SQLite file, or import rows from it."""
     incoming: list[Incoming] = []
     with ExitStack() as stack:
 
@@ -186,7 +186,7 @@ def follow_link(request: Request) -> Reply:
 
 
 ROUTES: list[Route] = [
-    # "deleted" stands before {slug}: the first route that fits is taken.
+    # "deleted" comes before {slug}: the first route that fits is taken.
     Route("GET", "/api/db/deleted", list_deleted),
     Route("POST", "/api/db/deleted/{slug}", change_deleted),
     Route("GET", "/api/db/{slug}", get_database),

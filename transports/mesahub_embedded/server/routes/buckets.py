@@ -106,7 +106,7 @@ def get_bucket(request: Request) -> Reply:
 
 
 def change_bucket(request: Request) -> Reply:
-    """Another name or description."""
+    """Update the name or description."""
     bucket = _bucket(request)
     fields = request.json({"name": "string", "description": "string"})
     changed = {**bucket, **{name: value for name, value in fields.items() if value is not None}}
@@ -136,7 +136,7 @@ def _url(bucket: dict[str, Any], file_id: str) -> str:
 
 
 def upload(request: Request) -> Reply:
-    """Keep a file."""
+    """Store a file."""
     bucket = _bucket(request)
     record = store_upload(request, request.store.files, _namespace(bucket))
     return Reply(201, shown(record, _url(bucket, record["id"])))

@@ -35,7 +35,7 @@ def list_databases(request: Request) -> Reply:
 
 
 def create_database(request: Request) -> Reply:
-    """Make a database."""
+    """Create a database."""
     fields = request.json({"name": "string", "description": "string"})
     name = fields.get("name") or ""
     if not _NAME.fullmatch(name):
@@ -50,7 +50,7 @@ def get_database(request: Request) -> Reply:
 
 
 def change_database(request: Request) -> Reply:
-    """Another name or description."""
+    """Update the name or description."""
     slug = _slug(request)
     fields = request.json({"name": "string", "description": "string"})
     request.store.catalog.describe(slug, name=fields.get("name"), description=fields.get("description"))
@@ -58,7 +58,7 @@ def change_database(request: Request) -> Reply:
 
 
 def delete_database(request: Request) -> Reply:
-    """Put it aside."""
+    """Soft-delete a database."""
     request.store.catalog.soft_delete(_slug(request))
     return Reply(204)
 
@@ -80,7 +80,7 @@ def list_keys(request: Request) -> Reply:
 
 
 def create_key(request: Request) -> Reply:
-    """Make a key; its text is in this answer alone."""
+    """Create a key; its text is in this answer alone."""
     fields = request.json({"name": "string", "scopes": "[]string"})
     if not fields.get("name"):
         raise RefusedError(400, "name is required")

@@ -34,7 +34,7 @@ VERSION = "2.0.0-embedded"
 
 
 def health(request: Request) -> Reply:
-    """It is up."""
+    """Liveness."""
     return Reply(
         200,
         {"status": "ok", "uptime_sec": round(request.uptime, 3), "python_version": platform.python_version()},
@@ -42,12 +42,12 @@ def health(request: Request) -> Reply:
 
 
 def version(_: Request) -> Reply:
-    """Which one it is."""
+    """Server version."""
     return Reply(200, {"version": VERSION, "redis": False})
 
 
 def create_database(request: Request) -> Reply:
-    """Make a database."""
+    """Create a database."""
     fields = request.json(dict.fromkeys(("name", "slug", "owner", "source", "instance_id", "description"), "string"))
     name, owner = fields.pop("name", ""), fields.pop("owner", "")
     if not name or not owner:

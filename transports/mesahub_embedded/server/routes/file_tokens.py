@@ -34,14 +34,14 @@ def opens(request: Request) -> bool:
 
 
 def create_token(request: Request) -> Reply:
-    """Make a token."""
+    """Create a token."""
     fields = request.json({"expires_in": "int"}) if request.length else {}
     link = links.make(request.store, links.FILES, request.arguments["slug"], "", fields.get("expires_in"))
     return Reply(201, {**link.shown(), "scope": SCOPE, "token": link.token})
 
 
 def revoke_token(request: Request) -> Reply:
-    """Make a token worthless."""
+    """Revoke a token."""
     fields = request.json({"token": "string", "reason": "string"})
     if not fields.get("token"):
         raise RefusedError(400, "token is required")

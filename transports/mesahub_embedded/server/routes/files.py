@@ -91,7 +91,7 @@ def store_upload(request: Request, files: FileStore, namespace: str) -> dict[str
 
 
 def upload(request: Request) -> Reply:
-    """Keep a file."""
+    """Store a file."""
     namespace = request.arguments["slug"]
     record = store_upload(request, request.store.files, namespace)
     return Reply(201, shown(record, file_url(namespace, record["id"])))
@@ -204,7 +204,7 @@ def _span(header: str, size: int) -> tuple[int, int] | None:
     """Start and length of a ``Range``; ``None`` for none, or for one that is not understood.
 
     Raises:
-        ValueError: it lies outside of the file.
+        ValueError: it is outside of the file.
     """
     match = _RANGE.fullmatch(header.strip())
     if match is None or match[1] == match[2] == "":

@@ -30,7 +30,7 @@ def _column(table: str, name: str) -> str:
 
 
 def _filters(request: Request) -> tuple[str, list[str]]:
-    """``WHERE ...`` and its values, which are text, as they stand in the URL; ``""`` without a filter."""
+    """``WHERE ...`` and its values, which are the URL's text; ``""`` without a filter."""
     table = request.arguments["table"]
     terms: list[str] = []
     values: list[str] = []
@@ -104,7 +104,7 @@ def find(request: Request) -> Reply:
 
 
 def insert(request: Request) -> Reply:
-    """One row more."""
+    """Insert a row."""
     fields = _body(request)
     names = ", ".join(quote_name(name) for name in fields)
     marks = ", ".join("?" * len(fields))
@@ -117,7 +117,7 @@ def insert(request: Request) -> Reply:
 
 
 def update(request: Request) -> Reply:
-    """Other values in the rows that the filters choose."""
+    """Update matching rows."""
     where, values = _filters(request)
     if not where:
         raise RefusedError(400, "PATCH requires at least one filter query param")
@@ -129,7 +129,7 @@ def update(request: Request) -> Reply:
 
 
 def delete(request: Request) -> Reply:
-    """The rows that the filters choose, away."""
+    """Delete matching rows."""
     where, values = _filters(request)
     if not where:
         raise RefusedError(400, "DELETE requires at least one filter query param")
