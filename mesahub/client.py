@@ -6,7 +6,7 @@ import os
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Self
 
-from mesahub._calls.deadline import checked_timeout
+from mesahub._calls.deadline import Deadline, checked_timeout
 from mesahub._calls.pipeline import Stack
 from mesahub._calls.results import exec_result, truncated
 from mesahub._util.secret import Secret
@@ -16,7 +16,7 @@ from mesahub.dialects.mesahub.dialect import MesahubDialect
 from mesahub.dialects.mesahub.routes import Routes
 from mesahub.dialects.registry import parse_any_url
 from mesahub.dialects.unsupported import check_consistency, unsupported
-from mesahub.errors import ConfigurationError
+from mesahub.errors import ConfigurationError, SQLError
 from mesahub.results import ExecResult, QueryResult
 from mesahub.sql import Bindings, Statement, prepare
 from mesahub.transport import Request, Response, TLSOptions
@@ -25,10 +25,12 @@ from mesahub.transport.options import MAX_RESPONSE_BYTES, hidden
 from mesahub.url import parse_mesahub_url, split_api_url
 
 if TYPE_CHECKING:
+    from mesahub._calls.exact_rows import KnownColumns
     from mesahub.admin import Admin
     from mesahub.buckets import Bucket, Buckets
     from mesahub.middleware import Middleware
     from mesahub.middleware.retry_policy import RetryPolicy
+    from mesahub.rows import Rows
 
 __all__ = ["MesahubClient", "connect", "parse_mesahub_url"]
 
@@ -123,6 +125,7 @@ class MesahubClient:
         self._routes = Routes(route_prefix)
         self._send = self._stack.send
         self._hints: Mapping[str, str] = EMPTY
+        self._columns: dict[tuple[str, str], KnownColumns] = {}
         if consistency is not None:
             self._hints = self._with_consistency(consistency)
 
@@ -174,6 +177,30 @@ class MesahubClient:
         if not answer.whole and len(rows) == dialect.capabilities.max_rows and limit != len(rows):
             raise truncated(len(rows), write=False)
         return QueryResult(rows=rows, columns=answer.columns, row_count=len(rows), query_duration_ms=answer.duration)
+
+    def run_rows(
+        self, ref: str, statement: Statement, *, timeout: float | None = None, consistency: str | None = None
+    ) -> Rows:
+        """Send a compiled SELECT, and give its rows as they are stored. See `DatabaseHandle.rows`."""
+        from mesahub._calls.exact_rows import ExactRows
+
+        hints = self._hints if consistency is None else self._with_consistency(consistency)
+        plan = ExactRows(ref, statement, self.capabilities, self._columns)
+        deadline = Deadline(timeout, self.timeout)
+        while True:
+            step = plan.statement()
+            request = self._dialect.request(ref, "query", step, timeout=deadline.left(), hints={**hints, **plan.hints})
+            try:
+                answer = self._dialect.answer("query", step, self._send(request))
+            except SQLError:
+                if not plan.reject():
+                    raise
+                continue
+            if not answer.whole and len(answer.rows) == self._dialect.capabilities.max_rows:
+                raise truncated(len(answer.rows), write=False)
+            rows = plan.accept(answer)
+            if rows is not None:
+                return rows
 
     def run_exec(
         self, ref: str, statement: Statement, *, timeout: float | None = None, idempotent: bool = False

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from mesahub.buckets import Buckets
     from mesahub.dialects.base import Capabilities
     from mesahub.files import Files
+    from mesahub.rows import Rows
     from mesahub.sql.schema import SchemaObject
 
 __all__ = ["DatabaseHandle"]
@@ -35,6 +36,12 @@ class Client(Executor, Sender, Protocol):
 
     def prepare(self, sql: str, bindings: Bindings, operation: str) -> Statement:
         """Check raw SQL and its values."""
+        ...
+
+    def run_rows(
+        self, ref: str, statement: Statement, *, timeout: float | None = None, consistency: str | None = None
+    ) -> Rows:
+        """Run a statement that reads; its rows as they are stored."""
         ...
 
     def query(
@@ -143,6 +150,42 @@ class DatabaseHandle:
             TruncatedResultError: there may be more rows than the server hands out.
         """
         return self._client.query(self._ref, sql, bindings, timeout=timeout, consistency=consistency)
+
+    def rows(
+        self,
+        sql: str,
+        bindings: Bindings = None,
+        *,
+        timeout: float | None = None,
+        consistency: str | None = None,
+    ) -> Rows:
+        """Run one statement that reads, and give its rows exactly as they are stored, on every engine.
+
+        No value is converted by a declared type: a BOOLEAN column gives integers, a date its text, a REAL a ``float``,
+        a BLOB ``bytes``. Columns come in SELECT order, those with one name apart. (Bytes of a text that are not UTF-8
+        come as U+FFFD.) From a server that loses storage classes, the SELECT is rewritten; its columns are asked for
+        first, once per text, in a separate request.
+
+        Args:
+            sql: one statement. A write is refused here; use `exec`.
+            bindings: a list for ``?``, a dict for ``:name``, ``@name`` and ``$name``.
+            timeout: seconds for this call, in place of the client's.
+            consistency: the level of this read, where the engine has levels.
+
+        Returns:
+            A sequence of dicts that also has ``columns``, ``tuples()``, ``first()``, ``one()``, ``scalar()`` and
+            ``column(name)``.
+
+        Raises:
+            ArgumentError, SQLError, TruncatedResultError: as `query`.
+
+        Example:
+            >>> for user in db.rows("SELECT id, name FROM users"):  # doctest: +SKIP
+            ...     print(user["name"])
+            >>> db.rows("SELECT count(*) FROM users").scalar()  # doctest: +SKIP
+        """
+        statement = self._client.prepare(sql, bindings, "query")
+        return self._client.run_rows(self._ref, statement, timeout=timeout, consistency=consistency)
 
     def exec(
         self,

@@ -48,6 +48,15 @@ def db(way: str, request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Dat
             yield handle
 
 
+@pytest.fixture(params=["embedded", "urllib"])
+def exact(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[DatabaseHandle]:
+    """One database for many examples."""
+    url = "mh://local/behaviour" if request.param == "embedded" else _fresh_database(request)
+    options: dict[str, Any] = {"data": str(tmp_path)} if request.param == "embedded" else {}
+    with mesahub.connect(url, **options) as handle:
+        yield handle
+
+
 def _fresh_database(request: pytest.FixtureRequest) -> str:
     server: Server = request.getfixturevalue("server")
     name = f"behaviour-{next(_number)}"

@@ -9,10 +9,11 @@ from typing import ClassVar
 
 from mesahub.errors import ConfigurationError, Outcome, RequestTimeoutError
 from mesahub.transport import Request, Response, TransportOptions
+from mesahub.transport.capabilities import Capabilities
 from mesahub_embedded.engine.bulk import bulk_answer
 from mesahub_embedded.engine.engine import Unchecked
 from mesahub_embedded.engine.errors import RefusedError, TimedOutError
-from mesahub_embedded.engine.results import exec_answer, query_answer
+from mesahub_embedded.engine.results import exec_answer, query_answer, stored_answer
 from mesahub_embedded.engine.rows import UnrepresentableError
 from mesahub_embedded.storage.data_folder import DEFAULT_DATA, Store
 
@@ -33,6 +34,17 @@ class EmbeddedTransport:
 
     needs_url: ClassVar[bool] = False
     needs_key: ClassVar[bool] = False
+    capabilities: ClassVar[Capabilities] = Capabilities(
+        "embedded",
+        files=True,
+        admin=True,
+        databases=True,
+        exact_values=True,
+        converts_declared=True,
+        max_sql=100_000,  # as a server's, so that what runs here runs there
+        max_bindings=5_000,
+        session_pragmas="shared",
+    )
 
     def __init__(self, options: TransportOptions) -> None:
         options.check_options("embedded", "data")
@@ -70,6 +82,8 @@ class EmbeddedTransport:
                 return Response(200, payload=answered)
             sql, bindings = payload["sql"], payload["bindings"]
             if operation == "query":
+                if "exact" in payload:
+                    return Response(200, payload=stored_answer(engine, sql, bindings, timeout=request.timeout))
                 return Response(200, payload=query_answer(engine, sql, bindings, timeout=request.timeout))
             runs = Unchecked(engine) if "unchecked" in payload else engine
             return Response(200, payload=exec_answer(runs, sql, bindings, timeout=request.timeout))

@@ -41,20 +41,21 @@ def read_answer(operation: str, statement: Statement, response: Response) -> Ans
     answer = _answer(response, operation)
     try:
         if operation == "query":
+            if answer.get("tuples"):
+                return _stored(answer)
             rows, columns = _rows(answer, statement.sql)
-            return Answer(
-                columns,
-                rows,
-                named=not answer.get("tuples"),
-                whole=answer.get("whole", False),
-                exact=answer.get("tuples", False),
-                duration=_duration(answer),
-            )
+            return Answer(columns, rows, named=True, whole=answer.get("whole", False), duration=_duration(answer))
         if "headers" in answer or "columns" in answer:
             return _returned(statement, answer)
         return _counts(statement, answer)
     except _NOT_A_RESULT:
         _unexpected(response, operation)
+
+
+def _stored(answer: dict[str, Any]) -> Answer:
+    """Rows as they are stored, from a transport that has them so."""
+    columns = [header["name"] for header in answer["headers"]]
+    return Answer(columns, answer["rows"], exact=True, whole=True, duration=_duration(answer))
 
 
 def _returned(statement: Statement, answer: dict[str, Any]) -> Answer:

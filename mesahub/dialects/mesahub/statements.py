@@ -45,6 +45,8 @@ def statement_request(
     payload: dict[str, Any] = {"sql": statement.sql, "bindings": statement.bindings}
     if statement.rows is not None:
         payload["rows"] = statement.rows
+    if hints and hints.get("values") == "stored":
+        payload["exact"] = True  # for a transport that answers without HTTP
     if statement.unchecked:
         payload["unchecked"] = True
     return Request(

@@ -8,7 +8,7 @@ from typing import Any
 
 from mesahub_embedded.engine.engine import Engine, Outcome, Script, Unchecked
 
-__all__ = ["exec_answer", "query_answer", "rows_answer"]
+__all__ = ["exec_answer", "query_answer", "rows_answer", "stored_answer"]
 
 Answer = dict[str, Any]
 
@@ -49,6 +49,20 @@ def query_answer(
         "rowsWritten": None,
     }
     return answer
+
+
+def stored_answer(engine: Engine, sql: str, bindings: Sequence[Any], *, timeout: float | None = None) -> Answer:
+    """Run a statement that reads; its rows are tuples of what SQLite gives. See `query_answer`."""
+    started = time.perf_counter()
+    outcome = engine.query(sql, bindings, timeout=timeout)
+    return {
+        "headers": outcome.plan.headers if outcome.plan is not None else [],
+        "rows": outcome.rows,
+        "tuples": True,
+        "exact": True,
+        "whole": True,
+        "stat": {"queryDurationMs": _milliseconds(started)},
+    }
 
 
 def exec_answer(

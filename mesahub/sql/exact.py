@@ -1,0 +1,118 @@
+"""A SELECT rewritten so that its values come exactly, from an engine whose answers lose storage classes.
+
+The SELECT becomes a common table expression, so that no value has a declared type that converts it. Blobs come as hex,
+and one text per row has a letter for each value's storage class. The rewriting has to know the number of columns,
+which another statement asks for first (`columns_statement`); the schema's version says whether that still holds.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from typing import Any
+
+from mesahub.sql.statement import Statement
+
+__all__ = ["columns_of", "columns_statement", "exact_statement", "exact_values", "is_rewritable"]
+
+KINDS = "mesahub_kinds"
+SCHEMA = "mesahub_schema"
+_VERSION = "(SELECT schema_version FROM pragma_schema_version)"
+_TOGETHER = 40
+"""Letters that are joined in one expression: SQLite bounds the depth of expressions."""
+_NUMBERED = re.compile(r"(.*):[0-9]+", re.DOTALL)
+
+
+def is_rewritable(statement: Statement) -> bool:
+    """Can it stand in a common table expression? (A PRAGMA or EXPLAIN cannot, and gives nothing that is lost.)"""
+    return statement.verb in ("select", "values")
+
+
+def columns_statement(statement: Statement) -> Statement:
+    """A statement whose columns are the schema's version and those of ``statement``; it gives one row, and no value."""
+    sql = (
+        f"SELECT v.schema_version AS {SCHEMA}, s.* FROM pragma_schema_version AS v "
+        f"LEFT JOIN (SELECT * FROM (\n{statement.sql}\n) LIMIT 0) AS s"
+    )
+    return Statement(sql, statement.bindings, "select", False, names=statement.names)
+
+
+def columns_of(names: Sequence[str]) -> list[str]:
+    """The names of a statement's columns, from those of `columns_statement`.
+
+    >>> columns_of(["mesahub_schema", "a", "a:1", "b:2"])
+    ['a', 'a', 'b:2']
+    """
+    found: list[str] = []
+    seen: set[str] = set()
+    for name in names[1:]:
+        # In a subquery, SQLite gives a number to a name that is there already.
+        match = _NUMBERED.fullmatch(name)
+        if match and match[1].lower() in seen:
+            name = match[1]
+        seen.add(name.lower())
+        found.append(name)
+    return found
+
+
+def exact_statement(statement: Statement, count: int) -> Statement:
+    """The rewritten statement.
+
+    Args:
+        statement: a SELECT.
+        count: its columns.
+    """
+    names = [f"c{index}" for index in range(count)]
+    # Materialized: else SQLite might evaluate an expression, such as random(), once for each place where it is used.
+    values = [
+        f"CASE typeof({name}) WHEN 'blob' THEN hex({name}) WHEN 'real' THEN CASE WHEN abs(+{name}) = 9e999 THEN NULL "
+        f"ELSE +{name} END ELSE +{name} END AS {name}"
+        for name in names
+    ]
+    letters = [
+        f"CASE typeof({name}) WHEN 'real' THEN CASE +{name} WHEN 9e999 THEN 'p' WHEN -9e999 THEN 'm' ELSE 'r' END "
+        f"ELSE substr(typeof({name}), 1, 1) END"
+        for name in names
+    ]
+    groups = [letters[start : start + _TOGETHER] for start in range(0, count, _TOGETHER)]
+    kinds = " || ".join([f"({' || '.join(group)})" for group in groups])
+    sql = (
+        f"WITH m({', '.join(names)}) AS MATERIALIZED (\n{statement.sql}\n) "
+        f"SELECT {', '.join(values)}, {kinds} AS {KINDS}, {_VERSION} AS {SCHEMA} FROM m"
+    )
+    return Statement(sql, statement.bindings, "select", False, names=statement.names)
+
+
+def exact_values(count: int, rows: Sequence[dict[str, Any]]) -> list[tuple[Any, ...]]:
+    """The rows of a rewritten statement as they are stored.
+
+    Raises:
+        ValueError, TypeError, KeyError: the rows are not those of a rewritten statement.
+    """
+    names = [f"c{index}" for index in range(count)]
+    kinds = {row[KINDS] for row in rows}
+    made = {}
+    for text in kinds:
+        if len(text) != count:
+            raise ValueError("kinds")
+        made[text] = [(name, _MAKE[letter]) for name, letter in zip(names, text, strict=True)]
+    return [tuple([make(row[name]) if make else row[name] for name, make in made[row[KINDS]]]) for row in rows]
+
+
+def _positive(_: Any) -> float:
+    return float("inf")
+
+
+def _negative(_: Any) -> float:
+    return float("-inf")
+
+
+_MAKE: dict[str, Any] = {
+    "n": None,
+    "i": int,
+    "r": float,
+    "t": None,
+    "b": bytes.fromhex,
+    "p": _positive,
+    "m": _negative,
+}
