@@ -74,11 +74,7 @@ def _fields(value: dict[str, Any], kinds: dict[str, str], text: str) -> dict[str
         if wanted is None or item is None:
             continue
         kind = kinds[wanted]
-        if (
-            kind in ("int", "int64")
-            and type(item) in (int, float)
-            and not (type(item) is int and -(2**63) <= item < 2**63)
-        ):
+        if kind in ("int", "int64") and not _fits(item):
             raise _invalid(
                 f"json: cannot unmarshal number {json.dumps(item)} into Go struct field .{wanted} of type {kind}"
             )
@@ -101,6 +97,13 @@ def _fields(value: dict[str, Any], kinds: dict[str, str], text: str) -> dict[str
                     )
         fields[wanted] = item
     return fields
+
+
+def _fits(item: Any) -> bool:
+    """Is it a number of 64 bits? What is not a number has another message."""
+    if type(item) is int:
+        return -(2**63) <= item < 2**63
+    return type(item) is not float
 
 
 def _syntax(data: bytes, text: str, start: int, error: json.JSONDecodeError) -> str:
