@@ -298,12 +298,13 @@ class MesahubClient:
         self.close()
 
 
-def connect(url: str | None = None, **options: Any) -> DatabaseHandle:
+def connect(url: str | os.PathLike[str] | None = None, **options: Any) -> DatabaseHandle:
     """Open the database that a connection string names.
 
     Args:
         url: ``mh://apikey@host[:port]/database`` or ``mh://local/database``; default: ``MESAHUB_URL``. Another scheme
-            is that of an installed dialect.
+            is that of an installed dialect. A SQLite file is opened where it is by its path (`pathlib.Path`) or by
+            ``sqlite:///relative.db`` and ``sqlite:////absolute.db``; ``sqlite://`` is a database in memory.
             Its query string may carry options, such as ``?transport=requests`` or ``?data=DIR``.
         **options: as `MesahubClient` takes them; they win over the URL's.
 

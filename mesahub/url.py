@@ -8,6 +8,7 @@ reserved characters is percent-encoded.
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Mapping
 from types import MappingProxyType
@@ -62,15 +63,58 @@ def _parse(url: Any, *, one_name: bool) -> ConnectionURL:
     if isinstance(parts, str):
         raise ConfigurationError(f"{parts} The form: {_FORM}.")
     host, port, key, name, options = parts
+    if host == "local" and port is None and not key and one_name and _is_path(url):
+        return _of_file(f"/{name}", options)
+    if host == "local" and name == ":memory:":
+        return _of_file(name, options)
     if one_name and "/" in name:
         raise ConfigurationError(f"The MesaHub URL's path must be one database name. The form: {_FORM}.")
     return _connection(host, port, key, name, options)
+
+
+def _is_path(url: str) -> bool:
+    # mh://local//absolute/x.db
+    return url.startswith("mh://local//")
 
 
 _SCHEMES = frozenset(
     {"file", "ftp", "http", "https", "mariadb", "mysql", "postgres", "postgresql", "redis", "ws", "wss"}
 )
 """What may be repeated of a wrong URL: anything else may be a key."""
+
+
+def parse_sqlite_url(url: Any) -> ConnectionURL:
+    """Parse ``sqlite:///relative.db``, ``sqlite:////absolute/x.db``, ``sqlite://`` (in memory), or a path.
+
+    The query string may carry ``mode`` (``ro``, ``rw``, ``rwc``, ``memory``) and ``create`` (``0`` makes no file).
+
+    Raises:
+        ConfigurationError: it is none of these.
+    """
+    if isinstance(url, os.PathLike):
+        path, options = os.fspath(url), {}
+        if not isinstance(path, str):
+            raise ConfigurationError("The path of a SQLite file must be text, not bytes.")
+    elif isinstance(url, str):
+        from urllib.parse import parse_qsl, unquote
+
+        rest, _, query = url.removeprefix("sqlite:").partition("?")
+        host, slash, path = rest.removeprefix("//").partition("/") if rest.startswith("//") else ("", "/", rest)
+        if host:
+            raise ConfigurationError(
+                "A SQLite URL has three slashes, sqlite:///relative.db, or four, sqlite:////absolute/path.db."
+            )
+        path = unquote(path) if slash else ""
+        options = dict(parse_qsl(query, keep_blank_values=True))
+    else:
+        raise ConfigurationError(f"A database is named by a URL or a path, not by {type(url).__name__}.")
+    return _of_file(path or ":memory:", options)
+
+
+def _of_file(path: str, options: dict[str, str]) -> ConnectionURL:
+    name = path.replace(os.sep, "/").rstrip("/").rpartition("/")[2].removesuffix(".db") or "database"
+    transport = options.pop("transport", None)
+    return ConnectionURL("", None, name, "api", transport or "embedded", {"file": path, **options})
 
 
 def _split(url: str) -> tuple[str, int | None, Secret, str, dict[str, str]] | str:

@@ -16,7 +16,7 @@ import mesahub
 from mesahub import DatabaseHandle
 from mesahub.cli.progress import bar
 from mesahub.cli.row_files import FORMATS, RowFile
-from mesahub.cli.target import command, connect, resolve
+from mesahub.cli.target import command, connect, connect_existing, resolve
 from mesahub.cli.terminal import stdin_bytes, write
 from mesahub.errors import ArgumentError, NoSuchTableError
 from mesahub.sql.schema import add_column_text, create_table_text, declared_types
@@ -137,7 +137,7 @@ def dump(tables: tuple[str, ...]) -> None:
     """
     from mesahub.copying import dump_script
 
-    with connect() as db:
+    with connect_existing() as db:
         for line in dump_script(db, list(tables) or None):
             write(f"{line}\n")
         sys.stdout.flush()

@@ -11,6 +11,7 @@ import click
 
 import mesahub
 from mesahub.cli.target import command, given_url, shown
+from mesahub.dialects.registry import parse_any_url
 from mesahub.errors import (
     AuthenticationError,
     AuthorizationError,
@@ -20,7 +21,7 @@ from mesahub.errors import (
     NotFoundError,
 )
 from mesahub.transport import TransportOptions
-from mesahub.url import ConnectionURL, parse_url
+from mesahub.url import ConnectionURL
 
 __all__ = ["COMMANDS", "examine"]
 
@@ -56,7 +57,7 @@ def examine(url: str | None) -> Iterator[tuple[str, str, bool]]:
 def _parse(known: dict[str, Any]) -> str:
     if not known["url"]:
         raise Failed("no database was named: give mh://..., @profile, or set MESAHUB_URL")
-    target = known["target"] = parse_url(known["url"])
+    target = known["target"] = parse_any_url(known["url"])[0]
     known["local"] = not target.api_url
     return shown(known["url"])
 

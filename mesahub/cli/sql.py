@@ -13,7 +13,7 @@ import click
 
 from mesahub import DatabaseHandle
 from mesahub.cli.output import SHOWN_ROWS, format_options, is_shown, print_any, print_rows
-from mesahub.cli.target import command, connect
+from mesahub.cli.target import command, connect, connect_existing
 from mesahub.cli.terminal import read_stdin, write
 from mesahub.errors import MesahubError
 from mesahub.sql import analyze, prepare, split_script
@@ -103,7 +103,7 @@ def query(
 ) -> None:
     """Run a statement that reads, and print its rows."""
     text = _text(sql, file)
-    with connect() as db:
+    with connect_existing() as db:
         result = db.query(text, _bindings(text, parameters))
         print_rows(result.columns, result.rows, format_, limit=SHOWN_ROWS if is_shown(format_) and not all_ else None)
 
@@ -168,7 +168,7 @@ def _place(number: int, texts: list[str]) -> str:
 @format_options
 def tables(format_: str | None) -> None:
     """List the tables and views, with their rows."""
-    with connect() as db:
+    with connect_existing() as db:
         found = [entry for entry in db.schema() if entry.type in ("table", "view") and entry.kind != "shadow"]
         found.sort(key=lambda entry: entry.name)
         rows = [{"name": entry.name, "type": entry.type, "rows": db.table(entry.name).count()} for entry in found]
@@ -179,7 +179,7 @@ def tables(format_: str | None) -> None:
 @click.argument("table", required=False)
 def schema(table: str | None) -> None:
     """Print the SQL that makes the database, or one table with its indexes and triggers."""
-    with connect() as db:
+    with connect_existing() as db:
         entries = db.schema(table)
         if table is not None and not entries:
             db.table(table).columns()  # raises if there is no such table
@@ -241,7 +241,7 @@ def rows(
     from mesahub import all_of
 
     filter_ = all_of(*[condition_of(text) for text in where]) if where else None
-    with connect() as db:
+    with connect_existing() as db:
         handle = db.table(table)
         if limit is not None or not handle.primary_key():
             found: Any = handle.find(filter_, list(select) or None, list(order) or None, limit)

@@ -15,7 +15,7 @@ from mesahub.cli.profiles import profile_url
 
 
 class Command(click.Command):
-    """A command that takes its database anywhere among its arguments: it is the one that begins with mh:// or @."""
+    """A command that takes its database anywhere among its arguments: it is the one that is a URL or starts with @."""
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         places = self._target_places(args)
@@ -36,7 +36,7 @@ class Command(click.Command):
                 break
             elif argument in taken:
                 skip = taken[argument]
-            elif argument.startswith("mh://") or _is_profile(argument):
+            elif argument.startswith(SCHEMES) or _is_profile(argument):
                 places.append(place)
         return places
 
@@ -44,6 +44,10 @@ class Command(click.Command):
         """The usage line shows where the database goes."""
         pieces = super().collect_usage_pieces(ctx)
         return [*pieces[:1], "[DATABASE]", *pieces[1:]]
+
+
+SCHEMES = ("mh://", "mh+", "sqlite:", "rqlite://", "libsql://")
+"""What a database's URL starts with."""
 
 
 def _is_profile(argument: str) -> bool:
@@ -80,6 +84,13 @@ def with_key(url: str) -> str:
 def connect(**options: Any) -> DatabaseHandle:
     """The database of the present command."""
     return mesahub.connect(given_url(), **options)
+
+
+def connect_existing() -> DatabaseHandle:
+    """The database of a command that only reads: a typo in its name makes no empty database in this process."""
+    url = given_url()
+    local = url is not None and url.startswith(("mh://local/", "sqlite:"))
+    return mesahub.connect(url, **({"create": False} if local else {}))
 
 
 def shown(url: str) -> str:

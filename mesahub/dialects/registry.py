@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 from typing import Any
 
@@ -10,7 +11,7 @@ from mesahub._util.secret import Secret
 from mesahub._util.suggest import near
 from mesahub.dialects.base import Dialect
 from mesahub.errors import ConfigurationError
-from mesahub.url import ConnectionURL, parse_url
+from mesahub.url import ConnectionURL, parse_sqlite_url, parse_url
 
 __all__ = ["GROUP", "dialect_of", "find_dialect", "parse_any_url"]
 
@@ -43,12 +44,14 @@ def find_dialect(name: str) -> Any:
         ) from error
 
 
-def parse_any_url(url: str) -> tuple[ConnectionURL, Any]:
-    """The parts of a connection string, and the factory of its dialect.
+def parse_any_url(url: str | os.PathLike[str]) -> tuple[ConnectionURL, Any]:
+    """The parts of a connection string (or the path of a SQLite file), and the factory of its dialect.
 
     Raises:
         ConfigurationError: what is wrong. It never repeats a key.
     """
+    if not isinstance(url, str) or url.startswith("sqlite:"):
+        return parse_sqlite_url(url), find_dialect("mh")
     factory = _factory_of(url)
     if factory is None:
         return parse_url(url), find_dialect("mh")

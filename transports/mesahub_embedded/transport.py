@@ -16,15 +16,24 @@ from mesahub_embedded.engine.errors import RefusedError, TimedOutError
 from mesahub_embedded.engine.results import exec_answer, query_answer, stored_answer
 from mesahub_embedded.engine.rows import UnrepresentableError
 from mesahub_embedded.storage.data_folder import DEFAULT_DATA, Store
+from mesahub_embedded.storage.single import SingleDatabase, creates, mode_of
 
 __all__ = ["EmbeddedTransport"]
+
+SINGLE_FILE = Capabilities("a single SQLite file", converts_declared=True, session_pragmas="request")
 
 
 class EmbeddedTransport:
     """SQLite in this process: one file per database, made when it is first used.
 
-    Options: ``data``, the folder that holds everything (default: ``MESAHUB_DATA``, or ``mesahub-data`` in the
-    working directory).
+    Options:
+
+    * ``data``: the folder that holds everything (default: ``MESAHUB_DATA``, or ``mesahub-data`` in the working
+      directory).
+    * ``create``: ``False`` makes no database that is not there.
+    * ``file``: the path of one SQLite file, used where it is, instead of a folder; ``":memory:"`` for a database in
+      memory.
+    * ``mode``: for a ``file``: ``"ro"``, ``"rw"``, ``"rwc"`` (the default) or ``"memory"``.
 
     >>> import mesahub
     >>> with mesahub.connect("mh://local/shop", data="./data") as db:  # doctest: +SKIP
@@ -47,20 +56,34 @@ class EmbeddedTransport:
     )
 
     def __init__(self, options: TransportOptions) -> None:
-        options.check_options("embedded", "data")
+        options.check_options("embedded", "data", "file", "mode", "create")
         if options.base_url:
             raise ConfigurationError(
                 "The transport 'embedded' has no server, so it takes no api_url. For a server use another "
                 "transport ('urllib'); for a database in this process, mesahub.connect('mh://local/name')."
             )
+        self._store: Store | SingleDatabase | None = None
+        given = options.options
+        self._creates = creates(given.get("create"))
+        file = given.get("file")
+        if file is not None:
+            if not isinstance(file, (str, os.PathLike)) or not os.fspath(file) or "data" in given:
+                raise ConfigurationError("file is the path of one SQLite file, instead of data=DIR.")
+            path = str(os.fspath(file))
+            self._store = SingleDatabase(path, mode_of(given.get("mode"), given.get("create"), path))
+            self.capabilities: Capabilities | None = SINGLE_FILE
+            return
+        self.capabilities = None
+        if given.get("mode") is not None:
+            raise ConfigurationError("mode belongs to a file, such as sqlite:///shop.db?mode=ro.")
         data = options.options.get("data") or os.environ.get("MESAHUB_DATA") or DEFAULT_DATA
         if not isinstance(data, (str, os.PathLike)):
             raise ConfigurationError(f"data is the path of a folder, not {type(data).__name__}.")
-        self._store: Store | None = Store(os.fspath(data))
+        self._store = Store(os.fspath(data))
 
     @property
-    def store(self) -> Store:
-        """The data folder."""
+    def store(self) -> Store | SingleDatabase:
+        """The data folder, or the one database."""
         if self._store is None:
             raise ConfigurationError("This client is closed: make a new one.")
         return self._store
@@ -73,7 +96,10 @@ class EmbeddedTransport:
             if operation not in ("query", "exec"):
                 return _other(store, request)
             payload = request.payload
-            engine = store.engine(request.database or "")
+            name = request.database or ""
+            if not self._creates and isinstance(store, Store) and not store.path(name).is_file():
+                raise RefusedError(404, "Database not found")
+            engine = store.engine(name)
             rows = payload.get("rows")
             if rows is not None:
                 answered = bulk_answer(
@@ -107,7 +133,9 @@ class EmbeddedTransport:
             store.close()
 
 
-def _other(store: Store, request: Request) -> Response:
+def _other(store: Store | SingleDatabase, request: Request) -> Response:
+    if isinstance(store, SingleDatabase):
+        raise ConfigurationError(f"A single SQLite file cannot do {request.operation!r}: that takes a data folder.")
     from mesahub_embedded.operations import OPERATIONS
 
     handler: Callable[[Store, Request], Response] | None = OPERATIONS.get(request.operation)

@@ -190,9 +190,10 @@ class Connection:
 
     def close(self) -> None:
         """Close it."""
-        self.sqlite.set_progress_handler(None, 0)
-        self.sqlite.set_authorizer(None)
-        self.sqlite.close()
+        with forks.section():
+            self.sqlite.set_progress_handler(None, 0)
+            self.sqlite.set_authorizer(None)
+            self.sqlite.close()
         self._watching.close()
 
 
@@ -218,6 +219,19 @@ def open_connection(
     Raises:
         ConfigurationError: the file cannot be opened or is not a database.
     """
+    with forks.section():
+        return _opened(path, busy, read_only=read_only, limits=limits, in_place=in_place, create=create)
+
+
+def _opened(
+    path: str | os.PathLike[str],
+    busy: float,
+    *,
+    read_only: bool,
+    limits: ResultLimits | None,
+    in_place: bool,
+    create: bool,
+) -> Connection:
     try:
         sqlite = _connect(path, busy, read_only=read_only and in_place, create=create)
     except (sqlite3.Error, ValueError) as error:

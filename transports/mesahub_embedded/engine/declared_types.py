@@ -12,6 +12,7 @@ from collections.abc import Callable
 from functools import cache
 from typing import TYPE_CHECKING
 
+from mesahub_embedded.engine import forks
 from mesahub_embedded.engine.connections import Connection
 from mesahub_embedded.engine.parameters import nulled
 from mesahub_embedded.engine.returning import as_select
@@ -39,7 +40,7 @@ class DeclaredTypes:
         """The declared types of the ``count`` columns, ``""`` where there is none (an expression)."""
         none = [""] * count
         select = nulled(as_select(sql) or sql)
-        with self._lock:
+        with self._lock, forks.section():
             if self._connection is None:
                 self._connection = self._connect()
             sqlite = self._connection.sqlite
