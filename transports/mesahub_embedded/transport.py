@@ -20,7 +20,18 @@ from mesahub_embedded.storage.single import SingleDatabase, creates, mode_of
 
 __all__ = ["EmbeddedTransport"]
 
-SINGLE_FILE = Capabilities("a single SQLite file", converts_declared=True, session_pragmas="request")
+DATA_FOLDER = Capabilities(
+    "embedded",
+    files=True,
+    admin=True,
+    databases=True,
+    exact_values=True,
+    converts_declared=True,
+    max_sql=100_000,  # as a server's, so that what runs here runs there
+    max_bindings=5_000,
+    session_pragmas="request",
+)
+SINGLE_FILE = DATA_FOLDER.replace(engine="a single SQLite file", files=False, admin=False, databases=False)
 
 
 class EmbeddedTransport:
@@ -43,17 +54,7 @@ class EmbeddedTransport:
 
     needs_url: ClassVar[bool] = False
     needs_key: ClassVar[bool] = False
-    capabilities: ClassVar[Capabilities] = Capabilities(
-        "embedded",
-        files=True,
-        admin=True,
-        databases=True,
-        exact_values=True,
-        converts_declared=True,
-        max_sql=100_000,  # as a server's, so that what runs here runs there
-        max_bindings=5_000,
-        session_pragmas="shared",
-    )
+    capabilities: Capabilities = DATA_FOLDER
 
     def __init__(self, options: TransportOptions) -> None:
         options.check_options("embedded", "data", "file", "mode", "create")
@@ -71,9 +72,8 @@ class EmbeddedTransport:
                 raise ConfigurationError("file is the path of one SQLite file, instead of data=DIR.")
             path = str(os.fspath(file))
             self._store = SingleDatabase(path, mode_of(given.get("mode"), given.get("create"), path))
-            self.capabilities: Capabilities | None = SINGLE_FILE
+            self.capabilities = SINGLE_FILE
             return
-        self.capabilities = None
         if given.get("mode") is not None:
             raise ConfigurationError("mode belongs to a file, such as sqlite:///shop.db?mode=ro.")
         data = options.options.get("data") or os.environ.get("MESAHUB_DATA") or DEFAULT_DATA
