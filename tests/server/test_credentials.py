@@ -58,7 +58,7 @@ read       POST   /api/db/{slug}/tokens/files
 read       POST   /api/db/{slug}/tokens/files/revoke
 link       GET    /{slug}/file/{id}
 """
-TABLE = {tuple(line.split()[1:]): line.split()[0] for line in ROUTES.strip().splitlines()}
+TABLE: dict[tuple[str, ...], str] = {tuple(line.split()[1:]): line.split()[0] for line in ROUTES.strip().splitlines()}
 """(method, pattern) to the credential it takes. All routes of buckets and of the dashboard take the admin token."""
 
 ADMIN_PREFIXES = ("/api/buckets", "/api/user")
