@@ -143,17 +143,21 @@ class _Copy:
             for table in tables:
                 self._drop_triggers(table, existing)
                 copied.append(self._copy(table))
-        for entry in chosen:
-            if is_derived(entry):
-                name = quoted(entry.name)
-                self._exec(f"INSERT INTO {name} ({name}) VALUES ('rebuild')")
         self._copy_sequences([table.name for table in tables])
-        for entry in sorted(others, key=lambda entry: ("index", "view", "trigger").index(entry.type)):
-            if (entry.type, entry.name) not in existing:
-                self._make(entry)
+        views = [entry for entry in others if entry.type == "view"]
+        self._make_missing(views, existing)
+        for statement in _rebuilds(chosen):  # it may be of a view's content
+            self._exec(statement)
+        self._make_missing(sorted(others, key=lambda entry: ("index", "view", "trigger").index(entry.type)), existing)
         if wanted is None:
             self._copy_numbers()
         return CopyResult(tuple(copied), tuple(entry.name for entry in others))
+
+    def _make_missing(self, entries: list[SchemaObject], existing: dict[tuple[str, str], str]) -> None:
+        for entry in entries:
+            if (entry.type, entry.name) not in existing:
+                self._make(entry)
+                existing[entry.type, entry.name] = entry.sql
 
     def _refuse_strangers(
         self, existing: dict[tuple[str, str], str], expected: list[SchemaObject], *, all_of_it: bool
@@ -278,20 +282,47 @@ def dump_script(db: DatabaseHandle, tables: Iterable[str] | None = None, *, batc
     """
     chosen, others = _choose(objects_of(db), None if tables is None else list(tables))
     refuse_virtual(chosen)
-    derived = []
+    encoding = db.query("PRAGMA encoding").rows[0]["encoding"]
     yield "PRAGMA foreign_keys = OFF;"
+    if encoding != "UTF-8":
+        yield f"PRAGMA encoding = '{encoding}';"
     yield "BEGIN;"
     for entry in chosen:
         yield f"{entry.sql};"
         if is_derived(entry):
-            name = quoted(entry.name)
-            derived.append(f"INSERT INTO {name} ({name}) VALUES ('rebuild');")
             continue
         table = Table(db, entry)
         for rows in Reader(db, table, batch_size, None).pages():
             for row in rows:
-                yield f"{table.insert} VALUES ({', '.join(map(literal, row))});"
-    yield from derived
+                yield f"{table.insert} VALUES ({', '.join([literal(value, encoding) for value in row])});"
+    yield from _sequences(db, [entry.name for entry in chosen])
     for entry in others:
-        yield f"{entry.sql};"
+        if entry.type == "view":
+            yield f"{entry.sql};"
+    yield from [f"{statement};" for statement in _rebuilds(chosen)]
+    for entry in sorted(others, key=lambda entry: entry.type):
+        if entry.type != "view":
+            yield f"{entry.sql};"
+    if tables is None:
+        for name in ("user_version", "application_id"):
+            number = int(db.query(f"PRAGMA {name}").rows[0][name])
+            if number:
+                yield f"PRAGMA {name} = {number};"
     yield "COMMIT;"
+
+
+def _rebuilds(chosen: list[SchemaObject]) -> list[str]:
+    """The statements that build full-text indexes of other tables' content."""
+    names = [quoted(entry.name) for entry in chosen if is_derived(entry)]
+    return [f"INSERT INTO {name} ({name}) VALUES ('rebuild')" for name in names]
+
+
+def _sequences(db: DatabaseHandle, names: list[str]) -> Iterator[str]:
+    """The statements that set the next numbers of AUTOINCREMENT columns."""
+    if not db.has_table("sqlite_sequence"):
+        return
+    for row in db.query("SELECT name, +seq AS seq FROM sqlite_sequence ORDER BY rowid").rows:
+        if row["name"] in names:
+            name = literal(row["name"])
+            yield f"DELETE FROM sqlite_sequence WHERE name = {name};"
+            yield f"INSERT INTO sqlite_sequence (name, seq) VALUES ({name}, {literal(row['seq'])});"

@@ -26,6 +26,8 @@ PAGE_BYTES = 2_000_000
 """Bytes of a page, as nearly as rows allow: a copy holds one page, whatever a table holds."""
 PIECE = 3_000_000
 """Bytes of a value that go in one request, when the value is larger than a request may be."""
+COLUMNS = 250
+"""Columns that one statement reads: a server bounds its length."""
 
 STAGING = "mesahub_copy_pieces"
 """A table of the target, there while a value is put together that is larger than a request."""
@@ -83,11 +85,15 @@ class Reader:
     @cached_property
     def size(self) -> Size:
         """What the table has, when it is first asked for."""
-        row = self._query(
-            f"SELECT count(*) AS n, total(s) AS b, coalesce(max(s), 0) AS m FROM "
-            f"(SELECT {self._table.size_term()} AS s FROM {self._table.quoted})"
-        )[0]
-        return Size(int(row["n"]), int(row["b"]), int(row["m"]))
+        found = [
+            self._query(
+                f"SELECT count(*) AS n, total(s) AS b, coalesce(max(s), 0) AS m FROM "
+                f"(SELECT {self._table.size_term(places)} AS s FROM {self._table.quoted})"
+            )[0]
+            for places in _groups(self._table)
+        ]
+        # Of a table with many columns the largest row is at most the sum of the largest parts.
+        return Size(int(found[0]["n"]), int(sum(row["b"] for row in found)), int(sum(row["m"] for row in found)))
 
     def _page_rows(self, behind: Row | None) -> int:
         """So many rows that they fit into a page."""
@@ -96,17 +102,25 @@ class Reader:
         # Large rows among small ones: their sizes are looked at before they are read.
         condition, bindings = self._table.compare(">", behind) if behind is not None else ("true", [])
         order = self._table.order()
-        sql = (
-            f"SELECT {self._table.size_term()} AS s FROM {self._table.quoted} WHERE {condition} "
-            f"ORDER BY {order} LIMIT {self._most_rows}"
-        )
+        parts = []
+        for places in _groups(self._table):
+            sql = (
+                f"SELECT {self._table.size_term(places)} AS s FROM {self._table.quoted} WHERE {condition} "
+                f"ORDER BY {order} LIMIT {self._most_rows}"
+            )
+            parts.append([row["s"] for row in self._query(sql, bindings)])
         held = count = 0
-        for row in self._query(sql, bindings):
-            held += row["s"]
+        for size in map(sum, zip(*parts, strict=True)):
+            held += size
             if held > PAGE_BYTES and count:
                 break
             count += 1
         return max(count, 1)
+
+    @cached_property
+    def encoding(self) -> str:
+        """How the database keeps text: ``"UTF-8"``, ``"UTF-16le"`` or ``"UTF-16be"``."""
+        return str(self._query("PRAGMA encoding")[0]["encoding"])
 
     def _page(self, behind: Row | None, limit: int) -> list[Row]:
         rows = self._select(behind, limit)
@@ -116,27 +130,40 @@ class Reader:
         return rows
 
     def _select(self, behind: Row | None, limit: int, *, as_bytes: bool = False, descending: bool = False) -> list[Row]:
+        parts = [self._part(places, behind, limit, as_bytes, descending) for places in _groups(self._table)]
+        if len(parts) == 1:
+            return parts[0]
+        return [tuple([value for part in row for value in part]) for row in zip(*parts, strict=True)]
+
+    def _part(self, places: range, behind: Row | None, limit: int, as_bytes: bool, descending: bool) -> list[Row]:
+        """Some columns of a page: the text of a statement, and the columns of a result, are bounded."""
         table = self._table
         condition, bindings = table.compare(">", behind) if behind is not None else ("true", [])
-        count = len(table.columns)
-        inner = ", ".join(f"{table.quoted}.{column} AS c{i}" for i, column in enumerate(table.columns))
-        kinds = joined([f"substr(typeof(c{i}), 1, 1)" for i in range(count)], " || ")
-        values = ", ".join(f"{_value_term(f'c{i}', as_bytes)} AS v{i}" for i in range(count))
+        keys = "".join([f"{table.quoted}.{part.column} AS k{i}, " for i, part in enumerate(table.key)])
+        inner = keys + ", ".join(f"{table.quoted}.{table.columns[i]} AS c{i}" for i in places)
+        kinds = joined([f"substr(typeof(c{i}), 1, 1)" for i in places], " || ")
+        values = ", ".join(f"{_value_term(f'c{i}', as_bytes)} AS v{i}" for i in places)
         down = " DESC" if descending else ""
-        outer_order = ", ".join(f"c{part.place}{part.collate}{down}" for part in table.key)
+        outer_order = ", ".join(f"k{i}{part.collate}{down}" for i, part in enumerate(table.key))
         sql = (
             f"SELECT {kinds} AS kinds, {values} FROM (SELECT {inner} FROM {table.quoted} WHERE {condition} "
             f"ORDER BY {table.order(descending=descending)} LIMIT {limit}) ORDER BY {outer_order}"
         )
-        names = [f"v{i}" for i in range(count)]
-        found = self._query(sql, bindings)
+        names = [f"v{i}" for i in places]
+        encoding = self.encoding if as_bytes else ""
         return [
-            tuple([_stored(kind, row[name], as_bytes) for kind, name in zip(row["kinds"], names, strict=True)])
-            for row in found
+            tuple([_stored(kind, row[name], encoding) for kind, name in zip(row["kinds"], names, strict=True)])
+            for row in self._query(sql, bindings)
         ]
 
     def _query(self, sql: str, bindings: list[Any] | None = None) -> list[dict[str, Any]]:
         return self._db.query(sql, bindings, timeout=self._timeout).rows
+
+
+def _groups(table: Table) -> list[range]:
+    """The places of the columns that one statement reads."""
+    count = len(table.columns)
+    return [range(at, min(at + COLUMNS, count)) for at in range(0, count, COLUMNS)]
 
 
 def _value_term(name: str, as_bytes: bool) -> str:
@@ -145,17 +172,24 @@ def _value_term(name: str, as_bytes: bool) -> str:
     return f"iif(typeof({name}) = 'text', CAST({name} AS BLOB), {plain})" if as_bytes else plain
 
 
-def _stored(kind: str, value: Any, as_bytes: bool) -> Any:
-    """The value as it is stored, of its storage class's first letter and of what came."""
+def _stored(kind: str, value: Any, encoding: str) -> Any:
+    """The value as it is stored, of its storage class's first letter and of what came.
+
+    ``encoding``: text came as its bytes, in this encoding of the database; ``""``: it came as text.
+    """
     if kind == "r":
         return Infinity("-inf" if value[0] == "-" else "inf") if type(value) is str else float(value)
     if kind == "b":
         return _bytes(value)
-    if kind == "t" and as_bytes:
+    if kind == "t" and encoding:
         content = _bytes(value)
         try:
-            return content.decode()
+            return content.decode(encoding)
         except UnicodeDecodeError:
+            if encoding != "UTF-8":
+                raise ArgumentError(
+                    f"A text of this {encoding} database is not valid {encoding} ({content[:20]!r}); repair it first."
+                ) from None
             return BrokenText(content)
     return value
 

@@ -69,7 +69,8 @@ class Table:
         self.quoted = quoted(entry.name)
         info = db.query("SELECT name, type, pk, hidden FROM pragma_table_xinfo(?) ORDER BY cid", [entry.name]).rows
         # Hidden are generated columns (2 and 3), which take no value, and a virtual table's commands (1).
-        stored = [row for row in info if row["hidden"] == 0]
+        language = _language_column(entry)
+        stored = [row for row in info if row["hidden"] == 0 or (language and row["name"].lower() == language)]
         keys = db.query(
             "SELECT x.name, x.coll FROM pragma_index_list(?) AS l, pragma_index_xinfo(l.name) AS x "
             "WHERE l.origin = 'pk' AND x.\"key\" ORDER BY x.seqno",
@@ -112,10 +113,11 @@ class Table:
         left = ", ".join(f"{self.quoted}.{part.column}{part.collate}" for part in self.key)
         return f"({left}) {operator} ({', '.join(terms)})", bindings
 
-    def size_term(self) -> str:
-        """An expression for about how many bytes a row has on its way."""
+    def size_term(self, places: range) -> str:
+        """An expression for about how many bytes these columns of a row have on their way."""
         terms = []
-        for column in self.columns:
+        for place in places:
+            column = self.columns[place]
             name = f"{self.quoted}.{column}"
             terms.append(f"iif(typeof({name}) = 'blob', length({name}), ifnull(length(CAST({name} AS BLOB)), 4))")
         return f"{12 * len(terms)} + {joined(terms, ' + ')}"
@@ -156,6 +158,15 @@ def refuse_virtual(entries: Iterable[SchemaObject]) -> None:
                 f"{entry.name!r} is a virtual table ({module or 'of an unknown module'}) whose content cannot be read "
                 "back as rows. Copy the other tables (tables=[...]) and make this one anew."
             )
+
+
+def _language_column(entry: SchemaObject) -> str:
+    """The hidden column in which an fts4 table keeps the language of a row, in lower case; ``""`` for none."""
+    if entry.kind != "virtual":
+        return ""
+    module, arguments = _module(entry)
+    found = re.search(r"""languageid=(?:"([^"]*)"|'([^']*)'|([^,)]*))""", arguments) if module == "fts4" else None
+    return next(filter(None, found.groups()), "") if found else ""
 
 
 def _module(entry: SchemaObject) -> tuple[str, str]:

@@ -34,8 +34,8 @@ def value_term(value: Any) -> tuple[str, list[Any]]:
     return "?", [value]
 
 
-def literal(value: Any) -> str:
-    """A value as SQL text, exact."""
+def literal(value: Any, encoding: str = "UTF-8") -> str:
+    """A value as SQL text, exact in a database of this encoding."""
     if value is None:
         return "NULL"
     if type(value) is BrokenText:
@@ -43,8 +43,10 @@ def literal(value: Any) -> str:
     if type(value) is bytes:
         return f"X'{value.hex()}'"
     if type(value) is str:
-        if "\0" in value:  # SQLite's parser stops at a NUL
-            return f"CAST(X'{value.encode().hex()}' AS TEXT)"
+        if (
+            "\0" in value or "\r" in value
+        ):  # SQLite's parser stops at a NUL, and its shell drops a CR at the end of a line
+            return f"CAST(X'{value.encode(encoding).hex()}' AS TEXT)"
         return "'" + value.replace("'", "''") + "'"
     if type(value) is Infinity:
         return "9e999" if value > 0 else "-9e999"

@@ -6,10 +6,15 @@ from collections.abc import Sequence
 from typing import Any
 
 from mesahub._util import json
+from mesahub.errors import RequestTooLargeError
 from mesahub.sql.tokenizer import significant
 
 __all__ = ["lower_list", "lower_rows"]
 
+_WIDE = 300
+"""Columns from which on terms are as short as can be: a server bounds the length of a statement."""
+_LONGEST = 99_000
+"""Characters of such a statement."""
 _EXACT = 2**53
 _KEPT = 1024
 _PLAIN, _TAGGED, _EXTREME = 0, 1, 2
@@ -33,6 +38,15 @@ def lower_rows(sql: str, rows: Sequence[Sequence[Any]]) -> tuple[str, list[Any]]
         rows: one tuple of values per row.
     """
     head, count, tail = _parts_of_insert(sql)
+    if count > _WIDE:
+        terms, flat = _flattened(rows)
+        text = f"{head} SELECT {terms} FROM json_each(?) WHERE true{tail}"
+        if len(text) > _LONGEST and len(rows) > 1:
+            # Fewer rows have fewer kinds of values in a column, and so shorter terms.
+            raise RequestTooLargeError(
+                f"A statement for {len(rows)} rows of {count} columns is too long; insert fewer at once."
+            )
+        return text, [json.dumps(flat).decode()]
     columns = list(zip(*rows, strict=True))
     kinds = [_kind(column) for column in columns]
     if any(kinds):
@@ -114,6 +128,69 @@ def _term(index: int, kind: int) -> str:
         f"WHEN 2 THEN CAST(unhex(value->>{at}[1]') AS TEXT) {extreme}"
         f"ELSE CAST(value->>{at}[1]' AS REAL) / (value->>{at}[2]') / (value->>{at}[3]') END"
     )
+
+
+def _flattened(rows: Sequence[Sequence[Any]]) -> tuple[str, list[tuple[Any, ...]]]:
+    """The terms for rows of many columns, and the rows with all parts of their values one after the other."""
+    terms: list[str] = []
+    parts: list[list[Any]] = []
+    for column in zip(*rows, strict=True):
+        if _kind(column) == _PLAIN:
+            terms.append(f"value->>{len(parts)}")
+            parts.append(list(column))
+        else:
+            terms.append(_short_term(column, parts))
+    return ",".join(terms), list(zip(*parts, strict=True))
+
+
+def _short_term(column: tuple[Any, ...], parts: list[list[Any]]) -> str:
+    """The term for a column, and its parts, of which all but one are NULL in each row, appended."""
+    whole: list[Any] = [None] * len(column)
+    blobs, texts = whole[:], whole[:]
+    fractions: list[tuple[int, tuple[list[int], list[int]]] | None] = [None] * len(column)
+    for place, value in enumerate(column):
+        if type(value) is bytes:
+            blobs[place] = value.hex()
+        elif type(value) is str and "\0" in value:
+            texts[place] = value.encode().hex()
+        elif type(value) is float:
+            fractions[place] = _shortest_steps(value)
+        else:
+            whole[place] = value
+    terms = []
+    for values, form in (
+        (whole, "value->>{}"),
+        (blobs, "unhex(value->>{})"),
+        (texts, "CAST(unhex(value->>{})AS TEXT)"),
+    ):
+        if any(value is not None for value in values):
+            terms.append(form.format(len(parts)))
+            parts.append(values)
+    known = [steps for steps in fractions if steps is not None]
+    if known:
+        down, up = (max([len(steps[1][side]) for steps in known]) for side in (0, 1))
+        text = f"1.0*(value->>{len(parts)})"
+        parts.append([None if steps is None else steps[0] for steps in fractions])
+        for side, operator, count in ((0, "/", down), (1, "*", up)):
+            for step in range(count):
+                text += f"{operator}(value->>{len(parts)})"
+                parts.append(
+                    [steps[1][side][step] if steps and step < len(steps[1][side]) else 1 for steps in fractions]
+                )
+        terms.append(text)
+    return terms[0] if len(terms) == 1 else f"coalesce({','.join(terms)})"
+
+
+def _shortest_steps(value: float) -> tuple[int, tuple[list[int], list[int]]]:
+    """As `_steps`, with no step that changes nothing."""
+    top, bottom = value.as_integer_ratio()
+    up = max(abs(top).bit_length() - 53, 0)
+    return top >> up, (_shortest(bottom.bit_length() - 1), _shortest(up))
+
+
+def _shortest(shift: int) -> list[int]:
+    full, rest = divmod(shift, _BITS)
+    return [1 << _BITS] * full + ([1 << rest] if rest else [])
 
 
 def _tag(column: tuple[Any, ...]) -> list[Any]:

@@ -241,13 +241,16 @@ def test_a_target_with_other_rows_is_refused_before_it_is_touched(make: Callable
     assert mesahub.copy(source, target, ["t"]).rows == 3
 
 
-def test_a_table_with_very_many_columns(make: Callable[[str], DatabaseHandle], server: Server) -> None:
+@pytest.mark.parametrize("width", [700, 1999])
+def test_a_table_with_very_many_columns(make: Callable[[str], DatabaseHandle], server: Server, width: int) -> None:
     source = make("source")
-    columns = [f"c{n}" for n in range(700)]
+    columns = [f"c{n}" for n in range(width)]
     source.exec(f"CREATE TABLE t ({', '.join(columns)})")
-    source.table("t").insert_many([dict.fromkeys(columns, n) for n in range(3)])
-    with mesahub.connect(server.url(server.new_database("wide"))) as away:
-        assert mesahub.copy(source, away).rows == 3
+    source.table("t").insert_many([dict.fromkeys(columns, value) for value in (1, "\ufffdx", 0.1, b"x")])
+    with mesahub.connect(server.url(server.new_database(f"wide-{width}"))) as away:
+        there = mesahub.copy(source, away)
+        assert there.rows == 4
+        assert mesahub.copy(away, make("home")).tables == there.tables
 
 
 def test_a_script_that_makes_it_anew(tmp_path: Path, make: Callable[[str], DatabaseHandle]) -> None:
