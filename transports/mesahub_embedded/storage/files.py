@@ -58,9 +58,10 @@ class Incoming:
     def __init__(self, folder: Path) -> None:
         with storing():
             folder.mkdir(parents=True, exist_ok=True)
-            handle, name = tempfile.mkstemp(prefix=_INCOMING, dir=folder)
+            with _gate(folder, exclusive=False):  # between its making and its lock it looks abandoned
+                handle, name = tempfile.mkstemp(prefix=_INCOMING, dir=folder)
+                _lock(handle)
         self._file = os.fdopen(handle, "wb")
-        _lock(handle)
         self.path = Path(name)
         self.size = 0
         self.head = b""
@@ -111,12 +112,31 @@ def _lock(handle: int) -> bool:
     return True
 
 
+@contextlib.contextmanager
+def _gate(folder: Path, *, exclusive: bool) -> Iterator[None]:
+    """Uploads that begin keep those out who remove what looks abandoned, and the other way round."""
+    try:
+        import fcntl
+    except ImportError:
+        yield
+        return
+    gate = os.open(folder, os.O_RDONLY)
+    try:
+        fcntl.flock(gate, fcntl.LOCK_EX if exclusive else fcntl.LOCK_SH)
+        yield
+    finally:
+        os.close(gate)
+
+
 def _remove_abandoned(folder: Path) -> None:
     """Remove what processes left that were killed in an upload: files that no process has locked."""
-    for path in folder.glob(f"{_INCOMING}*"):
-        with contextlib.suppress(OSError), path.open("rb") as file:
-            if _lock(file.fileno()):
-                path.unlink()
+    paths = list(folder.glob(f"{_INCOMING}*"))
+    if paths:
+        with contextlib.suppress(OSError), _gate(folder, exclusive=True):
+            for path in paths:
+                with contextlib.suppress(OSError), path.open("rb") as file:
+                    if _lock(file.fileno()):
+                        path.unlink()
 
 
 @contextlib.contextmanager
