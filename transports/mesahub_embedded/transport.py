@@ -10,10 +10,9 @@ from typing import ClassVar
 from mesahub.errors import ConfigurationError, Outcome, RequestTimeoutError
 from mesahub.transport import Request, Response, TransportOptions
 from mesahub.transport.capabilities import Capabilities
-from mesahub_embedded.engine.bulk import bulk_answer
 from mesahub_embedded.engine.engine import Unchecked
 from mesahub_embedded.engine.errors import RefusedError, TimedOutError
-from mesahub_embedded.engine.results import exec_answer, query_answer, stored_answer
+from mesahub_embedded.engine.results import bulk_answer, exec_answer, query_answer, stored_answer
 from mesahub_embedded.engine.rows import UnrepresentableError
 from mesahub_embedded.storage.data_folder import DEFAULT_DATA, Store
 from mesahub_embedded.storage.single import SingleDatabase, creates, mode_of

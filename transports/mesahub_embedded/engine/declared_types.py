@@ -12,10 +12,10 @@ from collections.abc import Callable
 from functools import cache
 from typing import TYPE_CHECKING
 
+from mesahub.sql import tokenize
 from mesahub_embedded.engine import forks
 from mesahub_embedded.engine.connections import Connection
 from mesahub_embedded.engine.parameters import nulled
-from mesahub_embedded.engine.returning import as_select
 
 if TYPE_CHECKING:
     from mesahub_embedded.engine.schema_copy import Shadow
@@ -39,7 +39,7 @@ class DeclaredTypes:
     def of(self, sql: str, count: int) -> list[str]:
         """The declared types of the ``count`` columns, ``""`` where there is none (an expression)."""
         none = [""] * count
-        select = nulled(as_select(sql) or sql)
+        select = nulled(_as_select(sql) or sql)
         with self._lock, forks.section():
             if self._connection is None:
                 self._connection = self._connect()
@@ -104,3 +104,43 @@ def _types_expressions() -> bool:
         return bool(probe.execute("PRAGMA table_info(v)").fetchone()[2])
     finally:
         probe.close()
+
+
+def _as_select(sql: str) -> str | None:
+    """``SELECT columns FROM table`` for ``INSERT ... RETURNING columns``; ``None`` for any other statement.
+
+    SQLite then says of it, as of any view, which types its columns have.
+    """
+    tokens = [token for token in tokenize(sql) if token[0] not in ("space", "comment")]
+    while tokens and tokens[-1][0] == "semicolon":
+        tokens.pop()
+    depth = 0
+    target = returning = -1
+    for index, (kind, text, _) in enumerate(tokens):
+        if text == "(":
+            depth += 1
+        elif text == ")":
+            depth -= 1
+        elif kind == "word" and depth == 0:
+            word = text.upper()
+            if (target < 0 and word in ("INTO", "UPDATE")) or (word == "FROM" and _deletes(tokens, index)):
+                target = index + 1
+            elif word == "RETURNING":
+                returning = index
+    if target < 0 or returning < 0:
+        return None
+    # UPDATE OR IGNORE t
+    if tokens[target][1].upper() == "OR":
+        target += 2
+    end = target + 1
+    if end + 1 < len(tokens) and tokens[end][1] == ".":
+        end += 2
+    if end + 1 < len(tokens) and tokens[end][1].upper() == "AS":
+        end += 2
+    table = sql[tokens[target][2] : tokens[end - 1][2] + len(tokens[end - 1][1])]
+    last = tokens[-1]
+    return f"SELECT {sql[tokens[returning][2] + len('RETURNING') : last[2] + len(last[1])]} FROM {table}"
+
+
+def _deletes(tokens: list[tuple[str, str, int]], index: int) -> bool:
+    return index > 0 and tokens[index - 1][1].upper() == "DELETE"

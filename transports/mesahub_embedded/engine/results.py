@@ -8,7 +8,7 @@ from typing import Any
 
 from mesahub_embedded.engine.engine import Engine, Outcome, Script, Unchecked
 
-__all__ = ["exec_answer", "query_answer", "rows_answer", "stored_answer"]
+__all__ = ["bulk_answer", "exec_answer", "query_answer", "rows_answer", "stored_answer"]
 
 Answer = dict[str, Any]
 
@@ -114,3 +114,25 @@ def _rows(outcome: Outcome, wire: bool, limit: int | None) -> Answer:
 
 def _milliseconds(started: float) -> int:
     return int((time.perf_counter() - started) * 1000)
+
+
+def bulk_answer(
+    engine: Engine,
+    sql: str,
+    rows: Sequence[Sequence[Any]],
+    *,
+    timeout: float | None = None,
+    unchecked: bool = False,
+) -> Answer:
+    """Insert all rows or none, bound as they are: in process no JSON is made.
+
+    Args:
+        engine: the database.
+        sql: ``INSERT ... VALUES (?, ?)``, for one row.
+        rows: the values of each.
+        timeout: seconds.
+        unchecked: check no foreign keys.
+    """
+    started = time.perf_counter()
+    outcome = engine.insert_rows(sql, rows, timeout=timeout, unchecked=unchecked)
+    return rows_answer(outcome, started)
