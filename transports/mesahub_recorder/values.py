@@ -1,0 +1,65 @@
+"""Values as a cassette's JSON holds them, and how long ones are laid out."""
+
+from __future__ import annotations
+
+import base64
+import json
+from collections.abc import Mapping, Sequence
+from math import isfinite
+from typing import Any
+
+__all__ = ["LONG", "compact", "pack", "table_text", "unpack"]
+
+LONG = 64 * 1024
+"""Characters from which on a table of values, or a body, has a file of its own, named by its hash."""
+
+_WRAPPERS = {"bytes", "float", "object"}
+_compact = json.JSONEncoder(ensure_ascii=False, allow_nan=False, separators=(", ", ": ")).encode
+
+
+def compact(value: Any) -> str:
+    """JSON in one line."""
+    return _compact(value)
+
+
+def table_text(rows: Sequence[Any]) -> str:
+    """Rows as JSON, one per line."""
+    return "[\n" + ",\n".join([f"  {_compact(row)}" for row in rows]) + "]"
+
+
+def pack(value: Any) -> Any:
+    """Return a value as JSON can hold it.
+
+    Bytes become ``{"bytes": base64}``, infinities and NaN ``{"float": text}``; an object of such a form is wrapped. What
+    carries a statement (``sql``, ``bindings``) becomes an object of these.
+    """
+    if type(value) is float and not isfinite(value):
+        return {"float": repr(value)}
+    if isinstance(value, bytes):
+        return {"bytes": base64.b64encode(value).decode()}
+    if isinstance(value, Mapping):
+        packed = {name: pack(inner) for name, inner in value.items()}
+        return {"object": packed} if len(packed) == 1 and packed.keys() <= _WRAPPERS else packed
+    if isinstance(value, (list, tuple)):
+        return [pack(inner) for inner in value]
+    if hasattr(value, "sql") and hasattr(value, "bindings"):
+        rows = getattr(value, "rows", None)
+        statement = {"sql": value.sql, "bindings": pack(value.bindings)}
+        return statement if rows is None else {**statement, "rows": pack(rows)}
+    return value
+
+
+def unpack(value: Any) -> Any:
+    """Return what `pack` was given."""
+    if isinstance(value, dict):
+        if value.keys() == {"bytes"}:
+            return base64.b64decode(value["bytes"], validate=True)
+        if value.keys() == {"float"}:
+            return float(value["float"])
+        if value.keys() == {"object"}:
+            value = value["object"]
+        return {name: unpack(inner) for name, inner in value.items()}
+    if isinstance(value, list):
+        # Most rows hold nothing that needs it, and are left as they are.
+        return [unpack(inner) for inner in value] if any(type(x) in (dict, list) for x in value) else value
+    return value
