@@ -65,7 +65,7 @@ def test_without_a_cassette_the_test_says_how_to_record(pytester: pytest.Pyteste
     pytester.makepyfile(TESTS)
     result = pytester.runpytest_subprocess("-k", "test_one")
     result.assert_outcomes(failed=1)
-    result.stdout.fnmatch_lines(["*CassetteMissError: There is no cassette*mode='record'*"])
+    result.stdout.fnmatch_lines(["*CassetteMissError: There is no cassette*pytest --mesahub-record=record*"])
 
 
 def test_ci_never_records(pytester: pytest.Pytester, server: Server, monkeypatch: pytest.MonkeyPatch) -> None:

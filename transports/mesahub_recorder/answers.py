@@ -24,7 +24,6 @@ _KEPT_HEADERS = (
 )
 _COUNTS = (("affected", "rowsAffected"), ("rowid", "lastInsertRowid"))
 _FLAGS = ("whole", "exact")
-_RESULT = frozenset({"headers", "rows", "stat", *_FLAGS, *(theirs for _, theirs in _COUNTS)})
 
 
 def answer_of(call: Call, response: Response, folder: Path) -> dict[str, Any]:
@@ -37,9 +36,9 @@ def answer_of(call: Call, response: Response, folder: Path) -> dict[str, Any]:
     """
     answer: dict[str, Any] = {} if response.status == 200 else {"status": response.status}
     if call.sql is not None and response.status == 200:
-        payload = response.payload
-        if isinstance(payload, dict) and payload.keys() <= _RESULT:
-            return _result(payload, answer)
+        result = _result(response)
+        if result is not None:
+            return result
     headers = {name: response.headers[name] for name in _KEPT_HEADERS if name in response.headers}
     kind = headers.get("content-type", "")
     if response.stream is not None:
@@ -60,18 +59,26 @@ def answer_of(call: Call, response: Response, folder: Path) -> dict[str, Any]:
     return answer
 
 
-def _result(payload: dict[str, Any], answer: dict[str, Any]) -> dict[str, Any]:
-    if "headers" in payload:
-        names = [header["name"] for header in payload["headers"]]
-        answer["columns"] = [[header["name"], header.get("originalType", "")] for header in payload["headers"]]
-        answer["rows"] = [[row.get(name) for name in names] for row in payload.get("rows") or ()]
-    for ours, theirs in _COUNTS:
-        if theirs in payload:
-            answer[ours] = payload[theirs]
-    for flag in _FLAGS:
-        if payload.get(flag):
-            answer[flag] = True
-    return answer
+def _result(response: Response) -> dict[str, Any] | None:
+    """The result of a statement, ``None`` for a response that has another shape."""
+    try:
+        payload = response.payload
+        answer: dict[str, Any] = {}
+        if "headers" in payload:
+            names = [header["name"] for header in payload["headers"]]
+            answer["columns"] = [[header["name"], header.get("originalType", "")] for header in payload["headers"]]
+            answer["rows"] = [[row.get(name) for name in names] for row in payload.get("rows") or ()]
+        for ours, theirs in _COUNTS:
+            if theirs in payload:
+                answer[ours] = payload[theirs]
+        if not answer:
+            return None
+        for flag in _FLAGS:
+            if payload.get(flag):
+                answer[flag] = True
+        return answer
+    except (ValueError, TypeError, KeyError, AttributeError):
+        return None
 
 
 def response_of(answer: Mapping[str, Any], *, stream: bool) -> Response:

@@ -21,7 +21,7 @@ canonical_sql: Callable[[str], str] = lru_cache(maxsize=4096)(canonical)
 
 
 class Call:
-    """What is asked. All values are packed (see `mesahub_recorder.values.pack`), so that reading a cassette costs little.
+    """What is asked, with packed values (see `mesahub_recorder.values.pack`): reading a cassette costs little.
 
     Args:
         operation: the SDK's word for it.
@@ -152,12 +152,8 @@ def call_of(request: Request) -> Call:
     payload = request.payload
     if request.operation in ("query", "exec") and isinstance(payload, dict) and isinstance(payload.get("sql"), str):
         rows = payload.get("rows")
-        bindings = payload.get("bindings") or ()
-        rest = {name: value for name, value in payload.items() if name not in ("sql", "bindings", "rows") and value}
-        if not rest and not isinstance(bindings, Mapping):
-            return Call(
-                request.operation, request.database, payload["sql"], pack(bindings), None if rows is None else pack(rows)
-            )
+        bindings = pack(payload.get("bindings") or ())
+        return Call(request.operation, request.database, payload["sql"], bindings, None if rows is None else pack(rows))
     other: dict[str, Any] = {"method": request.method, "path": request.path}
     if request.params:
         other["params"] = dict(request.params)

@@ -1,136 +1,84 @@
-"""The file: text that a person reads in a review, one interaction after the other.
-
-It is JSON, laid out by hand: SQL in lines, one row of a result per line, and every interaction ending in the same
-way (a ``null`` closes the list), so that two branches which add interactions merge. The format is described by
-``docs/reference/cassette.schema.json``.
-"""
+"""A cassette: interactions in the order in which they were recorded, and the file that holds them."""
 
 from __future__ import annotations
 
 import gc
-import hashlib
-import json
 import os
-import re
 import secrets
-import tempfile
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
+from mesahub_recorder import cassette_format, storage
+from mesahub_recorder.call import Call
 from mesahub_recorder.errors import CassetteError
-from mesahub_recorder.interaction import (
-    BESIDE,
-    Call,
-    compact,
-    entry_writes,
-    key_of_entry,
-    pack,
-    table_text,
-    unpack,
-)
+from mesahub_recorder.leak_check import Secrets
+from mesahub_recorder.storage import BodyFile
+from mesahub_recorder.values import unpack
+
+__all__ = ["Cassette", "Interaction", "merged"]
 
 VERSION = 1
 
 
 class Interaction:
-    """A call and its answer. One that comes from a file is taken apart when it is first looked at.
+    """A call and its answer.
+
+    Args:
+        call: what was asked.
+        answer: what was answered.
+        part: the test that recorded it, in a cassette that several tests share.
+        packed: the answer comes from a file: its values are unpacked when they are first looked at.
 
     Attributes:
-        key: what its call is found by.
-        writes: may its call change what later reads answer?
-        database: its call's.
         epoch: how many writes to its database were recorded before it.
-        history: tells which writes these were (see `mesahub_recorder.player`).
+        history: says which writes these were (see `mesahub_recorder.player`).
         used: how often it was asked for.
     """
 
-    __slots__ = ("_answer", "_call", "_entry", "_folder", "database", "epoch", "history", "key", "used", "writes")
+    __slots__ = ("_answer", "_packed", "call", "epoch", "history", "part", "used")
 
-    def __init__(
-        self,
-        call: Call | None = None,
-        answer: dict[str, Any] | None = None,
-        *,
-        entry: dict[str, Any] | None = None,
-        folder: Path | None = None,
-    ) -> None:
-        self._call = call
-        self._answer = answer
-        self._entry = entry
-        self._folder = folder
+    def __init__(self, call: Call, answer: dict[str, Any], part: str | None = None, *, packed: bool = False) -> None:
+        self.call = call
+        self.part = part
         self.used = 0
         self.epoch = 0
         self.history = 0
-        if call is not None:
-            self.key = call.key()
-            self.database = call.database
-            self.writes = call.writes
-        else:
-            assert entry is not None
-            self.key = key_of_entry(entry)
-            self.database = entry["database"]
-            self.writes = entry_writes(entry)
-
-    @property
-    def call(self) -> Call:
-        """What was asked."""
-        if self._call is None:
-            assert self._entry is not None
-            self._call = _call_of(self._entry, self._folder)
-        return self._call
+        self._answer = answer
+        self._packed = packed
 
     @property
     def answer(self) -> dict[str, Any]:
         """What was answered."""
-        if self._answer is None:
-            assert self._entry is not None
-            try:
-                self._answer = _answer_of(self._entry, self._folder)
-            except (ValueError, KeyError, TypeError, AttributeError) as error:
-                raise CassetteError(
-                    f"The cassette is damaged: an answer cannot be read ({error!r}). Record it anew.\n"
-                    f"{self.call.describe()}"
-                ) from None
+        if self._packed:
+            self._answer = cassette_format.unpacked_answer(self._answer)
+            self._packed = False
         return self._answer
 
-
-def _answer_of(entry: dict[str, Any], folder: Path | None) -> dict[str, Any]:
-    raw = entry["answer"]
-    if "beside" in raw:
-        raw = {**raw, **_beside(folder, raw["beside"], raw.get("of", "body"))}
-    answer: dict[str, Any] = unpack(raw)
-    if "columns" in answer:
-        width = len(answer["columns"])
-        for row in answer["rows"]:
-            if len(row) != width:
-                raise ValueError(f"a row has {len(row)} values, and there are {width} columns")
-    return answer
+    def texts(self) -> Iterator[str | bytes]:
+        """All texts in it, for a search."""
+        call = self.call
+        yield call.operation
+        yield call.database or ""
+        yield call.sql or ""
+        for value in (call.bindings, call.rows, call.request):
+            yield from _texts(unpack(value) if not isinstance(value, tuple) else value)
+        yield from _texts(self.answer)
 
 
-def _call_of(entry: dict[str, Any], folder: Path | None) -> Call:
-    sql = entry.get("sql")
-    if sql is None:
-        return Call(entry["call"], entry["database"], other=unpack(entry["request"]))
-    values = entry.get("values")
-    if isinstance(values, dict):
-        values = _beside(folder, values["beside"], "values")["values"]
-    return Call(
-        entry["call"],
-        entry["database"],
-        sql if isinstance(sql, str) else "\n".join(sql),
-        unpack(entry.get("bindings", [])),
-        None if values is None else unpack(values),
-    )
-
-
-def _beside(folder: Path | None, name: str, what: str) -> dict[str, Any]:
-    assert folder is not None
-    content = (folder / name).read_bytes()
-    if hashlib.sha256(content).hexdigest() != name:
-        raise ValueError(f"the file {name} beside it was changed")
-    return {what: pack(content) if what == "body" else json.loads(content)}
+def _texts(value: Any) -> Iterator[str | bytes]:
+    if isinstance(value, (str, bytes)):
+        yield value
+    elif isinstance(value, dict):
+        for name, inner in value.items():
+            yield name
+            yield from _texts(inner)
+    elif isinstance(value, (list, tuple)):
+        for inner in value:
+            yield from _texts(inner)
+    elif isinstance(value, (int, float)) and not isinstance(value, bool):
+        yield repr(value)
 
 
 class Cassette:
@@ -142,6 +90,7 @@ class Cassette:
         salt: mixed into the placeholders of redacted values.
         concurrent: did calls overlap while it was recorded?
         interactions: the calls and answers.
+        content: the bytes of the file when it was read, ``None`` when it was not there.
     """
 
     def __init__(self, path: str | os.PathLike[str]) -> None:
@@ -150,6 +99,7 @@ class Cassette:
         self.salt = secrets.token_hex(8)
         self.concurrent = False
         self.interactions: list[Interaction] = []
+        self.content: bytes | None = None
 
     @classmethod
     def load(cls, path: str | os.PathLike[str]) -> Cassette:
@@ -176,142 +126,212 @@ class Cassette:
     def _load(cls, path: str | os.PathLike[str]) -> Cassette:
         cassette = cls(path)
         try:
-            text = cassette.path.read_text(encoding="utf-8")
-            document = json.loads(text)
-            version = document["mesahub_cassette"]
-        except (ValueError, KeyError, TypeError) as error:
+            content = storage.read(cassette.path, follow=True)
+            document = cassette_format.parse(content)
+            version = document.get("mesahub_cassette")
+        except ValueError as error:
+            raise _damaged(path, str(error)) from None
+        if type(version) is not int or version != VERSION:
             raise CassetteError(
-                f"The cassette {path} is damaged and cannot be read: {error!r}. Record it anew."
-            ) from None
-        if version != VERSION:
-            raise CassetteError(
-                f"The cassette {path} has the format {version!r}, and this mesahub reads {VERSION}. "
+                f"The cassette {path} has the format {str(version)[:20]!r}, and this mesahub reads {VERSION}. "
                 "Update mesahub, or record it anew."
             )
+        cassette.content = content
         try:
-            cassette.recorded = document["recorded"]
-            cassette.salt = document["salt"]
-            cassette.concurrent = document.get("concurrent", False)
-            folder = cassette.folder
-            for entry in document["interactions"]:
-                if entry is not None:
-                    cassette.interactions.append(_read(entry, folder))
-        except (ValueError, KeyError, TypeError, AttributeError, OSError) as error:
+            cassette._read_header(document)
+            cassette._read_interactions(document.get("interactions"))
+        except FileNotFoundError as error:
+            raise _damaged(path, f"the file {Path(error.filename).name} is missing") from None
+        except (ValueError, RecursionError) as error:
             number = len(cassette.interactions)
-            raise CassetteError(
-                f"The cassette {path} is damaged: interaction {number} cannot be read ({error!r}). Record it anew."
-            ) from None
+            raise _damaged(path, f"interaction {number} cannot be read: {str(error)[:200]}") from None
         cassette.count_epochs()
         return cassette
 
+    def _read_header(self, document: dict[str, Any]) -> None:
+        recorded, salt, concurrent = document.get("recorded"), document.get("salt"), document.get("concurrent", False)
+        if type(recorded) is not int or not 0 <= recorded < 2**40:
+            raise ValueError("recorded is not a number of seconds")
+        if not isinstance(salt, str) or len(salt) > 1000 or not isinstance(concurrent, bool):
+            raise ValueError("salt is not a text, or concurrent not a boolean")
+        if not isinstance(document.get("interactions"), list):
+            raise ValueError("interactions are not a list")
+        self.recorded, self.salt, self.concurrent = recorded, salt, concurrent
+
+    def _read_interactions(self, entries: Any) -> None:
+        folder = self.folder
+        if folder.is_symlink():
+            raise ValueError(f"{folder.name} is a symbolic link")
+        for entry in entries:
+            if entry is not None:
+                call = cassette_format.call_from(entry, folder)
+                answer = cassette_format.checked_answer(entry.get("answer"), folder)
+                self.interactions.append(Interaction(call, answer, entry.get("part"), packed=True))
+
     def count_epochs(self) -> None:
         """Number the interactions by the writes before them."""
-        writes: dict[str | None, int] = {}
+        writes: dict[tuple[str | None, str | None], int] = {}
         for interaction in self.interactions:
-            database = interaction.database
-            interaction.epoch = writes.get(database, 0)
-            if interaction.writes:
-                writes[database] = interaction.epoch + 1
+            where = interaction.part, interaction.call.database
+            interaction.epoch = writes.get(where, 0)
+            if interaction.call.writes:
+                writes[where] = interaction.epoch + 1
 
     @property
     def folder(self) -> Path:
-        """Where big bodies lie."""
+        """Where long bodies are stored."""
         return self.path.with_name(self.path.name + ".bodies")
 
-    def save(self, *, forbidden: Iterable[str] = ()) -> None:
+    def save(
+        self,
+        *,
+        secrets: Secrets | None = None,
+        update: Callable[[Cassette | None], list[Interaction]] | None = None,
+    ) -> None:
         """Write it, whole or not at all.
 
         Args:
-            forbidden: texts that must not be in it: keys.
+            secrets: what must not be in it.
+            update: gets what is in the file now (``None``: there is none) while nobody else can write to it, and
+                gives the interactions to write.
 
         Raises:
-            CassetteError: one of them is.
+            CassetteError: a secret is in it, or the file cannot be written.
         """
-        bodies: dict[str, bytes] = {}
-        text = "".join(self._lines(bodies))
-        for secret in forbidden:
-            if secret in text or any(secret.encode() in body for body in bodies.values()):
-                raise CassetteError(
-                    f"The cassette {self.path} was not written, because the API key is in a statement, a value or an "
-                    "answer. Redact it: redact=[names of bindings and columns]."
-                )
-        self.path.parent.mkdir(parents=True, exist_ok=True)
-        for name, body in bodies.items():
+        self._refuse_secrets(secrets)
+        try:
+            self.path.parent.mkdir(parents=True, exist_ok=True)
+            with storage.lock(self.path):
+                if update is not None:
+                    self.interactions = update(self._reread())
+                self._write()
+        except OSError as error:
+            raise CassetteError(f"The cassette {self.path} cannot be written: {error.strerror or error}.") from None
+
+    def _reread(self) -> Cassette | None:
+        try:
+            return Cassette.load(self.path)
+        except FileNotFoundError:
+            return None
+        except CassetteError:
+            content = self._damaged_content()
+            if content is None or content != self.content:
+                raise
+            # It was damaged before, too: it is recorded anew.
+            stored = Cassette(self.path)
+            stored.content, stored.salt = content, self.salt
+            return stored
+
+    def _damaged_content(self) -> bytes | None:
+        try:
+            return storage.read(self.path, follow=True)
+        except (CassetteError, FileNotFoundError):
+            return None
+
+    def replaces(self) -> None:
+        """Note what is in the file that this cassette is to replace; what is there need not be a cassette."""
+        try:
+            loaded = Cassette.load(self.path)
+            # With the old salt the placeholders stay what they were, and the diff small.
+            self.salt, self.content = loaded.salt, loaded.content
+        except FileNotFoundError:
+            return
+        except CassetteError:
+            self.content = self._damaged_content()
+
+    def _write(self) -> None:
+        files: dict[str, bytes | BodyFile] = {}
+        content = "".join(self._lines(files)).encode(errors="surrogatepass")
+        if self.folder.is_symlink():
+            raise CassetteError(f"{self.folder} is a symbolic link; remove it.")
+        for name, body in files.items():
             self.folder.mkdir(exist_ok=True)
-            _write(self.folder / name, body)
-        _write(self.path, text.encode())
+            # A body that is there under its own hash is what a recorder verified when it read the cassette.
+            if not (isinstance(body, BodyFile) and body.path == self.folder / name):
+                storage.write(self.folder / name, body)
+        storage.write(self.path, content)
         # The new file names all it needs. What only the old one named goes last, so that one of the two is whole.
         for old in self.folder.iterdir() if self.folder.is_dir() else ():
-            if re.fullmatch("[0-9a-f]{64}", old.name) and old.name not in bodies:
+            if storage.NAME.fullmatch(old.name) and old.name not in files:
                 old.unlink()
 
-    def _lines(self, bodies: dict[str, bytes]) -> Iterator[str]:
+    def _refuse_secrets(self, secrets: Secrets | None) -> None:
+        if not secrets:
+            return
+        for number, interaction in enumerate(self.interactions):
+            name = secrets.found_in(interaction.texts())
+            body = interaction.answer.get("body")
+            if name is None and isinstance(body, BodyFile):
+                name = secrets.found_in_file(body.pieces())
+            if name is not None:
+                what = "the API key" if name == "the API key" else f"a value that was redacted as {name!r}"
+                raise CassetteError(
+                    f"The cassette {self.path} was not written, because {what} is also in interaction {number}, "
+                    f"plain or encoded: {_shortened(interaction.call)}. Redact it there too: redact=[names of bindings "
+                    "and columns], and pass values as bindings, not in the SQL."
+                )
+
+    def _lines(self, files: dict[str, bytes | BodyFile]) -> Iterator[str]:
         yield f'{{"mesahub_cassette": {VERSION},\n "recorded": {self.recorded}, "salt": "{self.salt}"'
         yield f', "concurrent": {"true" if self.concurrent else "false"},\n "interactions": [\n'
         for interaction in self.interactions:
-            yield from _entry(interaction, bodies)
+            yield from cassette_format.entry_lines(interaction.call, interaction.answer, interaction.part, files)
         yield "null]}\n"
 
 
-def _read(entry: dict[str, Any], folder: Path) -> Interaction:
-    interaction = Interaction(entry=entry, folder=folder)
-    if "beside" in entry["answer"] or isinstance(entry.get("values"), dict):
-        # What lies beside it must be there, and be what it was: it is read now.
-        _call_of(entry, folder)
-        _answer_of(entry, folder)
-    return interaction
+def _damaged(path: str | os.PathLike[str], problem: str) -> CassetteError:
+    return CassetteError(f"The cassette {os.fspath(path)} is damaged and cannot be read: {problem}. Record it anew.")
 
 
-def _entry(interaction: Interaction, bodies: dict[str, bytes]) -> Iterator[str]:
-    call, answer = interaction.call, interaction.answer
-    yield f'{{"call": {compact(call.operation)}, "database": {compact(call.database)},\n'
-    if call.sql is None:
-        yield f' "request": {compact(pack(call.other))},\n'
-    else:
-        lines = call.sql.split("\n")
-        yield f' "sql": {compact(lines[0])},\n' if len(lines) == 1 else f' "sql": {table_text(lines)},\n'
-        if call.rows is not None:
-            yield f' "values": {_maybe_beside(pack(call.rows), bodies)},\n'
-        elif call.bindings:
-            yield f' "bindings": {compact(pack(call.bindings))},\n'
-    body = answer.get("body")
-    if isinstance(body, bytes) and len(body) > BESIDE:
-        name = hashlib.sha256(body).hexdigest()
-        bodies[name] = body
-        answer = {**{key: value for key, value in answer.items() if key != "body"}, "beside": name}
-    rows = answer.get("rows")
-    if rows is None:
-        yield f' "answer": {compact(pack(answer))}}},\n'
-        return
-    rest = pack({name: value for name, value in answer.items() if name != "rows"})
-    text = table_text(pack(rows))
-    if len(text) > BESIDE:
-        yield f' "answer": {compact({**rest, "of": "rows", "beside": _keep(text, bodies)})}}},\n'
-    elif rows:
-        yield f' "answer": {compact(rest)[:-1]}{", " if rest else ""}"rows": {text}}}}},\n'
-    else:
-        yield f' "answer": {compact({**rest, "rows": []})}}},\n'
+def _shortened(call: Call) -> str:
+    """Which call it is, without a value: the SQL itself may hold what must not be shown."""
+    verb = (call.sql or "").split(maxsplit=1)[:1]
+    return " ".join([call.operation, *verb, "on", str(call.database)])
 
 
-def _maybe_beside(values: list[Any], bodies: dict[str, bytes]) -> str:
-    text = table_text(values)
-    return compact({"beside": _keep(text, bodies)}) if len(text) > BESIDE else text
+def merged(before: Sequence[Interaction], run: Sequence[Interaction]) -> list[Interaction]:
+    """The interactions of an extended cassette.
+
+    The order says after which writes a read was made, so the run's order counts. What it did not use stays where it
+    was, as long as it has no write before it: from such a write on, what belongs to its database goes to the end.
+
+    Args:
+        before: what was in the cassette.
+        run: what this run used or recorded, in its order.
+    """
+    ran = {id(one) for one in run}
+    old = {id(one) for one in before}
+    added = {(one.call.key, one.history) for one in run if id(one) not in old}
+    ahead: dict[int, list[Interaction]] = {}  # what comes before an interaction of the run
+    waiting: list[Interaction] = []
+    last: list[Interaction] = []
+    written: set[str | None] = set()
+    for one in before:
+        if id(one) in ran:
+            ahead.setdefault(id(one), []).extend(waiting)
+            waiting = []
+        elif one.call.writes or one.call.database in written:
+            written.add(one.call.database)
+            last.append(one)
+        elif (one.call.key, one.history) not in added:  # else the run recorded it anew
+            waiting.append(one)
+    result: list[Interaction] = []
+    for one in run:
+        result += ahead.get(id(one), [])
+        result.append(one)
+    return [*result, *waiting, *last]
 
 
-def _keep(text: str, bodies: dict[str, bytes]) -> str:
-    content = text.encode()
-    name = hashlib.sha256(content).hexdigest()
-    bodies[name] = content
-    return name
-
-
-def _write(path: Path, content: bytes) -> None:
-    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-    try:
-        with os.fdopen(handle, "wb") as file:
-            file.write(content)
-        Path(name).chmod(0o644)
-        Path(name).replace(path)
-    except BaseException:
-        Path(name).unlink(missing_ok=True)
-        raise
+def same_as(run: Iterable[Interaction], stored: Iterable[Interaction]) -> list[Interaction]:
+    """The run's interactions, those that another reading of the file has too replaced by these."""
+    known: dict[Any, list[Interaction]] = {}
+    for one in stored:
+        known.setdefault((one.part, one.call.key), []).append(one)
+    chosen = []
+    for one in run:
+        others = known.get((one.part, one.call.key), [])
+        equal = next((other for other in others if other.answer == one.answer), None)
+        if equal is not None:
+            others.remove(equal)
+        chosen.append(equal or one)
+    return chosen

@@ -28,9 +28,7 @@ _REQUEST = frozenset({"method", "path", "params", "payload", "sha256", "range"})
 def parse(content: bytes) -> dict[str, Any]:
     """Parse a document. Raises `ValueError` for what is not JSON, has a name twice, or a number beyond all bounds."""
     try:
-        document = json.loads(
-            content, object_pairs_hook=_unique, parse_constant=_refused_constant, parse_float=_finite
-        )
+        document = json.loads(content, object_pairs_hook=_unique, parse_constant=_refused_constant, parse_float=_finite)
     except RecursionError:
         raise ValueError("it is nested too deeply") from None
     if not isinstance(document, dict):
@@ -62,7 +60,8 @@ def _finite(text: str) -> float:
 def call_from(entry: Any, folder: Path) -> Call:
     """Return the call of an entry. Raises `ValueError` for one of another shape."""
     _need(isinstance(entry, dict), "an interaction is not an object")
-    operation, database, sql = entry.get("call"), entry.get("database"), entry.get("sql")
+    operation, database = entry.get("call"), entry.get("database")
+    sql: Any = entry.get("sql")
     _need(isinstance(operation, str), "call is not a text")
     _need(database is None or isinstance(database, str), "database is not a text")
     _need(isinstance(entry.get("part", ""), str), "part is not a text")
@@ -196,8 +195,11 @@ def _check_positions(given: Any) -> None:
 
 
 def _is_bytes(value: Any) -> bool:
-    return isinstance(value, dict) and value.keys() == {"bytes"} and isinstance(value["bytes"], str) and bool(
-        unpack(value) or not value["bytes"]
+    return (
+        isinstance(value, dict)
+        and value.keys() == {"bytes"}
+        and isinstance(value["bytes"], str)
+        and bool(unpack(value) or not value["bytes"])
     )
 
 

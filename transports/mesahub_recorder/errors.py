@@ -1,4 +1,4 @@
-"""What can go wrong with a cassette, said so that it teaches."""
+"""Cassette errors, with the nearest recorded call."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Literal
 from mesahub.errors import ConfigurationError
 
 if TYPE_CHECKING:
-    from mesahub_recorder.interaction import Call
+    from mesahub_recorder.call import Call
 
 Reason = Literal["no_cassette", "never_recorded", "used_up", "other_bindings"]
 
@@ -22,7 +22,7 @@ class CassetteError(ConfigurationError):
 
 
 class CassetteMissError(ConfigurationError):
-    """A call has no recorded answer. No retry can mend that.
+    """A call has no recorded answer. No retry can change that.
 
     Attributes:
         reason: ``"no_cassette"``: the file does not exist; ``"never_recorded"``: no call with this SQL is in it;
@@ -73,12 +73,37 @@ _LOOKED_AT = 20
 
 
 def _words(call: Call) -> set[str]:
-    values = call.bindings if call.sql is not None else [call.other]
+    values = call.bindings if call.sql is not None else [call.request]
     return {*(call.sql or "").split(), *map(repr, values), str(call.database), call.operation}
 
 
+_ROWS = 12
+_COLUMNS = 160
+
+
+def described(call: Call) -> str:
+    """The call in a few lines."""
+    return _fitted(call.describe().splitlines(), _ROWS)
+
+
 def difference(recorded: Call, asked: Call) -> str:
-    """What was recorded and what is asked, line by line."""
-    lines = difflib.ndiff(recorded.describe().splitlines(), asked.describe().splitlines())
-    shown = "\n".join(line for line in lines if not line.startswith("?"))
-    return f"\n- recorded, + asked:\n{shown}"
+    """What was recorded and what is asked, line by line; where it is long, the lines that differ."""
+    lines = [
+        line
+        for line in difflib.ndiff(_cut(recorded.describe().splitlines()), _cut(asked.describe().splitlines()))
+        if not line.startswith("?")
+    ]
+    if len(lines) > _ROWS:
+        lines = [line for line in lines if line.startswith(("-", "+"))]
+    return f"\n- recorded, + asked:\n{_fitted(lines, _ROWS)}"
+
+
+def _cut(lines: list[str]) -> list[str]:
+    return lines if len(lines) <= 200 else [*lines[:200], "..."]
+
+
+def _fitted(lines: list[str], most: int) -> str:
+    shown = [line if len(line) <= _COLUMNS else f"{line[: _COLUMNS - 3]}..." for line in lines[:most]]
+    if len(lines) > most:
+        shown.append(f"  ... {len(lines) - most} more lines")
+    return "\n".join(shown)

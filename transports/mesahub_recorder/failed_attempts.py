@@ -8,7 +8,7 @@ from typing import Any
 from mesahub.dialects.mesahub.errors import outcome_of
 from mesahub.errors import ConnectionLostError, NotSentError, Outcome, RequestTimeoutError, TransportError
 from mesahub.transport import Response
-from mesahub_recorder.interaction import Call
+from mesahub_recorder.call import Call
 
 FAILURES = (NotSentError, ConnectionLostError, RequestTimeoutError)
 """What a transport raises when no answer came."""

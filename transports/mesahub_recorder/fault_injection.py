@@ -19,7 +19,7 @@ from typing import Any
 
 from mesahub.errors import ConfigurationError, ConnectionLostError, NotSentError, RequestTimeoutError
 from mesahub.transport import Headers, Response
-from mesahub_recorder.interaction import Call
+from mesahub_recorder.call import Call
 
 _BEFORE = ("delay", "throttle", "unavailable", "refuse")
 _AFTER = ("reset", "timeout")

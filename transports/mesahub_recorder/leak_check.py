@@ -107,9 +107,10 @@ class Secrets:
             self.add(inner, name)
 
     def _add_text(self, text: str, name: str) -> None:
-        raw = text.encode(errors="surrogatepass")
-        self._texts[raw.lower()] = name
-        self._texts[text.encode("utf-16-le", errors="surrogatepass").lower()] = name
+        # bytes.lower() changes ASCII alone, so the other letters are there in both cases.
+        for cased in {text, text.lower(), text.upper()}:
+            for encoding in ("utf-8", "utf-16-le"):
+                self._texts[cased.encode(encoding, errors="surrogatepass").lower()] = name
         self._forms.update((form.encode(errors="surrogatepass"), name) for form in forms_of(text))
 
     def found_in(self, texts: Iterable[str | bytes]) -> str | None:

@@ -10,9 +10,13 @@ from pathlib import Path
 from typing import Any
 
 from mesahub.transport import Response
+from mesahub_recorder.answers import answer_of
+from mesahub_recorder.call import Call
 from mesahub_recorder.cassette import Cassette
 from mesahub_recorder.drift import drift_between, is_unordered
-from mesahub_recorder.interaction import Call, answer_of, pack
+from mesahub_recorder.redaction import Filter
+from mesahub_recorder.storage import BodyFile
+from mesahub_recorder.values import pack
 
 Ask = Callable[[Call], Response]
 """Sends a call to a live database."""
@@ -21,7 +25,7 @@ Ask = Callable[[Call], Response]
 def show(cassette: Cassette) -> Iterator[str]:
     """Each interaction, for people."""
     for number, interaction in enumerate(cassette.interactions):
-        answer = pack(interaction.answer)
+        answer = _shown(interaction.answer)
         rows = answer.pop("rows", None)
         yield f"[{number}] {interaction.call.describe()}"
         yield f"  -> {json.dumps(answer, ensure_ascii=False)}"
@@ -60,8 +64,8 @@ def prune(cassette: Cassette) -> tuple[int, int]:
     kept = []
     last: dict[tuple[Any, ...], str] = {}
     for interaction in cassette.interactions:
-        key = (*interaction.call.key(), interaction.epoch)
-        answer = json.dumps(pack(interaction.answer), sort_keys=True)
+        key = (*interaction.call.key, interaction.part, interaction.epoch)
+        answer = json.dumps(_shown(interaction.answer), sort_keys=True)
         if interaction.call.writes or last.get(key) != answer:
             kept.append(interaction)
         last[key] = answer
@@ -77,13 +81,37 @@ def prune(cassette: Cassette) -> tuple[int, int]:
     return dropped, len(unnamed)
 
 
-def verify(cassette: Cassette, ask: Ask) -> list[str]:
-    """Ask a live database everything again, in order, and tell what differs."""
+def _shown(answer: dict[str, Any]) -> dict[str, Any]:
+    packed: dict[str, Any] = pack({name: value for name, value in answer.items() if not isinstance(value, BodyFile)})
+    if isinstance(answer.get("body"), BodyFile):
+        packed["body"] = f"{answer['body'].size:,} bytes in {answer['body'].name}"
+    return packed
+
+
+def writes(cassette: Cassette) -> list[Call]:
+    """The calls that may change a database, whatever operation the cassette claims for them."""
+    return [one.call for one in cassette.interactions if one.call.sql is not None and not one.call.only_reads()]
+
+
+def verify(cassette: Cassette, ask: Ask, filter_: Filter, folder: Path) -> list[str]:
+    """Ask a database everything again, in order, and return what differs.
+
+    Args:
+        cassette: what was recorded.
+        ask: sends a call.
+        filter_: what to leave out, besides what the cassette marks.
+        folder: for long bodies.
+    """
     drift = []
     for interaction in cassette.interactions:
-        if interaction.call.sql is None:
+        if interaction.call.sql is None or "raised" in interaction.answer:
             continue
-        answer = answer_of(interaction.call, ask(interaction.call))
+        answer = answer_of(interaction.call, ask(interaction.call), folder)
+        marks = filter_.marks(answer)
+        if marks:
+            answer["ignored"] = marks
+        if filter_.ignores_rowid():
+            answer["ignored_rowid"] = True
         difference = drift_between(interaction, answer)
         if difference:
             drift.append(difference)
@@ -91,11 +119,13 @@ def verify(cassette: Cassette, ask: Ask) -> list[str]:
 
 
 def replay_into(cassette: Cassette, ask: Ask) -> int:
-    """Carry out a cassette's writes on another database; gives their number. Writes that failed are left out."""
+    """Carry out a cassette's writes on a database; returns their number. Writes that failed are left out."""
     done = 0
     for interaction in cassette.interactions:
         call = interaction.call
-        if call.operation == "exec" and interaction.answer.get("status", 200) < 300:
+        if call.operation == "exec" and call.sql is not None and interaction.answer.get("status", 200) < 300:
+            if "raised" in interaction.answer:
+                continue
             response = ask(call)
             if response.status >= 300:
                 raise ValueError(f"{response.payload}\n{call.describe()}")

@@ -5,9 +5,12 @@ from __future__ import annotations
 import threading
 from typing import Any
 
+from mesahub_recorder.call import Call, canonical_sql
 from mesahub_recorder.cassette import Cassette, Interaction
-from mesahub_recorder.errors import CassetteMissError, difference, miss, nearest
-from mesahub_recorder.interaction import Call, Filter, canonical_sql
+from mesahub_recorder.errors import CassetteMissError, described, difference, miss, nearest
+from mesahub_recorder.redaction import Filter
+
+__all__ = ["Player"]
 
 
 class Player:
@@ -17,46 +20,53 @@ class Player:
     asked more often than it was recorded, it gets the last answer of its time again, if ``repeats`` allows it. A
     write has its answer once.
 
-    Which writes these were is told by the sum of their hashes: writes of several threads may come in another order.
+    The sum of the hashes of these writes says which they were: writes of several threads may come in another order.
 
     Args:
         cassette: what was recorded.
         filter_: what is left out of comparisons.
         repeats: may a read get the same answer again?
+        part: play only what this test recorded, where several share the cassette.
+        pytest: give hints for users of the pytest plugin.
     """
 
-    def __init__(self, cassette: Cassette, filter_: Filter, *, repeats: bool) -> None:
+    def __init__(
+        self, cassette: Cassette, filter_: Filter, *, repeats: bool, part: str | None = None, pytest: bool = False
+    ) -> None:
         self._cassette = cassette
-        self._filter = filter_
         self._repeats = repeats
+        self._pytest = pytest
         self._lock = threading.Lock()
         self._epochs: dict[str | None, int] = {}
         self._histories: dict[str | None, int] = {}
         self._by_key: dict[tuple[Any, ...], list[Interaction]] = {}
         histories: dict[str | None, int] = {}
-        for interaction in cassette.interactions:
-            key = filter_.call(interaction.call).key() if filter_.acts else interaction.key
-            self._by_key.setdefault(key, []).append(interaction)
-            interaction.history = histories.get(interaction.database, 0)
-            if interaction.writes:
-                histories[interaction.database] = interaction.history + hash(key)
+        self._own = [one for one in cassette.interactions if part is None or one.part in (None, part)]
+        for interaction in self._own:
+            if filter_.ignores:
+                interaction.call = filter_.call(interaction.call, recorded=True)
+            call = interaction.call
+            self._by_key.setdefault(call.key, []).append(interaction)
+            interaction.history = histories.get(call.database, 0)
+            if call.writes:
+                histories[call.database] = interaction.history + hash(call.key)
 
-    def record(self, interaction: Interaction, call: Call) -> None:
+    def record(self, interaction: Interaction) -> None:
         """Note an interaction that has just been recorded, so that it is played when it is asked for again."""
         with self._lock:
-            key = call.key()
-            interaction.epoch, interaction.history = self._now(call)
-            self._by_key.setdefault(key, []).append(interaction)
-            self._pass(call, key)
+            interaction.epoch, interaction.history = self._now(interaction.call)
+            self._by_key.setdefault(interaction.call.key, []).append(interaction)
+            self._own.append(interaction)
+            self._pass(interaction.call)
 
     def _now(self, call: Call) -> tuple[int, int]:
         return self._epochs.get(call.database, 0), self._histories.get(call.database, 0)
 
-    def _pass(self, call: Call, key: tuple[Any, ...]) -> None:
+    def _pass(self, call: Call) -> None:
         if call.writes:
             epoch, history = self._now(call)
             self._epochs[call.database] = epoch + 1
-            self._histories[call.database] = history + hash(key)
+            self._histories[call.database] = history + hash(call.key)
 
     def find(self, call: Call) -> Interaction:
         """The interaction that answers a call; it counts as used.
@@ -65,20 +75,19 @@ class Player:
             CassetteMissError: there is none.
         """
         with self._lock:
-            key = call.key()
-            known = self._by_key.get(key)
+            known = self._by_key.get(call.key)
             epoch, history = self._now(call)
             found = self._choose(known, epoch, history, call.writes) if known else None
             if found is None:
                 raise self._miss(call, known, epoch, history)
             found.used += 1
-            self._pass(call, key)
+            self._pass(call)
             return found
 
     def passed(self, call: Call) -> None:
         """Note a call that went to the server and is not in the cassette."""
         with self._lock:
-            self._pass(call, call.key())
+            self._pass(call)
 
     def _choose(self, known: list[Interaction], epoch: int, history: int, writes: bool) -> Interaction | None:
         if writes:
@@ -99,28 +108,21 @@ class Player:
 
     def unused(self) -> list[Interaction]:
         """What was recorded and never asked for."""
-        return [one for one in self._cassette.interactions if not one.used]
+        return [one for one in self._own if not one.used]
+
+    def how(self, mode: str) -> str:
+        """What to do to use another mode."""
+        return f"pytest --mesahub-record={mode}" if self._pytest else f"mode={mode!r}"
 
     def _miss(self, call: Call, known: list[Interaction] | None, epoch: int, history: int) -> CassetteMissError:
         path = self._cassette.path
         if known:
-            times = sorted({one.epoch for one in known})
-            if call.writes:
-                why = f"it was recorded {len(known)} times, and all of these are used up"
-            elif any(one.history == history for one in known):
-                why = "its answers are used up, and repeats=False"
-            elif epoch in times:
-                why = (
-                    f"it was recorded after {epoch} writes to this database that were not the {epoch} made now: its "
-                    "answer would be of another time"
-                )
-            else:
-                why = (
-                    f"it was recorded after {' and '.join(map(str, times))} writes to this database, and now "
-                    f"{epoch} were made: its answer would be of another time"
-                )
-            return miss("used_up", f"{path} has this call, but {why}. Record it anew, or extend it.\n{call.describe()}")
-        recorded = [one.call for one in self._cassette.interactions]
+            why = self._why_not(call, known, epoch, history)
+            return miss(
+                "used_up",
+                f"{path} has this call, but {why}. Record it anew: {self.how('rewrite')}.\n{described(call)}",
+            )
+        recorded = [one.call for one in self._own]
         same = [
             other
             for other in recorded
@@ -134,10 +136,28 @@ class Player:
             return miss(
                 "other_bindings",
                 f"{path} has this statement, but with other values. If they change from run to run, name them in "
-                f"ignore_bindings.{difference(near, call)}",
+                f"ignore_bindings; if the test asks for something new, record it: {self.how('extend')}."
+                f"{difference(near, call)}",
             )
         near_ = nearest(call, recorded)
-        hint = f" The most similar call in it:{difference(near_, call)}" if near_ is not None else ""
+        hint = f"\nThe most similar call in it:{difference(near_, call)}" if near_ is not None else ""
         return miss(
-            "never_recorded", f"{path} has no such call; record it with mode='extend'.\n{call.describe()}{hint}"
+            "never_recorded", f"{path} has no such call. Record it: {self.how('extend')}.\n{described(call)}{hint}"
+        )
+
+    def _why_not(self, call: Call, known: list[Interaction], epoch: int, history: int) -> str:
+        times = sorted({one.epoch for one in known})
+        if call.writes:
+            return f"it was recorded {len(known)} times, and all of these are used up"
+        if any(one.history == history for one in known):
+            return "its answers are used up, and repeats=False"
+        if epoch in times:
+            return (
+                f"it was recorded after {epoch} writes to this database that were not the {epoch} made now: its answer "
+                "would be of another time"
+            )
+        shown = " and ".join(map(str, times[:5])) + (" and more" if len(times) > 5 else "")
+        return (
+            f"it was recorded after {shown} writes to this database, and now {epoch} were made: its answer would be "
+            "of another time"
         )

@@ -53,6 +53,11 @@ class Filter:
         """Is there anything to ignore?"""
         return bool(self._ignore)
 
+    @property
+    def redacts(self) -> bool:
+        """Is there anything to redact?"""
+        return bool(self._redact)
+
     # --- calls ---------------------------------------------------------------------------------------------
 
     def call(self, call: Call, *, recorded: bool = False) -> Call:
@@ -117,9 +122,7 @@ class Filter:
     def _ignored(self, names: StatementNames, values: Sequence[Any]) -> set[int]:
         if not self._ignore:
             return set()
-        return {
-            place for place, value in enumerate(values) if self._is_ignored(place, _at(names, place).names, value)
-        }
+        return {place for place, value in enumerate(values) if self._is_ignored(place, _at(names, place).names, value)}
 
     def _is_ignored(self, place: int | None, names: Iterable[str], value: Any) -> bool:
         for pattern in self._ignore:
@@ -212,7 +215,7 @@ class Filter:
         rows = [
             [
                 self._hidden(known, pack(value)) if hide or self._is_secret(known, pack(value)) else value
-                for known, hide, value in zip(origins, self._doubtful(call, names, origins), row, strict=True)
+                for known, hide, value in zip(origins, self._doubtful(call, names), row, strict=True)
             ]
             for row in answer["rows"]
         ]
@@ -224,7 +227,7 @@ class Filter:
             return [(name, *origin) for name, origin in zip(columns, results, strict=True)]
         return [(name,) for name in columns]
 
-    def _doubtful(self, call: Call, columns: list[str], origins: list[tuple[str, ...]]) -> list[bool]:
+    def _doubtful(self, call: Call, columns: list[str]) -> list[bool]:
         assert call.sql is not None
         names = names_of(call.sql)
         if not self._matches(names.mentioned):

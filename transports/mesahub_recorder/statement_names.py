@@ -17,15 +17,22 @@ from mesahub.sql import tokenize
 __all__ = ["Names", "StatementNames", "names_of"]
 
 _BOUNDARIES = frozenset(
-    "WHERE AND OR ON HAVING SET SELECT FROM WHEN THEN ELSE CASE END GROUP ORDER BY LIMIT OFFSET RETURNING UNION EXCEPT "
-    "INTERSECT VALUES USING WINDOW JOIN DO UPDATE CONFLICT".split()
-)
+    {
+    "WHERE", "AND", "OR", "ON", "HAVING", "SET", "SELECT", "FROM", "WHEN", "THEN", "ELSE", "CASE", "END", "GROUP",
+    "ORDER", "BY", "LIMIT", "OFFSET", "RETURNING", "UNION", "EXCEPT", "INTERSECT", "VALUES", "USING", "WINDOW",
+    "JOIN", "DO", "UPDATE", "CONFLICT",
+    }
+)  # fmt: skip
 _KEYWORDS = _BOUNDARIES | frozenset(
-    "AS IN IS NOT NULL LIKE GLOB REGEXP MATCH BETWEEN ESCAPE COLLATE NOCASE BINARY RTRIM DISTINCT ALL EXISTS ASC DESC "
-    "INSERT REPLACE INTO DELETE WITH RECURSIVE INNER LEFT RIGHT OUTER CROSS NATURAL FULL CAST TEXT INTEGER REAL BLOB "
-    "NUMERIC NOTHING NULLS FIRST LAST TRUE FALSE ABORT FAIL IGNORE ROLLBACK OVER PARTITION FILTER CURRENT_TIMESTAMP "
-    "CURRENT_DATE CURRENT_TIME DEFAULT ISNULL NOTNULL INDEXED".split()
-)
+    {
+    "AS", "IN", "IS", "NOT", "NULL", "LIKE", "GLOB", "REGEXP", "MATCH", "BETWEEN", "ESCAPE", "COLLATE", "NOCASE",
+    "BINARY", "RTRIM", "DISTINCT", "ALL", "EXISTS", "ASC", "DESC", "INSERT", "REPLACE", "INTO", "DELETE", "WITH",
+    "RECURSIVE", "INNER", "LEFT", "RIGHT", "OUTER", "CROSS", "NATURAL", "FULL", "CAST", "TEXT", "INTEGER", "REAL",
+    "BLOB", "NUMERIC", "NOTHING", "NULLS", "FIRST", "LAST", "TRUE", "FALSE", "ABORT", "FAIL", "IGNORE", "ROLLBACK",
+    "OVER", "PARTITION", "FILTER", "CURRENT_TIMESTAMP", "CURRENT_DATE", "CURRENT_TIME", "DEFAULT", "ISNULL",
+    "NOTNULL", "INDEXED",
+    }
+)  # fmt: skip
 _COMPARED = frozenset({"=", "==", "<>", "!=", "<", ">", "<=", ">=", "LIKE", "GLOB", "IS"})
 _LITERALS = frozenset({"string", "number", "blob"})
 
@@ -70,7 +77,7 @@ def names_of(sql: str) -> StatementNames:
     blind = False
     highest = 0
     for part, columns in _parts(tokens):
-        found = _names(part, aliases) if columns is None else Names(tuple(columns), bool(columns))
+        found = _names(part, aliases) if columns is None else _item_names(part, columns)
         blind |= columns is not None and not columns
         for index, (kind, text, _) in enumerate(part):
             if kind == "parameter":
@@ -136,6 +143,12 @@ def _parts(tokens: Tokens) -> Iterator[tuple[Tokens, list[str] | None]]:
             part.append(tokens[index])
         index += 1
     yield part, None
+
+
+def _item_names(item: Tokens, columns: list[str]) -> Names:
+    """Of an item of VALUES: its column's name, and those in it, as of a member of JSON."""
+    inner = [name for token in item if token[0] in ("string", "name", "word") for name in _mentioned(token)]
+    return Names((*columns, *inner) if len(item) > 1 else tuple(columns), bool(columns))
 
 
 def _is_limit(token: tuple[str, str, int]) -> bool:
@@ -205,9 +218,11 @@ def _aliases(tokens: Tokens) -> frozenset[str]:
             continue
         before_kind, before, _ = tokens[index - 1]
         after_keyword = before_kind == "word" and before.upper() in _KEYWORDS and before.upper() != "END"
-        if (before_kind == "word" and before.upper() == "AS") or (
-            before_kind in ("word", "name", "string", "number") and not after_keyword
-        ) or before == ")":
+        if (
+            (before_kind == "word" and before.upper() == "AS")
+            or (before_kind in ("word", "name", "string", "number") and not after_keyword)
+            or before == ")"
+        ):
             found.add(_bare(text))
     for index, token in enumerate(tokens):
         # WITH name (columns) AS (...)

@@ -1,36 +1,39 @@
-"""`RecorderTransport`: stands around another transport, or in its place."""
+"""`RecorderTransport`: wraps another transport, or replaces it."""
 
 from __future__ import annotations
 
-import contextlib
 import os
+import shutil
+import tempfile
 import threading
 import time
 import warnings
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from pathlib import Path
 from typing import Any, ClassVar
 
 from mesahub.errors import ConfigurationError
 from mesahub.transport import Request, Response, Transport, TransportOptions
-from mesahub_recorder.cassette import Cassette, Interaction
+from mesahub_recorder.answers import answer_of, response_of
+from mesahub_recorder.call import Call, call_of
+from mesahub_recorder.cassette import Cassette, Interaction, merged, same_as
 from mesahub_recorder.drift import drift_between, is_unordered
-from mesahub_recorder.errors import CassetteDriftError, CassetteError, CassetteMissError, miss
+from mesahub_recorder.errors import CassetteDriftError, CassetteError, CassetteMissError, described, miss
 from mesahub_recorder.failed_attempts import FAILURES, failure_of, is_refused, raised
 from mesahub_recorder.fault_injection import Injection
-from mesahub_recorder.interaction import Filter, answer_of, call_of, response_of
-from mesahub_recorder.leak_check import forms_of
-from mesahub_recorder.merging import merged
 from mesahub_recorder.player import Player
+from mesahub_recorder.redaction import Filter
 
 MODES = ("replay", "record", "extend", "rewrite", "verify", "live")
 _OWN = (
     "cassette", "mode", "inner", "repeats", "ignore_bindings", "redact", "record_failures", "inject", "max_age",
-    "unused", "unordered",
+    "unused", "unordered", "part", "databases", "hints",
 )  # fmt: skip
+_SHOWN = 10
 
 
 class RecorderTransport:
-    """Records what goes over another transport once, and replays it for ever.
+    """Records what goes over another transport once, and replays it.
 
     Calls are matched by operation, database, SQL (blanks and comments aside) and values with their types. A read gets
     the answer of its own time: before and after a write it may answer differently.
@@ -46,13 +49,17 @@ class RecorderTransport:
             * ``repeats``: may a read be replayed more often than it was recorded? Default ``True``.
             * ``ignore_bindings``: values that change from run to run: names, patterns, positions, ``"<uuid>"``,
               ``"<now>"``.
-            * ``redact``: names or patterns of bindings and columns that are secret.
+            * ``redact``: names or patterns of bindings and columns that are secret. A cassette in which such a value
+              would still be found, plain or encoded, is not written.
+            * ``part``: a name for what this recorder records, in a cassette that several recorders share: each
+              replays, and replaces, its own part only.
+            * ``databases``: names of databases in the cassette, to the names that they have where it goes live.
             * ``record_failures``: record throttled and failed attempts too. Default ``False``.
             * ``inject``: faults to play, see `mesahub_recorder.fault_injection`.
             * ``max_age``: days after which a cassette is too old to be replayed.
             * ``unused``: ``"fail"`` or ``"warn"`` when ``close()`` finds interactions that were never asked for.
             * ``unordered``: ``"fail"`` or ``"warn"`` when a SELECT without ORDER BY gave several rows: a test that
-              compares them by position goes by luck.
+              compares them by position is order-dependent.
 
     Raises:
         ConfigurationError: a wrong option.
@@ -86,44 +93,52 @@ class RecorderTransport:
             if what not in (None, "fail", "warn"):
                 raise ConfigurationError(f"{name} must be 'fail' or 'warn', not {what!r}.")
         self._missing = False
+        self._part: str | None = given.get("part")
+        self._databases: Mapping[str, str] = given.get("databases") or {}
+        self._pytest = given.get("hints") == "pytest"
         self._cassette = self._open(path)
         self._filter = Filter(given.get("ignore_bindings", ()), given.get("redact", ()), self._cassette.salt)
-        self._player = Player(self._cassette, self._filter, repeats=self._repeats)
+        self._player = Player(self._cassette, self._filter, repeats=self._repeats, part=self._part, pytest=self._pytest)
         self._injection = Injection(given.get("inject"))
         self._check_age(given.get("max_age"))
         self._lock = threading.Lock()
         self._active = 0
-        self._keys: set[str] = set()
         self._closed = False
         self._added = False
         self._before = list(self._cassette.interactions)
         self._run: dict[int, Interaction] = {}
         self._owns_inner = False
+        self._folder: Path | None = None
         self.drift: list[str] = []
         rest = {name: value for name, value in given.items() if name not in _OWN}
         self._inner = self._open_inner(options, given.get("inner", "urllib"), rest)
 
     def _open(self, path: Any) -> Cassette:
         cassette = Cassette(path)
-        exists = cassette.path.exists()
-        if self.mode == "rewrite" and exists:
-            # With the old salt the placeholders stay what they were, and the diff small.
-            with contextlib.suppress(CassetteError):
-                cassette.salt = Cassette.load(path).salt
-        if self.mode in ("rewrite", "live"):
+        if self.mode == "live":
             return cassette
-        if self.mode == "record":
+        exists = os.path.lexists(cassette.path)
+        if self.mode == "rewrite":
+            cassette.replaces()
+            return cassette
+        if self.mode == "record" and self._part is None:
             if exists:
                 raise ConfigurationError(
-                    f"The cassette {path} is there already. Use mode='rewrite' to record it anew, or 'extend' to add."
+                    f"The cassette {path} exists. Use mode='rewrite' to record it anew, or 'extend' to add to it."
                 )
             return cassette
         if exists:
-            return Cassette.load(path)
+            cassette = Cassette.load(path)
+            if self.mode == "record" and any(one.part == self._part for one in cassette.interactions):
+                raise ConfigurationError(f"The cassette {path} has the part {self._part!r}. Use mode='rewrite'.")
+            return cassette
         if self.mode == "verify":
-            raise miss("no_cassette", f"There is no cassette {path} to verify. Record it first: mode='record'.")
+            raise miss("no_cassette", f"There is no cassette {path} to verify. Record it first: {self._how('record')}.")
         self._missing = self.mode == "replay"
         return cassette
+
+    def _how(self, mode: str) -> str:
+        return f"pytest --mesahub-record={mode}" if self._pytest else f"mode={mode!r}"
 
     def _open_inner(self, options: TransportOptions, inner: Any, rest: Mapping[str, Any]) -> Transport | None:
         if self.mode == "replay":
@@ -145,7 +160,7 @@ class RecorderTransport:
         if age > float(days):
             raise CassetteError(
                 f"The cassette {self._cassette.path} is {age:.0f} days old, and max_age is {days}. "
-                "Record it anew: mode='rewrite'."
+                f"Record it anew: {self._how('rewrite')}."
             )
 
     def send(self, request: Request) -> Response:
@@ -159,28 +174,32 @@ class RecorderTransport:
         if refused is not None:
             return refused
         if self.mode in ("replay", "extend"):
-            if self._missing:
-                raise miss(
-                    "no_cassette",
-                    f"There is no cassette {self._cassette.path}. Record it once: mode='record'.",
-                )
-            try:
-                found = self._player.find(call)
-            except CassetteMissError:
-                if self.mode == "replay":
-                    raise
-            else:
-                if self.mode == "extend":
-                    with self._lock:
-                        self._run.setdefault(id(found), found)
+            found = self._found(call)
+            if found is not None:
                 if "raised" in found.answer:
                     raise raised(found.answer)
-                response = response_of(found.answer, stream=request.streams)
-                return self._injection.after(call, response)
+                return self._injection.after(call, response_of(found.answer, stream=request.streams))
         return self._injection.after(call, self._record(request, call))
 
-    def _record(self, request: Request, call: Any) -> Response:
-        self._note_key(request)
+    def _found(self, call: Call) -> Interaction | None:
+        if self._missing:
+            raise miss(
+                "no_cassette",
+                f"There is no cassette {self._cassette.path}. Record it once: {self._how('record')}.",
+            )
+        try:
+            found = self._player.find(call)
+        except CassetteMissError:
+            if self.mode == "replay":
+                raise
+            return None
+        if self.mode == "extend":
+            with self._lock:
+                self._run.setdefault(id(found), found)
+        return found
+
+    def _record(self, request: Request, call: Call) -> Response:
+        self._note_keys(request)
         with self._lock:
             self._active += 1
             if self._active > 1:
@@ -199,27 +218,38 @@ class RecorderTransport:
             with self._lock:
                 self._active -= 1
 
-    def _keep(self, call: Any, response: Response, stream: bool) -> Response:
-        answer = answer_of(call, response)
+    def _keep(self, call: Call, response: Response, stream: bool) -> Response:
+        answer = answer_of(call, response, self._spool())
         # The application gets what the server said; the cassette gets it without secrets.
         given = response_of(answer, stream=stream) if "body" in answer else response
-        kept = self._filter.answer(dict(answer))
         with self._lock:
+            kept = self._filter.answer(call, dict(answer))
+            marks = self._filter.marks(kept)
+            if marks:
+                kept["ignored"] = marks
             if self.mode == "verify":
                 self._verify(call, kept)
             else:
                 self._add(call, kept)
         return given
 
-    def _add(self, call: Any, answer: dict[str, Any]) -> None:
-        interaction = Interaction(call, answer)
+    def _spool(self) -> Path:
+        with self._lock:
+            if self._folder is None:
+                self._folder = Path(tempfile.mkdtemp(prefix="mesahub-recorder-"))
+            return self._folder
+
+    def _add(self, call: Call, answer: dict[str, Any]) -> None:
+        interaction = Interaction(call, answer, self._part)
         interaction.used = 1
-        self._player.record(interaction, call)
+        self._player.record(interaction)
         self._cassette.interactions.append(interaction)
         self._run[id(interaction)] = interaction
         self._added = True
 
-    def _verify(self, call: Any, answer: dict[str, Any]) -> None:
+    def _verify(self, call: Call, answer: dict[str, Any]) -> None:
+        if self._filter.ignores_rowid():
+            answer["ignored_rowid"] = True
         try:
             found = self._player.find(call)
         except CassetteMissError as error:
@@ -233,23 +263,43 @@ class RecorderTransport:
     def _live(self, request: Request) -> Response:
         if self._inner is None:
             raise ConfigurationError("This recorder only replays.")
+        renamed = self._databases.get(request.database or "")
+        if renamed is not None:
+            path = "/".join(renamed if part == request.database else part for part in request.path.split("/"))
+            request = request.replace(database=renamed, path=path)
         return self._inner.send(request)
 
-    def _note_key(self, request: Request) -> None:
-        header = request.headers.get("Authorization")
-        if header:
-            self._keys.add(header.partition(" ")[2])
+    def _note_keys(self, request: Request) -> None:
+        for name, value in request.headers.items():
+            if name.lower() == "authorization":
+                self._filter.secrets.add_key(value.partition(" ")[2])
+            elif name.lower() in ("x-api-key", "cookie", "proxy-authorization"):
+                self._filter.secrets.add_key(value)
 
     @property
     def unused(self) -> list[str]:
         """Interactions that were never asked for, described."""
         return [one.call.describe() for one in self._player.unused()]
 
+    @property
+    def path(self) -> Path:
+        """The cassette's file."""
+        return self._cassette.path
+
+    def discard(self) -> bool:
+        """Close without writing or judging anything; was there anything to write?"""
+        if self._closed:
+            return False
+        self._closed = True
+        self._release()
+        return self.mode in ("record", "rewrite") or (self.mode == "extend" and self._added)
+
     def close(self) -> None:
-        """Write what was recorded, and tell what was never asked for or has changed.
+        """Write what was recorded, and report what was never asked for or has changed.
 
         Raises:
-            CassetteError: the key is in it, or (``unused="fail"``) something was never asked for.
+            CassetteError: a secret is in it, another recorder wrote the same file meanwhile, or (``unused="fail"``)
+                something was never asked for.
             CassetteDriftError: (``mode="verify"``) the server answers otherwise.
         """
         if self._closed:
@@ -257,36 +307,71 @@ class RecorderTransport:
         self._closed = True
         try:
             if self.mode in ("record", "rewrite") or (self.mode == "extend" and self._added):
-                if self.mode == "extend":
-                    self._cassette.interactions = merged(self._before, list(self._run.values()))
-                self._cassette.save(forbidden=[form for key in self._keys for form in forms_of(key)])
+                self._cassette.save(secrets=self._filter.secrets, update=self._updated)
         finally:
-            if self._inner is not None and self._owns_inner:
-                self._inner.close()
-        self._tell()
+            self._release()
+        self._report()
 
-    def _tell(self) -> None:
+    def _release(self) -> None:
+        if self._inner is not None and self._owns_inner:
+            self._inner.close()
+        if self._folder is not None:
+            shutil.rmtree(self._folder, ignore_errors=True)
+
+    def _updated(self, stored: Cassette | None) -> list[Interaction]:
+        """What to write, given what is in the file now: another recorder may have written it meanwhile."""
+        run = list(self._run.values())
+        if stored is None:
+            return merged(self._before, run) if self.mode == "extend" else self._cassette.interactions
+        changed = stored.content != self._cassette.content
+        self._cassette.concurrent = self._cassette.concurrent or stored.concurrent
+        if self._part is not None:
+            before = [one for one in stored.interactions if one.part != self._part]
+            if changed and stored.salt != self._cassette.salt and self._filter.redacts:
+                raise self._conflict("its placeholders differ")
+            if self.mode == "extend":
+                own = [one for one in stored.interactions if one.part == self._part]
+                return [*before, *merged(own, same_as(run, own))]
+            return [*before, *run]
+        if self.mode == "extend":
+            if not changed:
+                return merged(self._before, run)
+            return merged(stored.interactions, same_as(run, stored.interactions))
+        if changed:
+            raise self._conflict("nothing of it was overwritten")
+        return self._cassette.interactions
+
+    def _conflict(self, why: str) -> CassetteError:
+        return CassetteError(
+            f"The cassette {self._cassette.path} was written by another recorder while this one recorded; {why}. "
+            "Record them one after the other, or give each a part=NAME."
+        )
+
+    def _report(self) -> None:
         if self.drift:
             error = CassetteDriftError.of(
-                f"{len(self.drift)} answers differ from the cassette {self._cassette.path}:\n\n"
-                + "\n\n".join(self.drift)
+                f"{len(self.drift)} answers differ from the cassette {self._cassette.path}:\n\n" + _listed(self.drift)
             )
             error.drift = tuple(self.drift)
             raise error
         if self._missing or self.mode == "live":
             return
-        if self.mode in ("replay", "verify"):
-            self._lint("unused", "interactions were never asked for", self.unused)
-        if self._lints["unordered"] is None:
-            return
-        seen = [one for one in self._cassette.interactions if one.used and is_unordered(one.call, one.answer)]
-        unordered = [one.call.describe() for one in seen]
-        self._lint("unordered", "SELECTs without ORDER BY gave several rows", unordered)
+        if self.mode in ("replay", "verify") and self._lints["unused"] is not None:
+            self._lint("unused", "interactions were never asked for", [one.call for one in self._player.unused()])
+        if self._lints["unordered"] is not None:
+            seen = [one for one in self._cassette.interactions if one.used and is_unordered(one.call, one.answer)]
+            self._lint("unordered", "SELECTs without ORDER BY gave several rows", [one.call for one in seen])
 
-    def _lint(self, name: str, what: str, found: list[str]) -> None:
-        if self._lints[name] is None or not found:
+    def _lint(self, name: str, what: str, found: list[Call]) -> None:
+        if not found:
             return
-        text = f"{self._cassette.path}: {len(found)} {what}:\n\n" + "\n\n".join(found)
+        text = f"{self._cassette.path}: {len(found)} {what}:\n\n" + _listed(described(call) for call in found)
         if self._lints[name] == "fail":
             raise CassetteError(text)
         warnings.warn(text, stacklevel=4)
+
+
+def _listed(texts: Iterable[str]) -> str:
+    texts = list(texts)
+    more = [f"... and {len(texts) - _SHOWN} more"] if len(texts) > _SHOWN else []
+    return "\n\n".join([*texts[:_SHOWN], *more])

@@ -8,6 +8,8 @@ from collections.abc import Mapping, Sequence
 from math import isfinite
 from typing import Any
 
+from mesahub.sql import Statement
+
 __all__ = ["LONG", "compact", "pack", "table_text", "unpack"]
 
 LONG = 64 * 1024
@@ -30,8 +32,8 @@ def table_text(rows: Sequence[Any]) -> str:
 def pack(value: Any) -> Any:
     """Return a value as JSON can hold it.
 
-    Bytes become ``{"bytes": base64}``, infinities and NaN ``{"float": text}``; an object of such a form is wrapped. What
-    carries a statement (``sql``, ``bindings``) becomes an object of these.
+    Bytes become ``{"bytes": base64}``, infinities and NaN ``{"float": text}``; an object of such a form is
+    wrapped. A `Statement` becomes an object of its SQL and bindings.
     """
     if type(value) is float and not isfinite(value):
         return {"float": repr(value)}
@@ -42,10 +44,9 @@ def pack(value: Any) -> Any:
         return {"object": packed} if len(packed) == 1 and packed.keys() <= _WRAPPERS else packed
     if isinstance(value, (list, tuple)):
         return [pack(inner) for inner in value]
-    if hasattr(value, "sql") and hasattr(value, "bindings"):
-        rows = getattr(value, "rows", None)
+    if isinstance(value, Statement):
         statement = {"sql": value.sql, "bindings": pack(value.bindings)}
-        return statement if rows is None else {**statement, "rows": pack(rows)}
+        return statement if value.rows is None else {**statement, "rows": pack(value.rows)}
     return value
 
 

@@ -223,9 +223,10 @@ def compile_and_decode(folder: str) -> Run:
 
 
 def load_cassette(folder: str, count: int) -> Run:
+    from mesahub_recorder.call import Call
     from mesahub_recorder.cassette import Cassette, Interaction
-    from mesahub_recorder.interaction import Call, Filter
     from mesahub_recorder.player import Player
+    from mesahub_recorder.redaction import Filter
 
     cassette = Cassette(f"{folder}/many.json")
     for number, row in enumerate(workload.rows(count)):
