@@ -10,6 +10,7 @@ import click
 
 import mesahub
 from mesahub.cli import data, databases, doctor, files, profiles, shell, sql
+from mesahub.cli.groups import Group
 from mesahub.cli.terminal import one_line, prepare_streams
 from mesahub.errors import MesahubError
 
@@ -21,7 +22,11 @@ a profile, or MESAHUB_URL, or a URL without a key and MESAHUB_API_KEY.
 """
 
 
-@click.group(help=HELP, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
+_COMPLETE = "_MESAHUB_COMPLETE"
+"""Set by a shell that asks for completions."""
+
+
+@click.group(cls=Group, help=HELP, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
 @click.version_option(mesahub.__version__, prog_name="mesahub")
 def group() -> None:
     """All commands."""
@@ -37,6 +42,17 @@ def transports() -> None:
         for found in mesahub.installed_transports()
     ]
     print_rows(["name", "package", "state"], rows, None)
+
+
+@group.command("completion")
+@click.argument("shell_name", metavar="[bash|zsh|fish]", type=click.Choice(["bash", "zsh", "fish"]))
+def completion(shell_name: str) -> None:
+    """Print the script that completes commands and options: eval "$(mesahub completion bash)"."""
+    from click.shell_completion import get_completion_class
+
+    found = get_completion_class(shell_name)
+    assert found is not None
+    click.echo(found(group, {}, "mesahub", _COMPLETE).source())
 
 
 def _belongs_to_a_transport(name: str, what: str) -> None:
@@ -58,6 +74,11 @@ for module in (sql, data, files, databases, profiles, doctor, shell):
 def run(arguments: list[str]) -> int:
     """Run a command; gives the exit code."""
     prepare_streams()
+    instruction = os.environ.get(_COMPLETE)
+    if instruction:
+        from click.shell_completion import shell_complete
+
+        return shell_complete(group, {}, "mesahub", _COMPLETE, instruction)
 
     def invoke() -> object:
         # Not group.main(): it has its own idea of what a closed pipe and Ctrl-C are worth.

@@ -17,7 +17,7 @@ from mesahub import DatabaseHandle
 from mesahub.cli.progress import bar
 from mesahub.cli.row_files import FORMATS, RowFile
 from mesahub.cli.target import command, connect, connect_existing, resolve
-from mesahub.cli.terminal import stdin_bytes, write
+from mesahub.cli.terminal import printable, stdin_bytes, write
 from mesahub.errors import ArgumentError, NoSuchTableError
 from mesahub.sql.schema import add_column_text, create_table_text, declared_types
 
@@ -149,13 +149,25 @@ def dump(tables: tuple[str, ...]) -> None:
 @click.option("-t", "--table", "tables", multiple=True, help="Copy only these tables.")
 def copy(source: str, target: str, tables: tuple[str, ...]) -> None:
     """Copy a database to another one (mh://... or @profile), and verify it."""
+    done_by_table: dict[str, int] = {}
+
+    def copied(table: str, done: int, total: int) -> None:
+        done_by_table[table] = done
+        update(done, total)
+
     with bar("copy") as update:
-        result = mesahub.copy(
-            resolve(source) or source,
-            resolve(target) or target,
-            list(tables) or None,
-            progress=lambda _table, done, total: update(done, total),
-        )
+        try:
+            result = mesahub.copy(
+                resolve(source) or source,
+                resolve(target) or target,
+                list(tables) or None,
+                progress=copied,
+                verify_progress=lambda _table, done, total: update(done, total, "verify"),
+            )
+        except KeyboardInterrupt:
+            counts = ", ".join(f"{printable(name)}: {rows:,} rows" for name, rows in done_by_table.items())
+            click.echo(f"copied so far: {counts or 'nothing'}; the same command continues there", err=True)
+            raise
     for table in result.tables:
         click.echo(f"{table.name}: {table.rows:,} rows, sha256 {table.checksum[:12]}", err=True)
     click.echo(f"{result.rows:,} rows in {len(result.tables)} tables copied and verified", err=True)

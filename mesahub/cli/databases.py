@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import json
+import os
+from contextlib import ExitStack
 from pathlib import Path
-from typing import Any
+from typing import Any, TextIO
 
 import click
 
 from mesahub.buckets import Bucket
-from mesahub.cli.files import COLUMNS
+from mesahub.cli.files import file_commands
 from mesahub.cli.output import format_options, print_any
 from mesahub.cli.progress import bar
-from mesahub.cli.target import Command, connect
+from mesahub.cli.target import Command, Group, connect
 
 __all__ = ["COMMANDS"]
 
@@ -24,7 +26,7 @@ def _picked(records: Any, names: tuple[str, ...]) -> list[dict[str, Any]]:
     return [{n: json.dumps(r[n]) if isinstance(r.get(n), list) else r.get(n) for n in names if n in r} for r in records]
 
 
-@click.group("db")
+@click.group("db", cls=Group)
 def db_() -> None:
     """Databases: ls, create, rm, restore, purge, status, reset, export, import."""
 
@@ -113,7 +115,7 @@ def db_import(slug: str, file: Path, tables: tuple[str, ...]) -> None:
     click.echo(f"{count:,} rows imported", err=True)
 
 
-@click.group("keys")
+@click.group("keys", cls=Group)
 def keys() -> None:
     """API keys: ls, create, revoke."""
 
@@ -134,14 +136,26 @@ def keys_ls(format_: str | None) -> None:
 @click.option("-o", "--output", type=click.Path(path_type=Path), help="Write the key to this file, for you alone.")
 def keys_create(name: str, scopes: tuple[str, ...], output: Path | None) -> None:
     """Make a key. Its text is shown this once: a key is what this command is for."""
-    with connect() as db:
+    # The file is opened first: a key that cannot be written would be lost.
+    with ExitStack() as stack:
+        out = None if output is None else stack.enter_context(_private(output))
+        db = stack.enter_context(connect())
         record = db.client.admin.api_keys.create(name, list(scopes))
-    if output is None:
-        click.echo(str(record["key"]))
-        return
-    output.touch(0o600)
-    output.write_text(f"{record['key']!s}\n", encoding="utf-8")
+        if out is None:
+            click.echo(str(record["key"]))
+            return
+        out.seek(0)
+        out.truncate()
+        out.write(f"{record['key']!s}\n")
     click.echo(record["id"])
+
+
+def _private(path: Path) -> TextIO:
+    """A file that only its owner may read, also if it exists; its content is kept."""
+    descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
+    if os.name == "posix":
+        os.fchmod(descriptor, 0o600)
+    return os.fdopen(descriptor, "r+", encoding="utf-8")
 
 
 @keys.command("revoke", cls=Command)
@@ -152,9 +166,9 @@ def keys_revoke(key_id: str) -> None:
         db.client.admin.api_keys.revoke(key_id)
 
 
-@click.group("buckets")
+@click.group("buckets", cls=Group)
 def buckets() -> None:
-    """Buckets of files: ls, create, rm, files, put, get, delete."""
+    """Buckets of files: ls, create, rm, files."""
 
 
 @buckets.command("ls", cls=Command)
@@ -183,48 +197,10 @@ def buckets_rm(bucket: str) -> None:
         db.client.buckets.delete(bucket)
 
 
-@buckets.command("files", cls=Command)
-@click.argument("bucket")
-@format_options
-def buckets_files(bucket: str, format_: str | None) -> None:
-    """List the files of a bucket."""
-    with connect() as db:
-        records = Bucket(bucket, db.client).files.iterate()
-        print_any(({name: record.get(name) for name in COLUMNS} for record in records), format_)
+@buckets.group("files", cls=Group)
+def buckets_files() -> None:
+    """The files of a bucket: ls, put, get, rm."""
 
 
-@buckets.command("put", cls=Command)
-@click.argument("bucket")
-@click.argument("path", type=click.Path(exists=True, dir_okay=False, path_type=Path))
-def buckets_put(bucket: str, path: Path) -> None:
-    """Upload a file to a bucket, and print its id."""
-    with connect() as db, bar(path.name, is_bytes=True) as update:
-        record = Bucket(bucket, db.client).files.upload(path, progress=update)
-    click.echo(record["id"])
-
-
-@buckets.command("get", cls=Command)
-@click.argument("bucket")
-@click.argument("file_id")
-@click.argument("target", type=click.Path(path_type=Path), required=False)
-def buckets_get(bucket: str, file_id: str, target: Path | None) -> None:
-    """Download a file of a bucket."""
-    with connect() as db:
-        files = Bucket(bucket, db.client).files
-        place = target or Path(Path(files.meta(file_id)["filename"]).name)
-        with bar(place.name, is_bytes=True) as update:
-            size = files.download_to(file_id, place, progress=update)
-    click.echo(f"{place}: {size:,} bytes", err=True)
-
-
-@buckets.command("delete", cls=Command)
-@click.argument("bucket")
-@click.argument("file_ids", nargs=-1, required=True)
-def buckets_delete(bucket: str, file_ids: tuple[str, ...]) -> None:
-    """Delete files of a bucket."""
-    with connect() as db:
-        for file_id in file_ids:
-            Bucket(bucket, db.client).files.delete(file_id)
-
-
+file_commands(buckets_files, lambda db, bucket: Bucket(bucket, db.client).files, "bucket")
 COMMANDS = [db_, keys, buckets]

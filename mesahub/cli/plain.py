@@ -12,9 +12,15 @@ from mesahub.errors import MesahubError
 def run(arguments: list[str], extra: str) -> int:
     """Run a command; gives the exit code."""
     commands: dict[str, Callable[[list[str]], Iterable[list[object]]]] = {"query": _query, "transports": _transports}
+    if arguments[:1] == ["--version"]:
+        print(f"mesahub, version {mesahub.__version__}")
+        return 0
+    if arguments[:1] in (["--help"], ["-h"]):
+        print(f"Usage: mesahub serve|cassette|{'|'.join(commands)} ...\n\n{extra}")
+        return 0
     if not arguments or arguments[0] not in commands:
         print(extra, file=sys.stderr)
-        print(f"Without it there are: serve, cassette, {', '.join(commands)}.", file=sys.stderr)
+        print(f"Available without it: serve, cassette, {', '.join(commands)}.", file=sys.stderr)
         return 2
     try:
         for row in commands[arguments[0]](arguments[1:]):

@@ -12,6 +12,7 @@ from urllib.parse import quote
 
 import click
 
+from mesahub.cli.groups import Group
 from mesahub.errors import ConfigurationError
 from mesahub.url import parse_url
 
@@ -71,7 +72,7 @@ def profile_url(name: str) -> str:
     return f"mh://{quote(key, safe='')}@{url.removeprefix('mh://')}" if key else url
 
 
-@click.group("profile")
+@click.group("profile", cls=Group)
 def profile() -> None:
     """Named databases: use them as @NAME."""
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import sqlite3
 import sys
 import time
 from collections.abc import Iterable
@@ -166,6 +165,8 @@ class Shell:
                 print("Aborted", file=sys.stderr)
 
     def _read(self) -> str:
+        import sqlite3  # --help must work without it
+
         lines = [self._session.prompt(f"{self._db.name}> ")]
         while not lines[0].startswith(".") and lines[0].strip() and not sqlite3.complete_statement("\n".join(lines)):
             lines.append(self._session.prompt(f"{' ' * len(self._db.name)}| "))

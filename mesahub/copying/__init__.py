@@ -67,6 +67,7 @@ def copy(
     *,
     batch_size: int = BATCH,
     progress: Progress | None = None,
+    verify_progress: Progress | None = None,
     timeout: float | None = 300.0,
 ) -> CopyResult:
     """Copy a database: schema, rows, indexes, views, triggers.
@@ -83,6 +84,7 @@ def copy(
         tables: copy only these, with their indexes and triggers; no views. The target may then hold other tables.
         batch_size: rows per request, at most; large rows go in smaller numbers.
         progress: called with (table, rows done, rows in all).
+        verify_progress: called likewise while the rows of a table are read again and compared.
         timeout: seconds for one request; making an index of a large table is one.
 
     Returns:
@@ -106,7 +108,9 @@ def copy(
         there = stack.enter_context(connect(target)) if isinstance(target, str) else target
         if here.client is there.client and here.name == there.name:
             raise ArgumentError("The source and the target are the same database.")
-        return _Copy(here, there, batch_size, progress, timeout).run(None if tables is None else list(tables))
+        return _Copy(here, there, batch_size, progress, verify_progress, timeout).run(
+            None if tables is None else list(tables)
+        )
 
 
 class _Copy:
@@ -116,12 +120,14 @@ class _Copy:
         target: DatabaseHandle,
         batch_size: int,
         progress: Progress | None,
+        verify_progress: Progress | None,
         timeout: float | None,
     ) -> None:
         self._source = source
         self._target = target
         self._batch_size = batch_size
         self._progress = progress
+        self._verify_progress = verify_progress
         self._timeout = timeout
         self._related = False
 
@@ -180,14 +186,23 @@ class _Copy:
         if behind is None or done < reader.size.rows:
             writer = Writer(self._target, table, self._timeout, unchecked=self._related)
             for rows in reader.pages(behind):
-                writer.write(rows)
+                try:
+                    writer.write(rows)
+                except KeyboardInterrupt as error:
+                    error.add_note(f"{done:,} rows of {table.name} are in; the same copy continues after them")
+                    raise
                 digest.add(rows)
                 done += len(rows)
                 if self._progress is not None:
                     self._progress(table.name, done, max(done, reader.size.rows))
         # What was read to be written need not be read again, unless others wrote the beginning.
         here = (digest.rows, digest.text) if behind is None else fingerprint(reader)
-        found = fingerprint(Reader(self._target, table, self._batch_size, self._timeout))
+
+        def verified(rows: int) -> None:
+            if self._verify_progress is not None:
+                self._verify_progress(table.name, rows, max(done, rows))
+
+        found = fingerprint(Reader(self._target, table, self._batch_size, self._timeout), verified)
         if here != found:
             raise CopyError(
                 f"The table {table.name!r} differs: {here[0]} rows in the source, {found[0]} in the target"

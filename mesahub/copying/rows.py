@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from functools import cached_property
 from itertools import groupby
 from typing import Any, NamedTuple
@@ -198,11 +198,13 @@ def _bytes(value: Any) -> bytes:
     return value if type(value) is bytes else base64.b64decode(value)
 
 
-def fingerprint(reader: Reader) -> tuple[int, str]:
+def fingerprint(reader: Reader, progress: Callable[[int], object] | None = None) -> tuple[int, str]:
     """Rows, and a hash of all values with their storage classes, in the order of the key."""
     digest = Digest()
     for rows in reader.pages():
         digest.add(rows)
+        if progress is not None:
+            progress(digest.rows)
     return digest.rows, digest.text
 
 

@@ -269,8 +269,8 @@ def test_administration(terminal: Terminal, server: Server, tmp_path: Path) -> N
     assert stat.S_IMODE((tmp_path / "key").stat().st_mode) == 0o600
     assert terminal.run("buckets", "create", url, "command-bucket")
     (tmp_path / "c.txt").write_text("c")
-    identifier = terminal.run("buckets", "put", url, "command-bucket", "c.txt").strip()
-    terminal.run("buckets", "get", url, "command-bucket", identifier, "d.txt")
+    identifier = terminal.run("buckets", "files", "put", url, "command-bucket", "c.txt").strip()
+    terminal.run("buckets", "files", "get", url, "command-bucket", identifier, "d.txt")
     assert (tmp_path / "d.txt").read_text() == "c"
     terminal.run("buckets", "rm", url, "command-bucket", "--yes")
 

@@ -202,5 +202,7 @@ def test_insert_leaves_nothing_half_in(terminal: Terminal, tmp_path: Path) -> No
 
 
 def test_query_refuses_two_columns_of_one_name(terminal: Terminal) -> None:  # noqa: F811
+    with mesahub.connect("mh://local/cli") as db:
+        db.exec("CREATE TABLE t (a)")
     terminal.run("query", "mh://local/cli", "SELECT 1 AS a, 2 AS a", "--csv", code=1)
     assert "Two columns are named 'a'" in terminal.err
