@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import threading
+import tracemalloc
+import uuid
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +13,8 @@ import pytest
 
 import mesahub
 from mesahub import ConfigurationError, DatabaseHandle, IntegrityError
-from mesahub_recorder import CassetteDriftError, CassetteError, CassetteMissError
+from mesahub.transport import Request, Response, TransportOptions
+from mesahub_recorder import CassetteDriftError, CassetteError, CassetteMissError, RecorderTransport
 
 
 class Studio:
@@ -317,3 +321,84 @@ def test_faults_can_be_played(studio: Studio) -> None:
     with throttled as db, pytest.raises(mesahub.RateLimitError) as caught:
         db.query("SELECT 1 AS a")
     assert caught.value.retry_after == 3600
+
+
+def test_a_miss_fits_a_screen(studio: Studio) -> None:
+    sql = "SELECT " + ",\n".join(f"? AS column_{i}" for i in range(60))
+    with studio.connect("record") as db:
+        db.query(sql, ["x" * 5_000] * 60)
+    with studio.connect("replay") as db:
+        for asked, values in ((sql, ["y" * 5_000] * 60), (sql + " ", ["x"] * 60), ("SELECT 1 AS other", [])):
+            with pytest.raises(CassetteMissError) as caught:
+                db.query(asked, values)
+            lines = str(caught.value).splitlines()
+            assert len(lines) <= 40
+            assert max(map(len, lines[1:])) <= 160
+            assert not any("The most similar call" in line and not line.startswith("The") for line in lines)
+
+
+def test_ignored_values_are_kept_and_marked(studio: Studio) -> None:
+    with studio.connect("record", ignore_bindings=["id", "<uuid>"]) as db:
+        db.query("SELECT :id AS a, :b AS b", {"id": 7, "b": "0b5e3f9a-70a8-4a0e-9a55-0123456789ab"})
+    text = studio.cassette.read_text()
+    assert "<ignored>" not in text
+    assert '"bindings": [7, "0b5e3f9a-70a8-4a0e-9a55-0123456789ab"]' in text
+    assert '"ignored": [0, 1]' in text
+
+
+def test_verify_mode_leaves_out_generated_ids_and_times(studio: Studio) -> None:
+    def work(db: DatabaseHandle) -> None:
+        db.exec("CREATE TABLE IF NOT EXISTS t (id INTEGER PRIMARY KEY AUTOINCREMENT, name TEXT, at TEXT)")
+        db.exec("INSERT INTO t (name, at) VALUES (?, ?)", [str(uuid.uuid4()), datetime.now().isoformat(" ")])
+        db.query("SELECT id, name, at FROM t ORDER BY id DESC LIMIT 1")
+
+    ignored = ["<uuid>", "<now>", "id"]
+    for mode in ("record", "verify"):
+        with studio.connect(mode, ignore_bindings=ignored) as db:
+            work(db)
+    strict = studio.connect("verify")
+    work(strict)
+    with pytest.raises(CassetteDriftError):
+        strict.close()
+
+
+def test_long_downloads_are_recorded_without_holding_them(tmp_path: Path) -> None:
+    class Stream:
+        def __init__(self, size: int) -> None:
+            self.left = size
+            self.largest = 0
+
+        def read(self, size: int = -1) -> bytes:
+            assert size > 0
+            self.largest = max(self.largest, size)
+            piece = b"x" * min(size, self.left)
+            self.left -= len(piece)
+            return piece
+
+        def close(self) -> None: ...
+
+    stream = Stream(20_000_000)
+
+    class Inner:
+        def send(self, request: Request) -> Response:
+            return Response(200, {"content-type": "application/octet-stream"}, stream=stream)
+
+        def close(self) -> None: ...
+
+    request = Request("files.download", "GET", "/f", database="db", streams=True, safe=True)
+    options = {"cassette": tmp_path / "c.json", "mode": "record", "inner": Inner()}
+    for given in (options, {"cassette": tmp_path / "c.json"}):
+        recorder = RecorderTransport(TransportOptions(options=given))
+        tracemalloc.start()
+        body = recorder.send(request).stream
+        assert body is not None
+        received = 0
+        while piece := body.read(100_000):
+            received += len(piece)
+        body.close()
+        recorder.close()
+        peak = tracemalloc.get_traced_memory()[1]
+        tracemalloc.stop()
+        assert received == 20_000_000
+        assert peak < 5_000_000
+    assert stream.largest <= 1_000_000

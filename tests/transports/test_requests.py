@@ -149,6 +149,39 @@ def test_a_session_that_retries_is_refused(transport_of: Make, retries: Any) -> 
             transport_of("https://db.example.com", session)
 
 
+@pytest.mark.parametrize(
+    ("methods", "disabled", "refused"),
+    [
+        (["GET", "HEAD"], False, False),
+        (["GET", "POST"], False, True),
+        (["post"], False, True),
+        (["POST"], True, False),
+        (("GET", "PATCH"), False, True),
+    ],
+)
+@pytest.mark.parametrize("where", ["settings of the session", "adapter"])
+def test_session_that_caches_writes_is_refused(
+    transport_of: Make, methods: Any, disabled: bool, refused: bool, where: str
+) -> None:
+    class Settings:  # as in requests-cache
+        allowable_methods = methods
+
+    Settings.disabled = disabled  # type: ignore[attr-defined]
+
+    with requests.Session() as session:
+        if where == "adapter":  # as CacheControl's
+            adapter = HTTPAdapter()
+            adapter.cacheable_methods = () if disabled else methods  # type: ignore[attr-defined]
+            session.mount("https://db.example.com", adapter)
+        else:
+            session.settings = Settings()  # type: ignore[attr-defined]
+        if refused:
+            with pytest.raises(ConfigurationError, match="from the cache and not carried out"):
+                transport_of("https://db.example.com", session)
+        else:
+            transport_of("https://db.example.com", session).close()
+
+
 def test_a_session_must_be_one() -> None:
     with pytest.raises(ConfigurationError, match=r"requests\.Session, not str"):
         RequestsTransport(TransportOptions(base_url="http://127.0.0.1:9", options={"session": "mine"}))

@@ -134,7 +134,7 @@ class Cassette:
         if type(version) is not int or version != VERSION:
             raise CassetteError(
                 f"The cassette {path} has the format {str(version)[:20]!r}, and this mesahub reads {VERSION}. "
-                "Update mesahub, or record it anew."
+                "Update mesahub, or record it again."
             )
         cassette.content = content
         try:
@@ -192,7 +192,7 @@ class Cassette:
 
         Args:
             secrets: what must not be in it.
-            update: gets what is in the file now (``None``: there is none) while nobody else can write to it, and
+            update: gets what is in the file now (``None``: there is none) while no other recorder can write to it, and
                 gives the interactions to write.
 
         Raises:
@@ -217,7 +217,7 @@ class Cassette:
             content = self._damaged_content()
             if content is None or content != self.content:
                 raise
-            # It was damaged before, too: it is recorded anew.
+            # It was damaged before, too: it is recorded again.
             stored = Cassette(self.path)
             stored.content, stored.salt = content, self.salt
             return stored
@@ -280,7 +280,7 @@ class Cassette:
 
 
 def _damaged(path: str | os.PathLike[str], problem: str) -> CassetteError:
-    return CassetteError(f"The cassette {os.fspath(path)} is damaged and cannot be read: {problem}. Record it anew.")
+    return CassetteError(f"The cassette {os.fspath(path)} is damaged and cannot be read: {problem}. Record it again.")
 
 
 def _shortened(call: Call) -> str:
@@ -313,7 +313,7 @@ def merged(before: Sequence[Interaction], run: Sequence[Interaction]) -> list[In
         elif one.call.writes or one.call.database in written:
             written.add(one.call.database)
             last.append(one)
-        elif (one.call.key, one.history) not in added:  # else the run recorded it anew
+        elif (one.call.key, one.history) not in added:  # else the run recorded it again
             waiting.append(one)
     result: list[Interaction] = []
     for one in run:

@@ -61,7 +61,7 @@ def call_from(entry: Any, folder: Path) -> Call:
     """Return the call of an entry. Raises `ValueError` for one of another shape."""
     _need(isinstance(entry, dict), "an interaction is not an object")
     operation, database = entry.get("call"), entry.get("database")
-    sql: Any = entry.get("sql")
+    sql = entry.get("sql")
     _need(isinstance(operation, str), "call is not a text")
     _need(database is None or isinstance(database, str), "database is not a text")
     _need(isinstance(entry.get("part", ""), str), "part is not a text")
@@ -71,7 +71,8 @@ def call_from(entry: Any, folder: Path) -> Call:
     _need(entry.keys() <= _STATEMENT and operation in ("query", "exec"), "a statement has unknown members")
     if isinstance(sql, list) and all(isinstance(line, str) for line in sql):
         sql = "\n".join(sql)
-    _need(isinstance(sql, str), "sql is not a text")
+    if not isinstance(sql, str):
+        raise ValueError("sql is not a text")
     bindings, values, ignored = entry.get("bindings", []), entry.get("values"), entry.get("ignored", [])
     _check_row(bindings)
     _check_positions(ignored)

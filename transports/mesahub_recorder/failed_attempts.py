@@ -1,4 +1,4 @@
-"""Attempts that came to nothing: told from answers, and kept only for those who ask for it."""
+"""Attempts that failed: distinguished from answers, and kept only on request."""
 
 from __future__ import annotations
 

@@ -23,7 +23,7 @@ Ask = Callable[[Call], Response]
 
 
 def show(cassette: Cassette) -> Iterator[str]:
-    """Each interaction, for people."""
+    """Each interaction."""
     for number, interaction in enumerate(cassette.interactions):
         answer = _shown(interaction.answer)
         rows = answer.pop("rows", None)
@@ -50,7 +50,7 @@ def statistics(cassette: Cassette) -> dict[str, Any]:
 
 
 def bodies(cassette: Cassette) -> list[Path]:
-    """The files beside a cassette."""
+    """The files that belong to a cassette."""
     return sorted(cassette.folder.iterdir()) if cassette.folder.is_dir() else []
 
 

@@ -120,7 +120,7 @@ class Player:
             why = self._why_not(call, known, epoch, history)
             return miss(
                 "used_up",
-                f"{path} has this call, but {why}. Record it anew: {self.how('rewrite')}.\n{described(call)}",
+                f"{path} has this call, but {why}. Record it again: {self.how('rewrite')}.\n{described(call)}",
             )
         recorded = [one.call for one in self._own]
         same = [

@@ -236,7 +236,7 @@ class Filter:
             return [True] * len(columns)
         if not names.has_star:
             return [False] * len(columns) if len(names.results) == len(columns) else [True] * len(columns)
-        # Columns that * stands for have their own names. Those that were computed are known by their last name.
+        # Columns of a * have their own names. Those that were computed are known by their last name.
         computed = {origin[-1] for origin in names.results if origin and self._matches(origin)}
         return [name in computed or (bool(computed) and not name.isidentifier()) for name in columns]
 

@@ -55,7 +55,7 @@ class StatementNames(NamedTuple):
         mentioned: every name in the statement, also in its string literals (JSON paths), and its parameters' names.
         blind: does it insert rows without saying into which columns?
         results: the names that each result column may come from; ``None`` when that cannot be said.
-        has_star: does ``*`` stand for some of the result columns?
+        has_star: do some of the result columns come from ``*``?
     """
 
     parameters: tuple[Names, ...]

@@ -35,8 +35,8 @@ _SHOWN = 10
 class RecorderTransport:
     """Records what goes over another transport once, and replays it.
 
-    Calls are matched by operation, database, SQL (blanks and comments aside) and values with their types. A read gets
-    the answer of its own time: before and after a write it may answer differently.
+    Calls are matched by operation, database, SQL (not its white space and comments) and values with their types. A
+    read gets the answer of its own time: before and after a write it may answer differently.
 
     Args:
         options: of its own it takes
@@ -124,7 +124,7 @@ class RecorderTransport:
         if self.mode == "record" and self._part is None:
             if exists:
                 raise ConfigurationError(
-                    f"The cassette {path} exists. Use mode='rewrite' to record it anew, or 'extend' to add to it."
+                    f"The cassette {path} exists. Use mode='rewrite' to record it again, or 'extend' to add to it."
                 )
             return cassette
         if exists:
@@ -160,7 +160,7 @@ class RecorderTransport:
         if age > float(days):
             raise CassetteError(
                 f"The cassette {self._cassette.path} is {age:.0f} days old, and max_age is {days}. "
-                f"Record it anew: {self._how('rewrite')}."
+                f"Record it again: {self._how('rewrite')}."
             )
 
     def send(self, request: Request) -> Response:

@@ -26,7 +26,8 @@ class RequestsTransport:
             one the transport makes a session.
 
     Raises:
-        ConfigurationError: a wrong URL, option, certificate file or proxy, or a session that retries.
+        ConfigurationError: a wrong URL, option, certificate file or proxy, or a session that retries or answers
+            writes from a cache.
     """
 
     def __init__(self, options: TransportOptions) -> None:
@@ -49,6 +50,7 @@ class RequestsTransport:
         self._own = session is None
         self._session = _session(options) if session is None else session
         _refuse_retries(self._session, options.base_url)
+        _refuse_cached_writes(self._session, options.base_url)
         self._exchange = Exchange(options, own=self._own, forget=self._session.close, translate=translated)
 
     @staticmethod
@@ -169,6 +171,22 @@ def _session(options: TransportOptions) -> requests.Session:
     session.mount("http://", adapter)
     session.mount("https://", adapter)
     return session
+
+
+def _refuse_cached_writes(session: requests.Session, base_url: str) -> None:
+    """requests-cache keeps its methods in the session's settings, CacheControl in its adapter."""
+    settings = getattr(session, "settings", None)
+    adapter = session.get_adapter(base_url)
+    methods = [
+        *(getattr(settings, "allowable_methods", None) or ()),
+        *(getattr(adapter, "cacheable_methods", None) or ()),
+    ]
+    cached = sorted({str(method).upper() for method in methods} - {"GET", "HEAD", "OPTIONS"})
+    if cached and not getattr(settings, "disabled", False):
+        raise ConfigurationError(
+            f"The session caches responses to {', '.join(cached)}: statements are sent by POST, so a write would be "
+            "answered from the cache and not carried out. Pass a session that caches GET alone, or none."
+        )
 
 
 def _refuse_retries(session: requests.Session, base_url: str) -> None:
