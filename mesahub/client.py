@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any, Self
 
 from mesahub._calls.deadline import Deadline, checked_timeout
@@ -11,12 +12,12 @@ from mesahub._calls.pipeline import Stack
 from mesahub._calls.results import exec_result, truncated
 from mesahub._util.secret import Secret
 from mesahub.database import DatabaseHandle
-from mesahub.dialects.base import Capabilities, Dialect
+from mesahub.dialects.base import Answer, Capabilities, Dialect
 from mesahub.dialects.mesahub.dialect import MesahubDialect
 from mesahub.dialects.mesahub.routes import Routes
 from mesahub.dialects.registry import parse_any_url
 from mesahub.dialects.unsupported import check_consistency, unsupported
-from mesahub.errors import ConfigurationError, SQLError
+from mesahub.errors import ArgumentError, ConfigurationError, MesahubError, Outcome, SQLError
 from mesahub.results import ExecResult, QueryResult
 from mesahub.sql import Bindings, Statement, prepare
 from mesahub.transport import Request, Response, TLSOptions
@@ -211,6 +212,46 @@ class MesahubClient:
         if answer.columns is not None and not answer.whole and len(answer.rows) == self._dialect.capabilities.max_rows:
             raise truncated(len(answer.rows), write=statement.writes)
         return exec_result(answer)
+
+    def run_batch(
+        self,
+        ref: str,
+        statements: Sequence[Statement],
+        *,
+        timeout: float | None = None,
+        idempotent: bool = False,
+    ) -> list[ExecResult]:
+        """Run compiled writes, all or none, in one request. See `DatabaseHandle.batch`."""
+        self.require("batch")
+        if not statements:
+            return []
+        timeout = self.timeout if timeout is None else checked_timeout(timeout)
+        ticket = os.urandom(16).hex() if idempotent else None
+        dialect = self._dialect
+        in_process = getattr(self._stack.transport, "capabilities", None) is not None
+        if not in_process:
+            dialect.check_batch(statements)
+        request = dialect.batch(ref, statements, timeout=timeout, ticket=ticket, hints=self._hints)
+        try:
+            answers = dialect.batch_answer(statements, self._send(request))
+        except MesahubError as error:
+            sent = not isinstance(error, ArgumentError) and getattr(error, "outcome", None) is not Outcome.NOT_SENT
+            if sent and not in_process:
+                self._clean_up(request)
+            raise
+        if answers is None:
+            # It ran, and its answer was lost: what it counted is not known.
+            if not in_process:
+                self._clean_up(request)
+            answers = [Answer(None, [], whole=True) for _ in statements]
+        return [exec_result(answer) for answer in answers]
+
+    def _clean_up(self, request: Request) -> None:
+        cleanup = self._dialect.batch_cleanup(request)
+        if cleanup is not None:
+            # What is left does no harm but take memory: the error of the batch is what counts.
+            with suppress(MesahubError):
+                self._send(cleanup)
 
     def send_statement(
         self,

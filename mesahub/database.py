@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Protocol, Self
+from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING, Protocol, Self, overload
 
 from mesahub._calls.executor import Executor, Sender
 from mesahub.errors import ArgumentError, MesahubError
@@ -13,6 +14,7 @@ from mesahub.url import encode_segment
 
 if TYPE_CHECKING:
     from mesahub.admin import Admin
+    from mesahub.batch import Batch, BatchEntry
     from mesahub.buckets import Buckets
     from mesahub.dialects.base import Capabilities
     from mesahub.files import Files
@@ -36,6 +38,17 @@ class Client(Executor, Sender, Protocol):
 
     def prepare(self, sql: str, bindings: Bindings, operation: str) -> Statement:
         """Check raw SQL and its values."""
+        ...
+
+    def run_batch(
+        self,
+        ref: str,
+        statements: Sequence[Statement],
+        *,
+        timeout: float | None = None,
+        idempotent: bool = False,
+    ) -> list[ExecResult]:
+        """Run compiled writes, all or none."""
         ...
 
     def run_rows(
@@ -211,6 +224,59 @@ class DatabaseHandle:
             AmbiguousResultError: it may or may not have been carried out.
         """
         return self._client.exec(self._ref, sql, bindings, timeout=timeout, idempotent=idempotent)
+
+    @overload
+    def batch(self, statements: None = None, *, idempotent: bool = False, timeout: float | None = None) -> Batch: ...
+    @overload
+    def batch(
+        self, statements: Iterable[BatchEntry], *, idempotent: bool = False, timeout: float | None = None
+    ) -> list[ExecResult]: ...
+    def batch(
+        self,
+        statements: Iterable[BatchEntry] | None = None,
+        *,
+        idempotent: bool = False,
+        timeout: float | None = None,
+    ) -> Batch | list[ExecResult]:
+        """Run several writes in one request: all of them or none.
+
+        On MesaHub, a batch is one statement that fires a temporary trigger, so it holds INSERT, REPLACE, UPDATE and
+        DELETE without WITH, RETURNING, ORDER BY and LIMIT, and its results have no counts. See the guide "Batches and
+        transactions".
+
+        Args:
+            statements: SQL texts, or pairs of a text and its bindings. Without them, a batch to fill in a ``with``
+                block, which is sent at its end.
+            idempotent: it is carried out exactly once, also when an answer is lost and it is sent again: a ticket goes
+                into the table ``mesahub_tickets``, which is made when it is first needed; tickets of more than a week
+                are removed.
+            timeout: seconds for this call, in place of the client's.
+
+        Returns:
+            One result per statement; ``rows_affected`` is ``None`` where the engine does not say.
+
+        Raises:
+            ArgumentError: a statement cannot be a part of a batch; nothing was sent.
+            RequestTooLargeError: a batch cannot be cut.
+            UnsupportedError: the engine has no batches.
+            SQLError: nothing was changed. ``details["statement"]`` is the number of the statement, from 0, where the
+                engine says which it was.
+            AmbiguousResultError: the answer was lost. See ``idempotent``.
+
+        Example:
+            >>> with db.batch(idempotent=True) as b:  # doctest: +SKIP
+            ...     b.exec("UPDATE account SET cents = cents - ? WHERE id = ?", [500, 1])
+            ...     b.exec("UPDATE account SET cents = cents + ? WHERE id = ?", [500, 2])
+            ...     b.table("log").insert({"note": "moved 500"})
+        """
+        from mesahub.batch import Batch
+
+        self._client.require("batch")
+        batch = Batch(self, idempotent=idempotent, timeout=timeout)
+        if statements is None:
+            return batch
+        batch.extend(statements)
+        return batch.run()
 
     def exec_script(self, sql: str, *, timeout: float | None = None) -> list[ExecResult]:
         """Run a script, statement by statement, each in a request (and a transaction) of its own.

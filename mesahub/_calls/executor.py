@@ -5,10 +5,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from mesahub.dialects.base import Capabilities
     from mesahub.dialects.mesahub.routes import Routes
     from mesahub.results import ExecResult, QueryResult
-    from mesahub.sql.statement import Statement
+    from mesahub.sql.statement import Bindings, Statement
     from mesahub.transport import Request, Response
 
 
@@ -48,6 +50,25 @@ class Executor(Protocol):
         idempotent: bool = False,
     ) -> Response:
         """Send a statement and return the response as it came, whatever its status."""
+        ...
+
+
+class BatchExecutor(Executor, Protocol):
+    """Runs several compiled writes, all or none."""
+
+    def prepare(self, sql: str, bindings: Bindings, operation: str) -> Statement:
+        """Check raw SQL and its values."""
+        ...
+
+    def run_batch(
+        self,
+        ref: str,
+        statements: Sequence[Statement],
+        *,
+        timeout: float | None = None,
+        idempotent: bool = False,
+    ) -> list[ExecResult]:
+        """Run statements on the database ``ref``."""
         ...
 
 

@@ -145,6 +145,12 @@ class Dialect:
         """What the response says. Raises a `MesahubError` for anything that is not a result."""
         raise NotImplementedError
 
+    def check_batch(self, statements: Sequence[Statement]) -> None:
+        """Raise `ArgumentError` for statements that cannot be a part of a batch. (Not called for a transport that works
+        in this process, and has transactions.)
+        """
+        return
+
     def batch(
         self,
         ref: str,
@@ -168,6 +174,10 @@ class Dialect:
     def batch_answer(self, statements: Sequence[Statement], response: Response) -> list[Answer] | None:
         """One answer per statement; ``None`` where the ticket says that the batch ran before."""
         raise NotImplementedError
+
+    def batch_cleanup(self, request: Request) -> Request | None:
+        """What to send after a batch that failed, to remove what it may have left; ``None`` for nothing."""
+        return None
 
     def succeeded(self, request: Request, response: Response) -> bool:
         """Is this a response to hand on? Called once for each, so it is quick."""

@@ -9,7 +9,7 @@ from mesahub._util import json
 from mesahub.errors import RequestTooLargeError
 from mesahub.sql.tokenizer import significant
 
-__all__ = ["lower_list", "lower_rows"]
+__all__ = ["lower_list", "lower_rows", "lower_value"]
 
 _WIDE = 300
 """Columns from which on terms are as short as can be: a server bounds the length of a statement."""
@@ -70,6 +70,16 @@ def lower_list(values: Sequence[Any]) -> tuple[str, str]:
         return "SELECT +value FROM json_each(?)", json.dumps(values).decode()
     rows = [(value,) for value in _tag(tuple(values))]
     return f"SELECT {_term(0, kind)} FROM json_each(?)", json.dumps(rows).decode()
+
+
+def lower_value(value: Any, index: int) -> tuple[str, str]:
+    """One value as an element of a JSON array, and the term that makes it again of ``value``, the array.
+
+    >>> lower_value(b"ab", 3)[1]
+    '[1,"6162"]'
+    """
+    kind = _kind((value,))
+    return _term(index, kind), json.dumps(_tagged(value) if kind else value).decode()
 
 
 def _parts_of_insert(sql: str) -> tuple[str, int, str]:

@@ -10,7 +10,7 @@ from typing import ClassVar
 from mesahub.errors import ConfigurationError, Outcome, RequestTimeoutError
 from mesahub.transport import Request, Response, TransportOptions
 from mesahub.transport.capabilities import Capabilities
-from mesahub_embedded.engine.engine import Unchecked
+from mesahub_embedded.engine.engine import Engine, Unchecked
 from mesahub_embedded.engine.errors import RefusedError, TimedOutError
 from mesahub_embedded.engine.results import bulk_answer, exec_answer, query_answer, stored_answer
 from mesahub_embedded.engine.rows import UnrepresentableError
@@ -24,6 +24,7 @@ DATA_FOLDER = Capabilities(
     files=True,
     admin=True,
     databases=True,
+    batch="atomic",
     exact_values=True,
     converts_declared=True,
     max_sql=100_000,  # as a server's, so that what runs here runs there
@@ -92,13 +93,15 @@ class EmbeddedTransport:
         store = self.store
         operation = request.operation
         try:
-            if operation not in ("query", "exec"):
+            if operation not in ("query", "exec", "batch"):
                 return _other(store, request)
             payload = request.payload
             name = request.database or ""
             if not self._creates and isinstance(store, Store) and not store.path(name).is_file():
                 raise RefusedError(404, "Database not found")
             engine = store.engine(name)
+            if operation == "batch":
+                return _batch(engine, request)
             rows = payload.get("rows")
             if rows is not None:
                 answered = bulk_answer(
@@ -130,6 +133,13 @@ class EmbeddedTransport:
         store, self._store = self._store, None
         if store is not None:
             store.close()
+
+
+def _batch(engine: Engine, request: Request) -> Response:
+    from mesahub_embedded.engine.batches import batch_response
+
+    statements = request.payload["statements"]
+    return batch_response(engine, statements, timeout=request.timeout, ticket=request.hints.get("ticket"))
 
 
 def _other(store: Store | SingleDatabase, request: Request) -> Response:

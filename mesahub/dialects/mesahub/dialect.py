@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar
 
 from mesahub.dialects.base import Answer, Capabilities, Dialect
@@ -24,6 +24,7 @@ CAPABILITIES = Capabilities(
     files=True,
     admin=True,
     databases=True,
+    batch="atomic",
     converts_declared=True,
     max_rows=ROW_LIMIT,
     max_body=MAX_BODY,
@@ -73,6 +74,38 @@ class MesahubDialect(Dialect):
     def answer(self, operation: str, statement: Statement, response: Response) -> Answer:
         """See `mesahub.dialects.base.Dialect.answer`."""
         return read_answer(operation, statement, response)
+
+    def check_batch(self, statements: Sequence[Statement]) -> None:
+        """See `mesahub.dialects.base.Dialect.check_batch`."""
+        from mesahub.dialects.mesahub.batches import check_batch
+
+        check_batch(statements)
+
+    def batch(
+        self,
+        ref: str,
+        statements: Sequence[Statement],
+        *,
+        timeout: float | None,
+        ticket: str | None = None,
+        hints: Mapping[str, str] = EMPTY,
+    ) -> Request:
+        """See `mesahub.dialects.base.Dialect.batch`."""
+        from mesahub.dialects.mesahub.batches import batch_request
+
+        return batch_request(self.routes, ref, statements, timeout=timeout, ticket=ticket, hints=hints)
+
+    def batch_answer(self, statements: Sequence[Statement], response: Response) -> list[Answer] | None:
+        """See `mesahub.dialects.base.Dialect.batch_answer`."""
+        from mesahub.dialects.mesahub.batches import read_batch
+
+        return read_batch(statements, response)
+
+    def batch_cleanup(self, request: Request) -> Request | None:
+        """See `mesahub.dialects.base.Dialect.batch_cleanup`."""
+        from mesahub.dialects.mesahub.batches import cleanup_request
+
+        return cleanup_request(request)
 
     def succeeded(self, request: Request, response: Response) -> bool:
         """See `mesahub.dialects.base.Dialect.succeeded`."""

@@ -1,0 +1,159 @@
+"""Several writes that go together: collected, then sent as one request."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, Protocol, Self
+
+from mesahub._calls.primary_key import Keys
+from mesahub.errors import ArgumentError
+from mesahub.results import ExecResult
+from mesahub.sql import Bindings, Scope, Statement, delete_statement, insert_statement, insert_text, update_statement
+from mesahub.sql.batches import batches
+
+if TYPE_CHECKING:
+    from mesahub._calls.executor import BatchExecutor
+    from mesahub.sql.filters import Where
+
+__all__ = ["Batch", "BatchEntry", "BatchTable"]
+
+BatchEntry = str | tuple[str, Bindings]
+"""One write of a batch: SQL, or SQL and its bindings."""
+
+
+class Database(Protocol):
+    """What a batch needs of its database."""
+
+    @property
+    def name(self) -> str:
+        """The slug."""
+        ...
+
+    @property
+    def client(self) -> BatchExecutor:
+        """Runs the statements."""
+        ...
+
+
+class Batch:
+    """Writes that are carried out together, all or none. `mesahub.DatabaseHandle.batch` makes it.
+
+    In a ``with`` block it collects; at the end of the block it is sent, unless the block raised something.
+
+    Attributes:
+        results: one per statement, in their order, after it was sent.
+    """
+
+    def __init__(self, db: Database, *, idempotent: bool = False, timeout: float | None = None) -> None:
+        self._ref = db.name
+        self._client = db.client
+        self._idempotent = idempotent
+        self._timeout = timeout
+        self._statements: list[Statement] = []
+        self._sent = False
+        self.results: list[ExecResult] = []
+
+    def exec(self, sql: str, bindings: Bindings = None) -> None:
+        """Add a statement that writes."""
+        self.add(self._client.prepare(sql, bindings, "exec"))
+
+    def extend(self, statements: Iterable[BatchEntry]) -> None:
+        """Add statements: SQL texts, or pairs of a text and its bindings."""
+        if isinstance(statements, (str, bytes, Mapping)) or not isinstance(statements, Iterable):
+            raise ArgumentError(f"A batch takes a list of statements, not {type(statements).__name__}.")
+        for number, entry in enumerate(statements):
+            if isinstance(entry, str):
+                self.exec(entry)
+            elif isinstance(entry, (tuple, list)) and len(entry) == 2:
+                self.exec(entry[0], entry[1])
+            else:
+                raise ArgumentError(
+                    f"Statement {number} must be SQL, or a pair of SQL and its bindings: {entry!r:.60}."
+                )
+
+    def table(self, table_name: str) -> BatchTable:
+        """A table to write to as a part of the batch."""
+        return BatchTable(table_name, self, Keys(table_name, self._ref, self._client))
+
+    def add(self, statement: Statement) -> None:
+        """Add a compiled statement (`mesahub.sql`)."""
+        if self._sent:
+            raise ArgumentError("This batch was sent already; make another one.")
+        self._statements.append(statement)
+
+    def run(self) -> list[ExecResult]:
+        """Send it. Called at the end of a ``with`` block.
+
+        Returns:
+            One result per statement.
+        """
+        if self._sent:
+            raise ArgumentError("This batch was sent already; make another one.")
+        self._sent = True
+        self.results = self._client.run_batch(
+            self._ref, self._statements, timeout=self._timeout, idempotent=self._idempotent
+        )
+        return self.results
+
+    def __len__(self) -> int:
+        return len(self._statements)
+
+    def __bool__(self) -> bool:
+        return True
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
+        if kind is None and not self._sent:
+            self.run()
+
+    def __repr__(self) -> str:
+        return f"<Batch of {len(self._statements)} statements for {self._ref!r}>"
+
+
+class BatchTable:
+    """A table within a batch. Arguments are those of `mesahub.TableHandle`; nothing is sent yet."""
+
+    def __init__(self, table_name: str, batch: Batch, keys: Keys) -> None:
+        self._scope = Scope(table_name)
+        self._batch = batch
+        self._keys = keys
+
+    def insert(self, data: Mapping[str, Any]) -> None:
+        """Insert one row."""
+        self._batch.add(insert_statement(self._scope, data))
+
+    def insert_many(
+        self,
+        rows: Iterable[Mapping[str, Any]],
+        on_conflict: str | None = None,
+        *,
+        key: str | Sequence[str] | None = None,
+        update: Sequence[str] | None = None,
+    ) -> None:
+        """Insert rows. (A key that is not given, for ``on_conflict="update"``, is asked of the database.)"""
+        columns: Sequence[str] = ()
+        if on_conflict == "update":
+            columns = self._keys.for_conflict(key, None)
+        elif key is not None or update is not None:
+            raise ArgumentError("key and update belong to on_conflict='update'.")
+        for part in batches(rows, in_order=True, most_rows=2**31, most_bytes=2**62):
+            names = part.columns or ("_rowid_",)
+            sql = insert_text(self._scope, names, on_conflict=on_conflict, key=columns, update=update)
+            self._batch.add(Statement(sql, [], "insert", True, part.rows))
+
+    def upsert(
+        self, data: Mapping[str, Any], key: str | Sequence[str] | None = None, update: Sequence[str] | None = None
+    ) -> None:
+        """Insert a row, or change the one that has its key."""
+        columns = self._keys.for_conflict(key, None)
+        self._batch.add(insert_statement(self._scope, data, on_conflict="update", key=columns, update=update))
+
+    def update(self, where: Where, set: Mapping[str, Any], *, all_rows: bool = False) -> None:
+        """Change the rows that match."""
+        self._batch.add(update_statement(self._scope, where, set, all_rows=all_rows))
+
+    def delete(self, where: Where, *, all_rows: bool = False) -> None:
+        """Delete the rows that match."""
+        self._batch.add(delete_statement(self._scope, where, all_rows=all_rows))
