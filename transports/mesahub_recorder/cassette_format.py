@@ -177,13 +177,20 @@ def _check_rows(rows: Any) -> None:
 _PLAIN = (str, bool, type(None))
 
 
+def _is_whole_real(value: int) -> bool:
+    """Is it how the server writes a whole REAL: below 1e21, with the fewest digits and then zeros?"""
+    from decimal import Decimal
+
+    return abs(value) < 10**21 and int(Decimal(repr(float(value)))) == value
+
+
 def _check_row(row: Any) -> None:
     if not isinstance(row, list):
         raise ValueError("a row is not a list")
     for value in row:
         kind = type(value)
         if kind is int:
-            _need(-_BOUND <= value < _BOUND, "an integer has more than 64 bits")
+            _need(-_BOUND <= value < _BOUND or _is_whole_real(value), "an integer has more than 64 bits")
         elif kind is dict:
             _need(value.keys() == {"float"} or _is_bytes(value), "a value is neither bytes nor a number")
             unpack(value)
