@@ -108,7 +108,8 @@ def is_result(request: Request, response: Response) -> bool:
     except ValueError:
         return False
     if type(payload) is not dict:
-        return payload is None and not response.content
+        # A batch has no value that cannot be shown.
+        return payload is None and not response.content and request.operation != "batch"
     return "rows" in payload or "rowsAffected" in payload or "stat" in payload
 
 

@@ -17,7 +17,13 @@ from mesahub.dialects.base import Answer
 from mesahub.dialects.mesahub.answers import read_answer
 from mesahub.dialects.mesahub.limits import MAX_BODY, MAX_SQL
 from mesahub.dialects.mesahub.routes import Routes
-from mesahub.errors import ArgumentError, IntegrityError, RequestTooLargeError
+from mesahub.errors import (
+    AmbiguousResultError,
+    ArgumentError,
+    IntegrityError,
+    RequestTooLargeError,
+    UnrepresentableResultError,
+)
 from mesahub.sql import Statement
 from mesahub.sql.json_rows import lower_rows, lower_value
 from mesahub.sql.tokenizer import tokenize
@@ -113,6 +119,12 @@ def read_batch(statements: Sequence[Statement], response: Response) -> list[Answ
             ]
     try:
         read_answer("exec", _SCRIPT, response)
+    except UnrepresentableResultError as error:
+        raise AmbiguousResultError.of(
+            "The server, or a gateway in front of it, returned 200 with an empty body. Check whether the batch was "
+            "carried out before you repeat it.",
+            status_code=200,
+        ) from error
     except IntegrityError as error:
         if error.kind == "unique" and error.table == TICKETS:
             return None
