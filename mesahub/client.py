@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Self
 from mesahub._calls.deadline import Deadline, checked_timeout
 from mesahub._calls.pipeline import Stack
 from mesahub._calls.results import exec_result, truncated
-from mesahub._util.secret import Secret
+from mesahub._util.secret import Secret, SecretDict
 from mesahub.database import DatabaseHandle
 from mesahub.dialects.base import Answer, Capabilities, Dialect
 from mesahub.dialects.mesahub.dialect import MesahubDialect
@@ -97,6 +97,7 @@ class MesahubClient:
         **options: Any,
     ) -> None:
         proxies = hidden(proxies)
+        options = SecretDict(options)
         if isinstance(api_key, str):
             api_key = Secret(api_key)  # before anything may fail: a traceback may show this function's variables
         if dialect == "mh":
@@ -106,6 +107,8 @@ class MesahubClient:
 
             self._dialect = dialect_of(dialect, options)
         urls: list[Any] = list(api_url) if isinstance(api_url, (list, tuple)) else [api_url]
+        urls = [Secret(url) if isinstance(url, str) else url for url in urls]
+        api_url = None  # it may hold a key by mistake
         self._stack = Stack(
             api_key,
             [split_api_url(url) for url in urls if url],
@@ -364,13 +367,9 @@ def connect(url: str | os.PathLike[str] | None = None, **options: Any) -> Databa
             )
     if isinstance(url, str):
         url = Secret(url)
-    if isinstance(options.get("api_key"), str):
-        options["api_key"] = Secret(options["api_key"])
+    options = SecretDict(options)
     target, factory = parse_any_url(url)
-    arguments: dict[str, Any] = {
-        "api_key": target.api_key,
-        "api_url": target.endpoints or target.api_url or None,
-    }
+    arguments = SecretDict(api_key=target.api_key, api_url=target.endpoints or target.api_url or None)
     if factory is MesahubDialect:
         arguments["route_prefix"] = target.route_prefix
     else:
@@ -381,6 +380,10 @@ def connect(url: str | os.PathLike[str] | None = None, **options: Any) -> Databa
         try:
             arguments[name] = _OWN_OPTIONS.get(name, str)(text)
         except ValueError:
-            raise ConfigurationError(f"The URL's option {name} must be a number, not {text!r}.") from None
+            raise ConfigurationError(f"The URL's option {name} must be a number.") from None
     client = MesahubClient(**(arguments | options))
-    return DatabaseHandle(target.database, client, owns_client=True)
+    try:
+        return DatabaseHandle(target.database, client, owns_client=True)
+    except MesahubError:
+        client.close()
+        raise

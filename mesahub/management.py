@@ -14,8 +14,8 @@ from mesahub._calls.json_api import Api, segment
 from mesahub._calls.pipeline import Stack
 from mesahub._calls.sqlite_files import upload_form
 from mesahub._util.secret import Secret
-from mesahub.errors import ConfigurationError
 from mesahub.transport.options import MAX_RESPONSE_BYTES, hidden
+from mesahub.url import checked_base_url
 
 if TYPE_CHECKING:
     from mesahub.middleware import Middleware
@@ -71,11 +71,10 @@ class MesahubManagementClient:
         proxies = hidden(proxies)
         if isinstance(api_key, str):
             api_key = Secret(api_key)  # before anything may fail: a traceback may show this function's variables
-        if not isinstance(dashboard_url, str) or not dashboard_url.startswith(("http://", "https://")):
-            raise ConfigurationError("dashboard_url must be a URL such as https://www.mesahub.app.")
+        dashboard_url = Secret(dashboard_url) if isinstance(dashboard_url, str) else ""
         self._stack = Stack(
             api_key,
-            dashboard_url.rstrip("/"),
+            checked_base_url(dashboard_url, "dashboard_url"),
             timeout,
             transport=transport,
             middleware=middleware,

@@ -14,7 +14,7 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Any, Literal, NamedTuple
 
-from mesahub._util.secret import Secret
+from mesahub._util.secret import Secret, SecretDict
 from mesahub.errors import ArgumentError, ConfigurationError
 
 __all__ = ["ConnectionURL", "is_private_host", "parse_hosts", "parse_mesahub_url", "parse_url", "split_api_url"]
@@ -40,7 +40,7 @@ class ConnectionURL(NamedTuple):
     database: str
     route_prefix: str
     transport: str | None = None
-    options: Mapping[str, str] = MappingProxyType({})
+    options: Mapping[str, str] = MappingProxyType({})  # of connection strings a `SecretDict`
     endpoints: tuple[str, ...] = ()
 
 
@@ -91,21 +91,24 @@ def parse_sqlite_url(url: Any) -> ConnectionURL:
     Raises:
         ConfigurationError: it is none of these.
     """
+    options: dict[str, str] = {}
     if isinstance(url, os.PathLike):
-        path, options = os.fspath(url), {}
+        path = os.fspath(url)
         if not isinstance(path, str):
             raise ConfigurationError("The path of a SQLite file must be text, not bytes.")
     elif isinstance(url, str):
         from urllib.parse import parse_qsl, unquote
 
-        rest, _, query = url.removeprefix("sqlite:").partition("?")
+        url = Secret(url)
+        rest, _, query = map(Secret, url.removeprefix("sqlite:").partition("?"))
         host, slash, path = rest.removeprefix("//").partition("/") if rest.startswith("//") else ("", "/", rest)
         if host:
+            host = Secret(host)  # a traceback may show this function's variables
             raise ConfigurationError(
                 "A SQLite URL has three slashes, sqlite:///relative.db, or four, sqlite:////absolute/path.db."
             )
         path = unquote(path) if slash else ""
-        options = dict(parse_qsl(query, keep_blank_values=True))
+        options = SecretDict(parse_qsl(query, keep_blank_values=True))
     else:
         raise ConfigurationError(f"A database is named by a URL or a path, not by {type(url).__name__}.")
     return _of_file(path or ":memory:", options)
@@ -120,10 +123,12 @@ def _of_file(path: str, options: dict[str, str]) -> ConnectionURL:
 def _split(url: str) -> tuple[str, int | None, Secret, str, dict[str, str]] | str:
     """Host, port, key, path and options; or what is wrong. Nothing is raised from here: a traceback shows locals."""
     match = _SIMPLE(url)
-    if match is not None:
+    if match is not None and ".." not in match[2] and match[2][0] != "." and match[3] != "0":
         return match[2].lower(), int(match[3]) if match[3] else None, Secret(match[1] or ""), match[4], {}
     from urllib.parse import parse_qsl, unquote, urlsplit
 
+    if _CONTROL(url):
+        return "The MesaHub URL has a control character in it, such as a line break."  # urlsplit would drop it
     try:
         url.encode()
         parts = urlsplit("http" + url[2:])
@@ -131,7 +136,7 @@ def _split(url: str) -> tuple[str, int | None, Secret, str, dict[str, str]] | st
     except UnicodeEncodeError:
         return "The MesaHub URL has a lone surrogate in it."
     except ValueError as error:
-        what = "the port is not a number from 0 to 65535" if "ort" in str(error) else "the host is not valid"
+        what = "the port is not a number from 1 to 65535" if "ort" in str(error) else "the host is not valid"
         return f"The MesaHub URL cannot be read: {what}."
     elsewhere = "@" in parts.path or (parts.netloc.count("@") != 1 and "@" in parts.fragment + parts.query)
     if elsewhere or parts.netloc.count("@") > 1:
@@ -146,21 +151,55 @@ def _split(url: str) -> tuple[str, int | None, Secret, str, dict[str, str]] | st
         )
     if parts.fragment or url.endswith("#"):
         return "The MesaHub URL has a '#' in it: percent-encode it as %23."
+    if port == 0:
+        return "The MesaHub URL cannot be read: the port is not a number from 1 to 65535."
     host = parts.hostname or ""
-    if not host:
-        return "The MesaHub URL has no host."
-    if any(len(label) > 63 for label in host.split(".")) or len(host) > 253:
-        return "The MesaHub URL's host is not valid: a label of it has more than 63 characters."
+    if wrong := _wrong_host(host):
+        return wrong
     name = unquote(parts.path.strip("/"))
     if not name:
         return "The MesaHub URL must include a database name."
-    options = dict(parse_qsl(parts.query, keep_blank_values=True, strict_parsing=False))
+    if _CONTROL(name):
+        return "The MesaHub URL's database name has a control character in it."
+    options = SecretDict(parse_qsl(parts.query, keep_blank_values=True, strict_parsing=False))
+    if wrong := _wrong_option(options):
+        return wrong
     return host, port, Secret(unquote(parts.username or "")), name, options
+
+
+_CONTROL = re.compile(r"[\x00-\x1f\x7f]").search
+_HOST = re.compile(r"[0-9a-f:.]+(?:%.+)?|[A-Za-z0-9._\-\u0080-\U0010ffff]+").fullmatch
+
+
+def _wrong_host(host: str) -> str | None:
+    if not host:
+        return "The MesaHub URL has no host."
+    if not _HOST(host) or not _labels_fit(host):
+        return "The MesaHub URL's host is not valid: a name of labels of 1 to 63 characters, or an address."
+    return None
+
+
+def _labels_fit(host: str) -> bool:
+    return ":" in host or (len(host) <= 253 and all(0 < len(part) < 64 for part in host.removesuffix(".").split(".")))
+
+
+_IN_CODE = frozenset({"api_url", "dialect", "middleware", "open", "proxies", "retry", "session", "tls"})
+_KEYS = frozenset({"api_key", "apikey", "key", "password", "token"})
+
+
+def _wrong_option(options: Mapping[str, str]) -> str | None:
+    """What is wrong with the options: a key among them would be sent or shown as something else."""
+    for name in options:
+        if name in _KEYS:
+            return f"The URL must not set {name!r}: the key comes before the '@'."
+        if name in _IN_CODE:
+            return f"The URL cannot set {name!r}, which is not text: pass it to connect()."
+    return None
 
 
 # What needs no decoding, and so no module that takes longer to import than a client to make.
 _SIMPLE = re.compile(
-    r"mh://(?:([A-Za-z0-9_-]+)@)?([A-Za-z0-9.-]{1,63})(?::([1-5]?\d{1,4}))?/([A-Za-z0-9_.-]+)"
+    r"mh://(?:([A-Za-z0-9_-]+)@)?([A-Za-z0-9.-]{1,63})(?::([1-5]?[0-9]{1,4}))?/([A-Za-z0-9_.-]+)"
 ).fullmatch
 _PLAIN = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9_.-]*").fullmatch
 
@@ -211,14 +250,28 @@ def parse_mesahub_url(raw: str) -> dict[str, str]:
 
 def split_api_url(api_url: str) -> str:
     """The base URL of an ``api_url``, which may end in ``/v1`` or ``/api``, as in 1.x."""
-    if not isinstance(api_url, str) or not re.match(r"https?://[^/?#]", api_url):
+    api_url = Secret(api_url) if isinstance(api_url, str) else ""
+    return re.sub(r"/(v1|api)/?$", "", checked_base_url(api_url))
+
+
+def checked_base_url(base_url: str, name: str = "api_url") -> str:
+    """The URL of a server, without a ``/`` at its end.
+
+    Raises:
+        ConfigurationError: it is not one. What it holds is not repeated, because it may be a key.
+    """
+    url = Secret(base_url) if isinstance(base_url, str) else ""
+    base_url = url  # a traceback may show this function's variables
+    if not re.match(r"https?://[^/?#]", url):
         raise ConfigurationError(
-            "api_url must be an http:// or https:// URL such as https://api.example.com"
-            + (" (for mh:// URLs use mesahub.connect)." if str(api_url).startswith("mh:") else ".")
+            f"{name} must be an http:// or https:// URL such as https://api.example.com"
+            + (" (for mh:// URLs use mesahub.connect)." if url.startswith("mh:") else ".")
         )
-    if "@" in api_url:
-        raise ConfigurationError("api_url must not contain a user or key; give it as api_key.")
-    return re.sub(r"/(v1|api)/?$", "", api_url.rstrip("/"))
+    if "@" in url:
+        raise ConfigurationError(f"{name} must not contain a user or key; give it as api_key.")
+    if "?" in url or "#" in url or _CONTROL(url):
+        raise ConfigurationError(f"{name} must not have a query, a fragment or control characters.")
+    return url.rstrip("/")
 
 
 def encode_segment(name: str) -> str:
@@ -275,14 +328,14 @@ def _split_hosts(url: str, port: int, user: str, database: str | None) -> Connec
     wanted = user == "password"
     if at and (":" in credentials) != wanted:
         return "Give user:password before the '@'." if wanted else "Give one key before the '@', with %3A for ':'."
-    options = dict(parse_qsl(query, keep_blank_values=True))
+    options = SecretDict(parse_qsl(query, keep_blank_values=True))
     scheme = options.pop("scheme", "")
     if scheme not in ("", "http", "https"):
         return "The option scheme must be http or https."
     bases = []
     for entry in hosts.split(","):
-        match = re.fullmatch(r"(\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9._-]{1,253})(?::([1-5]?\d{1,4}|6\d{4}))?", entry)
-        if match is None or int(match[2] or 0) > 65535 or any(len(label) > 63 for label in match[1].split(".")):
+        match = re.fullmatch(r"(\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9._-]{1,253})(?::([1-5]?[0-9]{1,4}|6[0-9]{4}))?", entry)
+        if match is None or int(match[2] or 1) not in range(1, 65536) or not _labels_fit(match[1]):
             return "A host of the URL is missing or not valid: host[:port], several with commas between."
         host = match[1].lower()
         protocol = scheme or ("http" if _by_plain_http(host.strip("[]")) else "https")

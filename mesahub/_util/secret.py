@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 
 class Secret(str):
     """A ``str`` whose ``repr`` hides it.
@@ -24,3 +26,12 @@ class SecretBytes(bytes):
 
     def __repr__(self) -> str:
         return "b'***'"
+
+
+class SecretDict(dict[str, Any]):
+    """A dict whose ``repr`` shows its names only, such as a client's options: a value may be a token."""
+
+    __slots__ = ()
+
+    def __repr__(self) -> str:
+        return f"{{{', '.join(f'{name!r}: ***' for name in self)}}}"

@@ -10,7 +10,8 @@ from typing import Any
 import click
 
 import mesahub
-from mesahub.cli.target import command, given_url, shown
+from mesahub.cli.profiles import shown
+from mesahub.cli.target import command, given_url
 from mesahub.dialects.registry import parse_any_url
 from mesahub.errors import (
     AuthenticationError,

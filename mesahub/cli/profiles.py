@@ -16,7 +16,7 @@ from mesahub.cli.groups import Group
 from mesahub.errors import ConfigurationError
 from mesahub.url import parse_url
 
-__all__ = ["COMMANDS", "profile_url"]
+__all__ = ["COMMANDS", "profile_url", "shown"]
 
 
 def path() -> Path:
@@ -72,6 +72,17 @@ def profile_url(name: str) -> str:
     return f"mh://{quote(key, safe='')}@{url.removeprefix('mh://')}" if key else url
 
 
+def shown(url: str) -> str:
+    """A URL without its key, and without the values of its options."""
+    scheme, separator, rest = url.partition("://")
+    if not separator or "@" in scheme:
+        return "***"  # not a URL, so it may be anything
+    # A key with an unencoded '/', '?' or '@' ends at the last '@'.
+    _, at, place = rest.rpartition("@")
+    place, query, _ = place.partition("?")
+    return f"{scheme}://{'***@' if at else ''}{place}{'?***' if query else ''}"
+
+
 @click.group("profile", cls=Group)
 def profile() -> None:
     """Named databases: use them as @NAME."""
@@ -95,14 +106,14 @@ def add(name: str, url: str) -> None:
     else:
         parse_url(url)
     save({**load(), name: fields})
-    click.echo(f"@{name} is {url}", err=True)
+    click.echo(f"@{name} is {shown(url)}", err=True)
 
 
 @profile.command("ls")
 def ls() -> None:
     """List the profiles, without their keys."""
     for name, fields in sorted(load().items()):
-        click.echo(f"@{name}\t{fields['url']}")
+        click.echo(f"@{name}\t{shown(fields['url'])}")
 
 
 @profile.command("rm")

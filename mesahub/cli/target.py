@@ -94,13 +94,3 @@ def connect_existing() -> DatabaseHandle:
     url = given_url()
     local = url is not None and url.startswith(("mh://local/", "sqlite:"))
     return mesahub.connect(url, **({"create": False} if local else {}))
-
-
-def shown(url: str) -> str:
-    """A URL without its key."""
-    scheme, separator, rest = url.partition("://")
-    if not separator or "@" in scheme:
-        return "***"  # not a URL, so it may be anything
-    # A key with an unencoded '/' or '@' ends at the last '@'.
-    _, at, place = rest.rpartition("@")
-    return f"{scheme}://{'***@' if at else ''}{place}"

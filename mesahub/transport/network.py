@@ -40,16 +40,20 @@ def origin(base_url: str) -> Origin:
     match = _ORIGIN.fullmatch(base_url)
     port = int(match[4]) if match and match[4] else None
     if match is None or (port is not None and port > 65535) or ".." in base_url:
-        raise ConfigurationError(f"api_url must be http://host[:port] or https://host[:port], not {base_url!r}.")
+        raise ConfigurationError(
+            "api_url must be http://host[:port] or https://host[:port], such as https://api.example.com."
+        )
     host = (match[2] or match[3]).lower()
     if not _is_host(host):
-        raise ConfigurationError(f"The host in api_url {base_url!r} is longer than a host name can be.")
+        raise ConfigurationError(
+            "The host in api_url is not valid: its labels must have 1 to 63 characters, 253 in all."
+        )
     return Origin(match[1], host, port, match[5] or "")
 
 
 def _is_host(host: str) -> bool:
     """Do the lengths allow it (RFC 1035, 2.3.4)? The system's resolver raises a UnicodeError where they do not."""
-    if len(host) <= 63 and host.isascii():
+    if len(host) <= 63 and host.isascii() and ".." not in host and host[:1] != ".":
         return True
     try:
         host.encode("idna")

@@ -9,7 +9,7 @@ import pytest
 
 import mesahub
 from mesahub import ConfigurationError, parse_mesahub_url
-from mesahub.cli.target import shown
+from mesahub.cli.profiles import shown
 from mesahub.url import parse_url
 
 KEY = "shs_T0pS3cret"
@@ -40,6 +40,23 @@ URLS = [
     f"mh:/{KEY}@host.example/db",
     f"{KEY}@host.example/db",
     f"MH://{KEY}@host.example/db",
+    f"mh://{KEY}\n@host.example/db",
+    f"mh://{KEY}\t@host.example/db",
+    f"mh://{KEY}@host.example/d\nb",
+    f"mh://{KEY}@host.example/d%00b",
+    f"mh://{KEY}@host..example/db",
+    f"mh://{KEY}@.host.example/db",
+    f"mh://{KEY}@host%00.example/db",
+    f"mh://{KEY}@host;x/db",
+    f"mh://{KEY}@one,two/db",
+    f"mh://{KEY}@host:0/db",
+    f"mh://{KEY}@host:\u0663/db",
+    f"mh://{KEY}/db",
+    f"mh://{KEY}:8080/db",
+    f"mh://host.example/db?api_key={KEY}",
+    f"mh://k@host.example/db?token={KEY}",
+    f"mh://k@host.example/db?proxies={KEY}",
+    f"sqlite://{KEY}@host/db",
 ]
 
 
@@ -62,7 +79,7 @@ def test_connect_refuses_a_url_without_showing_its_key(url: str) -> None:
         mesahub.connect(url)
     assert "T0pS3cret" not in frames(caught.value)
     assert b"T0pS3cret" not in pickle.dumps(caught.value)
-    if url.startswith("mh://"):
+    if "@" in url or "?" in url:
         assert "T0pS3cret" not in shown(url)
 
 
@@ -71,6 +88,45 @@ def test_parse_mesahub_url_refuses_a_url_without_showing_its_key(url: str) -> No
     with pytest.raises(ConfigurationError) as caught:
         parse_mesahub_url(url)
     assert "T0pS3cret" not in frames(caught.value)
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        f"https://user:{KEY}@host.example",
+        f"https://{KEY}@host.example",
+        f"https://host.example/?key={KEY}",
+        f"https://host.example#{KEY}",
+        f"mh://{KEY}@host.example/db",
+        f"https://host.example/{KEY}\n",
+        f"{KEY}",
+    ],
+    ids=ascii,
+)
+def test_clients_refuse_a_base_url_without_showing_what_it_holds(url: str) -> None:
+    for make in (
+        lambda: mesahub.MesahubClient("k", url),
+        lambda: mesahub.MesahubClient("k", [url, url]),
+        lambda: mesahub.MesahubManagementClient(url, "k"),
+        lambda: mesahub.connect("mh://k@h/db", api_url=url),
+    ):
+        with pytest.raises(ConfigurationError) as caught:
+            make()
+        assert "T0pS3cret" not in frames(caught.value)
+        assert b"T0pS3cret" not in pickle.dumps(caught.value)
+
+
+def test_options_of_a_client_are_hidden_where_a_traceback_shows_variables() -> None:
+    with pytest.raises(ConfigurationError) as caught:
+        mesahub.connect("mh://k@h/db", auth_token=KEY)
+    assert "auth_token" in str(caught.value)
+    assert "T0pS3cret" not in frames(caught.value)
+
+
+def test_connect_takes_an_international_host_and_one_with_a_final_dot() -> None:
+    for host in ("h\xe9.example", "host.example.", "h_x", "[::1]"):
+        with mesahub.connect(f"mh://k@{host}:8080/db") as db:
+            assert db.name == "db"
 
 
 def test_parse_url_takes_an_encoded_key() -> None:
