@@ -14,7 +14,7 @@ from mesahub import DatabaseHandle
 from mesahub.cli.groups import Group
 from mesahub.cli.profiles import profile_url
 
-__all__ = ["Command", "Group", "command", "connect", "given_url", "resolve", "shown", "with_key"]
+__all__ = ["Command", "Group", "command", "connect", "given_url", "resolve", "with_key"]
 
 
 class Command(click.Command):
