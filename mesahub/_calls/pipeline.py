@@ -76,7 +76,10 @@ class Stack:
             transport = os.environ.get("MESAHUB_TRANSPORT") or DEFAULT_TRANSPORT
         if isinstance(transport, str):
             name, transport = transport, find_factory(transport)
-            _require(transport, transport_options, name, api_url=base_url, api_key=api_key)
+            given: dict[str, Any] = {"api_url": base_url}
+            if dialect is None or dialect.needs_key:
+                given["api_key"] = api_key
+            _require(transport, transport_options, name, **given)
         self.timeout = transport_options.timeout
         if retry is not None and not isinstance(retry, RetryPolicy):
             raise ConfigurationError(f"retry must be a RetryPolicy, not {type(retry).__name__}.")

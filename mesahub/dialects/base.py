@@ -111,10 +111,12 @@ class Dialect:
     Attributes:
         name: as the registry has it.
         capabilities: what the engine can do, as far as is known now.
+        needs_key: a client must have a key; ``False`` for an engine that also runs without.
     """
 
     name: str
     capabilities: Capabilities
+    needs_key: bool = True
 
     def request(
         self,

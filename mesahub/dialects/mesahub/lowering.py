@@ -29,12 +29,13 @@ _KEPT_SIZE = 4096
 _lowered: dict[tuple[Any, ...], tuple[str, bool, bool]] = {}
 
 
-def lower(sql: str, bindings: Sequence[Any]) -> tuple[str, Sequence[Any]]:
+def lower(sql: str, bindings: Sequence[Any], *, integers: bool = True) -> tuple[str, Sequence[Any]]:
     """A statement and its values in the form that means the same to the server.
 
     Args:
         sql: one statement, as `prepare` gives it.
         bindings: ``None``, ``bool``, ``int``, ``float``, ``str`` or ``bytes``, by parameter number.
+        integers: change integers, and keep to the longest text that MesaHub's server takes; else only bytes.
 
     Returns:
         The text, and values that JSON can carry.
@@ -42,18 +43,20 @@ def lower(sql: str, bindings: Sequence[Any]) -> tuple[str, Sequence[Any]]:
     >>> lower("SELECT ? + n FROM t WHERE b = ?", [2**60, b"ab"])
     ('SELECT +CAST(? AS INTEGER) + n FROM t WHERE b = unhex(?)', ['1152921504606846976', '6162'])
     """
-    key = (sql, *map(type, bindings))
+    key = (sql, integers, *map(type, bindings))
     known = _lowered.get(key)
     if known is None:
-        known = _rewrite(sql, bindings)
+        known = _rewrite(sql, bindings) if integers else _rewrite_blobs(sql, bindings)
         if len(sql) <= _KEPT_SIZE:
             if len(_lowered) >= _KEPT:
                 _lowered.clear()
             _lowered[key] = known
-    text, integers, blobs = known
+    text, changed, blobs = known
     if blobs:
+        if not integers:
+            return text, [value.hex() if type(value) is bytes else value for value in bindings]
         return text, [_wire(value) for value in bindings]
-    if integers:
+    if changed:
         for value in bindings:
             if type(value) is int and not -_EXACT <= value <= _EXACT:
                 return text, [_wire(value) for value in bindings]
@@ -77,6 +80,12 @@ _BEFORE_OPERAND = frozenset(
 )  # fmt: skip
 _OR_A_NAME = frozenset({"by", "offset", "like", "glob", "regexp", "match", "rows", "range", "groups"})
 _COMPOUND = frozenset({"union", "intersect", "except"})
+
+
+def _rewrite_blobs(sql: str, bindings: Sequence[Any]) -> tuple[str, bool, bool]:
+    if bytes not in map(type, bindings):
+        return sql, False, False
+    return _rewrite(sql, [value if type(value) is bytes else None for value in bindings], "")
 
 
 def _rewrite(sql: str, bindings: Sequence[Any], integer: str = "INTEGER") -> tuple[str, bool, bool]:
@@ -116,7 +125,7 @@ def _rewrite(sql: str, bindings: Sequence[Any], integer: str = "INTEGER") -> tup
         parts.append(text)
         before = kind
     lowered = "".join(parts)
-    if len(lowered) > MAX_SQL or len(lowered.encode()) > MAX_SQL:
+    if integer and (len(lowered) > MAX_SQL or len(lowered.encode()) > MAX_SQL):
         if integers and integer == "INTEGER":
             return _rewrite(sql, bindings, "INT")  # says the same, and 5,000 of them fit
         raise ArgumentError(
