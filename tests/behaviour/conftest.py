@@ -18,10 +18,11 @@ import mesahub
 from mesahub import DatabaseHandle
 
 if TYPE_CHECKING:
+    from tests.engines.rqlite_cluster import Cluster
     from tests.servers import Server
 
 HTTP = ["urllib", "requests", "urllib3"]
-WAYS = ["embedded", *HTTP, "replayed"]
+WAYS = ["embedded", *HTTP, "replayed", pytest.param("rqlite", marks=pytest.mark.engines)]
 _number = itertools.count()
 
 
@@ -34,6 +35,12 @@ def way(request: pytest.FixtureRequest) -> str:
 def db(way: str, request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[DatabaseHandle]:
     if way == "embedded":
         with mesahub.connect("mh://local/behaviour", data=str(tmp_path)) as handle:
+            yield handle
+    elif way == "rqlite":
+        if request.module.__name__.endswith("test_files"):
+            pytest.skip("rqlite has no files, and says so: tests/dialects/test_rqlite.py")
+        cluster: Cluster = request.getfixturevalue("rqlite")
+        with mesahub.connect(cluster.url) as handle:
             yield handle
     elif way in HTTP:
         with mesahub.connect(_fresh_database(request), transport=way) as handle:
@@ -48,9 +55,14 @@ def db(way: str, request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Dat
             yield handle
 
 
-@pytest.fixture(params=["embedded", "urllib"])
+@pytest.fixture(params=["embedded", "urllib", pytest.param("rqlite", marks=pytest.mark.engines)])
 def exact(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[DatabaseHandle]:
     """One database for many examples."""
+    if request.param == "rqlite":
+        cluster: Cluster = request.getfixturevalue("rqlite")
+        with mesahub.connect(cluster.url) as handle:
+            yield handle
+        return
     url = "mh://local/behaviour" if request.param == "embedded" else _fresh_database(request)
     options: dict[str, Any] = {"data": str(tmp_path)} if request.param == "embedded" else {}
     with mesahub.connect(url, **options) as handle:

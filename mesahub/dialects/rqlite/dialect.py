@@ -34,6 +34,8 @@ CAPABILITIES = Capabilities(
     failover=5.0,
 )
 _FORM = "rqlite://user:password@host:4001[,host:4001...]/"
+_BLOBS = (("blob_array", "true"),)
+"""Bytes come as a list of numbers then, and text in a BLOB column as text."""
 _FORWARDED = 30.0
 """Seconds for which a node waits for the leader, unless it is asked to wait longer."""
 
@@ -82,9 +84,12 @@ class RqliteDialect(Dialect):
         hints: Mapping[str, str] = EMPTY,
     ) -> Request:
         """See `mesahub.dialects.base.Dialect.request`."""
+        plan = plan_of(statement)
         if statement.writes:
             check_write(statement, deterministic=self._deterministic)
-            path, params = "/db/execute", _patience(timeout)
+            # (/db/execute gives bytes as base64, which cannot be told from text.)
+            path = "/db/request" if plan.returns else "/db/execute"
+            params = (*_BLOBS, *_patience(timeout)) if plan.returns else _patience(timeout)
         else:
             path, params = "/db/query", self._reading(hints.get("consistency", "weak"), timeout)
         payload: dict[str, Any] = {"sql": statement.sql, "bindings": statement.bindings}
@@ -99,7 +104,7 @@ class RqliteDialect(Dialect):
             payload=payload,
             safe=idempotent or operation == "query",
             timeout=timeout,
-            encoder=plan_of(statement).encode,
+            encoder=plan.encode,
             hints=hints,
         )
 
@@ -130,7 +135,7 @@ class RqliteDialect(Dialect):
             "POST",
             "/db/request",
             database=ref,
-            params=(("transaction", "true"), *_patience(timeout)),
+            params=(("transaction", "true"), *_BLOBS, *_patience(timeout)),
             payload={"statements": payload},
             safe=ticket is not None,
             timeout=timeout,
@@ -142,7 +147,7 @@ class RqliteDialect(Dialect):
         """See `mesahub.dialects.base.Dialect.batch_answer`."""
         return read_batch(statements, response)
 
-    def succeeded(self, request: Request, response: Response) -> bool:
+    def succeeded(self, request: Request, response: Response) -> bool:  # noqa: ARG002
         """See `mesahub.dialects.base.Dialect.succeeded`."""
         if response.status != 200:
             return False
@@ -151,7 +156,9 @@ class RqliteDialect(Dialect):
         except ValueError:
             return False
         results = results_of(payload)
-        return bool(results) and not any("error" in result for result in results) and "error" not in payload
+        if not results or "error" in payload:
+            return False
+        return not any("error" in result for result in results)
 
     def outcome(self, request: Request, response: Response) -> Outcome | None:
         """See `mesahub.dialects.base.Dialect.outcome`."""
@@ -165,7 +172,6 @@ class RqliteDialect(Dialect):
         """The header of ``user:password``. See `mesahub.dialects.base.Dialect.authorize`."""
         key = Secret(key) if isinstance(key, str) else key  # a traceback may show this function's variables
         if not isinstance(key, str) or ":" not in key or not key.isprintable():
-            key = None
             raise ConfigurationError("rqlite takes a user and a password: api_key='user:password', or in the URL.")
         return MappingProxyType({"Authorization": Secret(f"Basic {base64.b64encode(key.encode()).decode()}")})
 
@@ -179,7 +185,7 @@ class RqliteDialect(Dialect):
         if params is None:
             # 8.26 takes any other word for "weak", and does not say which it knows.
             sent = "strong" if level == "linearizable" else level
-            params = (("level", sent), ("blob_array", "true"), *_patience(timeout))
+            params = (("level", sent), *_BLOBS, *_patience(timeout))
             if level == "none":
                 params += (("freshness", self._freshness),)
             if timeout is not None:

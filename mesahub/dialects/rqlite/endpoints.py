@@ -20,10 +20,10 @@ _ERROR = b'{"results":[],"error":'
 class RqliteEndpoints(Endpoints):
     """Follows the leader among the nodes that the user listed, and leaves those that are down for last. It does no I/O.
 
-    A node that is not the leader hands a request on, and says so: ``X-Rqlite-Served-By`` names the leader, by an address
-    that only the nodes use. So the leader is found by its answers: the node that does not name another one is it. Until
-    it is found, each request goes to a node that was not tried yet; no request is sent for the search alone. Where the
-    leader is not in the list, the search ends after a round, and begins again with another leader.
+    A node that is not the leader hands a request on, and says so: ``X-Rqlite-Served-By`` names the leader, by an
+    address that only the nodes use. So the leader is found by its answers: the node that names no other one is it.
+    Until it is found, each request goes to a node that was not tried yet; no request is sent for the search alone.
+    Where the leader is not in the list, the search ends after a round, and begins again with another leader.
 
     Args:
         urls: base URLs.

@@ -58,15 +58,15 @@ def outcome_of(request: Request, response: Response) -> Outcome | None:
     if 400 <= status < 500 and status not in (408, 425, 460, 499):
         return None
     if status != 200:
-        text = _text(response)
-        if status == 500 and _NO_JSON.fullmatch(text):
+        words = _text(response)
+        if status == 500 and _NO_JSON.fullmatch(words):
             return None
-        return Outcome.REFUSED if status == 503 and _REFUSED.fullmatch(text) else Outcome.MAYBE_RAN
+        return Outcome.REFUSED if status == 503 and _REFUSED.fullmatch(words) else Outcome.MAYBE_RAN
     payload = _payload(response)
     text = top_error(payload)
     if text is not None:
         refused = _REFUSED.fullmatch(text) or (text == _STALE and request.operation == "query")
-        return Outcome.REFUSED if refused else Outcome.MAYBE_RAN
+        return Outcome.REFUSED if refused and payload.get("results") == [] else Outcome.MAYBE_RAN
     error = _first_error(payload)
     if error is None:
         return Outcome.MAYBE_RAN
@@ -105,8 +105,8 @@ def error_of(response: Response, operation: str = "") -> MesahubError:
 def _statement_error(text: str, operation: str) -> MesahubError:
     if text == "query timeout":
         return RequestTimeoutError("rqlite ended the statement: it took longer than the time given (timeout=).")
+    # As other engines answer it: who looks at the status finds the same.
     error = error_from(Response(400, payload={"error": text}), "exec" if operation == "batch" else operation)
-    error.status_code = 200
     error.details = {"error": text}
     return error
 

@@ -77,7 +77,7 @@ def _check_scope(verb: str, tokens: list[Token]) -> None:
         )
     elif verb == "vacuum" and "into" in words:
         raise UnsupportedError.of(
-            "VACUUM INTO would write a file on each node of the rqlite cluster. To copy the database use mesahub.copy()."
+            "VACUUM INTO would write a file on each node of the rqlite cluster. To copy a database use mesahub.copy()."
         )
 
 
@@ -129,7 +129,9 @@ def _arguments(tokens: list[Token], start: int) -> list[list[Token]]:
 
 def _is_now(function: str, arguments: list[list[Token]]) -> bool:
     literals = [
-        argument[0][1].strip("'\"").strip().lower() if len(argument) == 1 and argument[0][0] in ("string", "name") else ""
+        argument[0][1].strip("'\"").strip().lower()
+        if len(argument) == 1 and argument[0][0] in ("string", "name")
+        else ""
         for argument in arguments
     ]
     values = literals[1:] if function == "strftime" else literals

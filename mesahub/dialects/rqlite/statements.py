@@ -1,10 +1,10 @@
 """Requests that carry statements to rqlite.
 
 rqlite takes a list of statements, each ``[sql, value, ...]``, and runs all of a request without another's between them.
-It loses the rows of a RETURNING clause wherever its own parser does not know the statement (a schema's name, json_each, a
-SELECT in brackets, COLLATE): the write is done, and no rows come. That parser looks at the first statement of a text only,
-and the rows that come are those of the last. So a statement that it knows, and that does nothing, stands in front of each
-write with RETURNING.
+It loses the rows of a RETURNING clause wherever its own parser does not know the statement (a schema's name, json_each,
+a SELECT in brackets, COLLATE): the write is done, and no rows come. That parser looks at the first statement of a text
+only, and the rows that come are those of the last. So a statement that it knows, and that does nothing, stands in front
+of each write with RETURNING.
 """
 
 from __future__ import annotations
@@ -16,7 +16,6 @@ from typing import Any
 from mesahub._util import json
 from mesahub.dialects.mesahub.lowering import lower
 from mesahub.dialects.mesahub.statements import ROWID_MARK
-from mesahub.errors import ArgumentError
 from mesahub.sql import Statement
 from mesahub.sql.analysis import Analysis
 from mesahub.sql.json_rows import lower_rows
@@ -32,6 +31,9 @@ _TEMP_ROWID = ["CREATE TEMP TABLE IF NOT EXISTS mesahub_rowid_mark (id INTEGER P
 _MARK = [f"INSERT OR REPLACE INTO temp.mesahub_rowid_mark VALUES ({ROWID_MARK})"]
 _TEMP_RETURNING = ["CREATE TEMP TABLE IF NOT EXISTS mesahub_returning (id)"]
 _KNOWN_RETURNING = "DELETE FROM mesahub_returning WHERE 1 = 0 RETURNING 1; "
+_FRESH = ["SELECT 1 FROM sqlite_schema LIMIT 0"]
+"""Put before each read. A node's connection for reads learns of a changed schema when a statement runs, and takes the
+columns of that statement from the old one: SELECT * would give the names and types of a table that was dropped."""
 _UNCHECKED = ["PRAGMA foreign_keys = OFF"]
 _CHECKED = ["PRAGMA foreign_keys = ON"]
 _COUNTERS = re.compile(r"\b(last_insert_rowid|changes|total_changes)\b", re.IGNORECASE)
@@ -71,6 +73,7 @@ class Plan:
 
 
 _BARE = Plan([], [], returns=False, marked=False)
+_READ = Plan([_FRESH], [], returns=False, marked=False)
 _RETURNING = Plan([_TEMP_RETURNING], [], returns=True, marked=False)
 _INSERT = Plan([_TEMP_ROWID, _MARK], [], returns=False, marked=True)
 _plans: dict[tuple[str, bool], Plan] = {}
@@ -79,7 +82,7 @@ _plans: dict[tuple[str, bool], Plan] = {}
 def plan_of(statement: Statement) -> Plan:
     """What to send around a statement, by its text."""
     if not statement.writes:
-        return _BARE
+        return _READ
     key = (statement.sql, statement.unchecked)
     plan = _plans.get(key)
     if plan is None:
@@ -144,7 +147,4 @@ class BatchPlan:
 
 
 def _dumped(statements: list[list[Any]]) -> tuple[bytes, str]:
-    try:
-        return json.dumps(statements), "application/json"
-    except ValueError:
-        raise ArgumentError("An infinity cannot be sent as a value: write 9e999 or -9e999 into the SQL text.") from None
+    return json.dumps(statements), "application/json"
