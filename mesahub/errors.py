@@ -18,7 +18,7 @@
     │       └── NoSuchColumnError
     ├── UnsupportedError               the engine cannot do it; nothing was sent
     ├── ServerError                    5xx
-    │   ├── DatabaseBusyError          locked, or the write queue is full: nothing was done
+    │   ├── DatabaseBusyError          locked, or the write queue is full (503: nothing was done)
     │   └── DatabaseInactiveError      switched off by its owner
     ├── ResultError                    the call was carried out, its result cannot be handed over whole
     │   ├── TruncatedResultError       the server cut the answer at 100,000 rows
@@ -248,7 +248,11 @@ class ServerError(MesahubError):
 
 
 class DatabaseBusyError(ServerError):
-    """The database is locked or its write queue is full; the statement was not carried out."""
+    """The database is locked or its write queue is full.
+
+    With status 503 the statement was not carried out. With 400 that is SQLite's text, which RAISE() in a trigger can
+    say, too: RAISE(FAIL, ...) keeps the rows that were written before it.
+    """
 
     default_code = "DATABASE_BUSY"
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from mesahub._calls.deadline import Deadline
 from mesahub._calls.primary_key import Keys
-from mesahub.errors import ArgumentError, MesahubError, SQLError
+from mesahub.errors import ArgumentError, MesahubError, RateLimitError, ServerError, SQLError, TransportError
 from mesahub.results import ExecResult, QueryResult, Row
 from mesahub.sql.identifiers import Scope
 from mesahub.sql.select import aggregate_statement, count_statement, exists_statement, select_statement
@@ -283,7 +283,11 @@ class TableHandle:
             return rows[0]
         # The row is there: from an earlier try of this very call, or somebody else's.
         select = None if isinstance(returning, bool) or returning == "*" else returning
-        same = self.find_one({name: {"eq": value} for name, value in data.items()}, select, timeout=deadline.left())
+        where = {name: {"eq": value} for name, value in data.items()}
+        try:
+            same = self.find_one(where, select, timeout=deadline.left())
+        except (TransportError, ServerError, RateLimitError) as error:
+            raise self._keys.unsettled(error) from error
         if same is None:
             raise self._keys.taken(key)
         return same

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from mesahub.errors import ArgumentError, IntegrityError, SQLError
+from mesahub.errors import AmbiguousResultError, ArgumentError, IntegrityError, MesahubError, SQLError
 
 if TYPE_CHECKING:
     from mesahub._calls.deadline import Deadline
@@ -108,6 +108,17 @@ class Keys:
         columns = ", ".join(f"{self._table}.{name}" for name in key)
         error = IntegrityError.of(f"UNIQUE constraint failed: {columns}: another row has this key", status_code=400)
         error.kind, error.table, error.columns = "unique", self._table, tuple(key)
+        return error
+
+    def unsettled(self, cause: MesahubError) -> AmbiguousResultError:
+        """What is unknown where the key is taken, and the row that has it could not be read."""
+        error = AmbiguousResultError.of(
+            f"A row of {self._table!r} has this key, and it is unknown whether it is the one to insert (the call was "
+            f"idempotent, so it may be sent again): {cause}",
+            status_code=cause.status_code,
+            details=cause.details,
+        )
+        error.attempts = cause.attempts
         return error
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from mesahub.dialects.base import Dialect
-from mesahub.dialects.mesahub.errors import error_from
+from mesahub.dialects.mesahub.errors import error_from, is_of_the_database
 from mesahub.errors import AmbiguousResultError, MesahubError, Outcome, RateLimitError
 from mesahub.middleware.attempts import Attempt
 from mesahub.middleware.retry_policy import RetriedCall
@@ -43,7 +43,10 @@ def _settled(call: RetriedCall, result: Response | Exception) -> bool:
     """Is the last result the database's own answer? (A refused key, or a wrong certificate, settles nothing.)"""
     if call.outcomes[-1] is not None or not isinstance(result, Response):
         return False
-    return call.request.operation in STATEMENTS and (result.status in (400, 500) or result.judged)
+    if call.request.operation not in STATEMENTS:
+        return False
+    # A dialect has judged every response; a 401, 403 or 404 that ends a call came before any statement ran.
+    return result.status in (200, 400, 500) if result.judged else is_of_the_database(result)
 
 
 def _ambiguous(

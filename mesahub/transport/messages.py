@@ -300,7 +300,7 @@ class Response:
             return None
         text = str(text).strip()
         if text.isascii() and text.isdigit():
-            return min(float(text[:20]), _YEAR)
+            return min(float(text.lstrip("0")[:20] or "0"), _YEAR)
         from email.utils import parsedate_to_datetime
         from time import time
 

@@ -98,10 +98,14 @@ _NOT_A_RESULT = (TypeError, ValueError, KeyError, AttributeError, IndexError, Ov
 
 def is_result(request: Request, response: Response) -> bool:
     """Is this a response to hand on? Broken JSON, or a page in its place, is one only where nothing may ask again."""
-    if response.status >= 400:
+    if response.status >= 300:
         return False
-    if not request.safe or request.operation not in STATEMENTS:
+    if request.operation not in STATEMENTS:
+        return _is_file_or_record(request, response)
+    if not request.safe:
         return True
+    if response.status != 200:
+        return False
     try:
         # Parsed here or later, once in any case. An empty body has a meaning of its own.
         payload = response.payload
@@ -110,7 +114,29 @@ def is_result(request: Request, response: Response) -> bool:
     if type(payload) is not dict:
         # A batch has no value that cannot be shown.
         return payload is None and not response.content and request.operation != "batch"
-    return "rows" in payload or "rowsAffected" in payload or "stat" in payload
+    if payload.get("error") is not None:
+        return False
+    if "rows" in payload:
+        return payload["rows"] is None or type(payload["rows"]) is list
+    return request.operation != "query" and ("rowsAffected" in payload or "stat" in payload)
+
+
+def _is_file_or_record(request: Request, response: Response) -> bool:
+    """Is this the answer to a call that carries no SQL: a file, or JSON that is no error?"""
+    if response.stream is not None or (request.streams and not request.uploads):
+        return True
+    if request.operation.endswith(".download"):
+        return True
+    try:
+        payload = response.payload
+    except ValueError:
+        return False
+    if type(payload) is dict:
+        uploaded = not request.operation.endswith(".upload") or "id" in payload or "ID" in payload
+        return payload.get("error") is None and uploaded
+    if request.operation.endswith((".upload", ".create")):
+        return False
+    return payload is None or type(payload) is list
 
 
 def _raise(response: Response, operation: str) -> NoReturn:
@@ -128,7 +154,7 @@ def _answer(response: Response, operation: str) -> dict[str, Any]:
         answer = response.payload
     except ValueError:
         answer = False
-    if isinstance(answer, dict):
+    if isinstance(answer, dict) and answer.get("error") is None:
         return answer
     if answer is not None or response.content.strip():
         _unexpected(response, operation)

@@ -31,7 +31,7 @@ from mesahub.errors import (
 from mesahub.transport import Response
 from mesahub.transport.messages import STATEMENTS
 
-__all__ = ["INACTIVE", "error_from", "outcome_of", "raise_for_status", "text_of"]
+__all__ = ["INACTIVE", "error_from", "is_of_the_database", "outcome_of", "raise_for_status", "text_of"]
 
 
 def raise_for_status(response: Response, operation: str = "") -> None:
@@ -45,7 +45,7 @@ def error_from(response: Response, operation: str = "") -> MesahubError:
     response.read()
     status = response.status
     details, code, text = _words(response)
-    cls, extra = _class_of(status, text or "", operation)
+    cls, extra = _class_of(response, operation)
     error = cls.of(text or _unnamed(status, response), code=code, status_code=status, details=details)
     for name, value in extra.items():
         setattr(error, name, value)
@@ -66,11 +66,16 @@ def text_of(response: Response) -> str:
     return _words(response)[2] or ""
 
 
+def is_of_the_database(response: Response) -> bool:
+    """Did a statement reach the database, and is this its word on it? A gateway writes 400 and 500, too."""
+    return response.status in (400, 500) and _database_text(response) is not None
+
+
 def outcome_of(response: Response, operation: str = "", *, safe: bool = False) -> Outcome | None:
     """What became of a request that got this response, which is not a result.
 
     Args:
-        response: its status is 400 or above, or what it holds is not a result.
+        response: its status is 300 or above, or what it holds is not a result.
         operation: that of the request.
         safe: the request may be sent twice.
 
@@ -81,8 +86,11 @@ def outcome_of(response: Response, operation: str = "", *, safe: bool = False) -
     status = response.status
     if status == 429:
         return Outcome.REFUSED
+    if status in _REDIRECTS:
+        return None
     if 400 <= status < 500 and status not in _UNANSWERED:
-        return _if_busy(response, safe)
+        # An application's RAISE(FAIL, 'database is locked') looks the same, and keeps what was written before it.
+        return Outcome.REFUSED if safe and _is_busy(status, _own_text(response)) else None
     if status not in (500, 503, 507):
         return Outcome.MAYBE_RAN
     text = _own_text(response)
@@ -90,17 +98,16 @@ def outcome_of(response: Response, operation: str = "", *, safe: bool = False) -
         if text == INACTIVE:
             return None
         return Outcome.REFUSED if _is_busy(status, text) else Outcome.MAYBE_RAN
+    if operation not in STATEMENTS:
+        return None if text in _REFUSED_FILES else Outcome.MAYBE_RAN
     if _is_busy(status, text):
-        return _if_busy(response, safe)
-    final = _is_from_sqlite(text, operation) if operation in STATEMENTS else text in _REFUSED_FILES
-    return None if final else Outcome.MAYBE_RAN
+        # Of INSERT ... RETURNING the server gives a 500, and a trigger may have raised this text.
+        return Outcome.REFUSED if operation == "query" else Outcome.MAYBE_RAN
+    return None if _is_from_sqlite(_database_text(response), operation) else Outcome.MAYBE_RAN
 
 
-def _if_busy(response: Response, safe: bool) -> Outcome | None:
-    # An application's RAISE(FAIL, 'database is locked') looks the same, and keeps what was written before it.
-    return Outcome.REFUSED if safe and _is_busy(response.status, _own_text(response)) else None
-
-
+_REDIRECTS = frozenset({301, 302, 307, 308})
+"""The request is to be sent elsewhere, so it was not carried out here. (303 comes after a POST that was.)"""
 _UNANSWERED = frozenset({408, 425, 460, 499})
 """Request Timeout, Too Early; and a gateway's words for a client that went away (AWS, nginx)."""
 INACTIVE = "This database is inactive"
@@ -135,17 +142,44 @@ def _is_from_sqlite(text: str | None, operation: str) -> bool:
 
 
 def _own_text(response: Response) -> str | None:
-    """The text of an error in the server's own form, whatever it is; ``None`` for any other body."""
+    """The text of an error in the form that the server alone uses; ``None`` for any other body.
+
+    A gateway's JSON has other fields (path, status, timestamp, request id), or a number for a code.
+    """
+    body = _object(response)
+    text = body.get("error")
+    if text is None and type(body.get("code")) is str and body.keys() <= _NEWER:
+        text = body.get("message")  # an older or newer server
+    elif not body.keys() <= _OWN:
+        return None
+    return text if type(text) is str else None
+
+
+_OWN = frozenset({"error", "detail"})
+"""The embedded database adds a detail."""
+_NEWER = frozenset({"code", "message", "details"})
+
+
+def _database_text(response: Response) -> str | None:
+    """The text of an error that the server can have said of a statement, in any of its forms; else ``None``."""
+    body = _object(response)
+    inner = body.get("error")
+    said = inner if type(inner) is dict else body
+    if not said.keys() <= _OWN | _NEWER or not said.keys() & {"error", "code"}:
+        return None
+    text = said.get("message") or said.get("error")
+    if type(text) is not str or text == _phrase(response.status):
+        return None
+    return text
+
+
+def _object(response: Response) -> dict[str, Any]:
+    """The body, where it is a JSON object; else ``{}``."""
     try:
         body = response.payload
     except ValueError:
-        return None
-    if type(body) is not dict:
-        return None
-    text = body.get("error")
-    if text is None and type(body.get("message")) is str and "code" in body:
-        text = body["message"]  # an older or newer server
-    return text if type(text) is str else None
+        return {}
+    return body if type(body) is dict else {}
 
 
 def _words(response: Response) -> tuple[dict[str, Any], str | None, str | None]:
@@ -175,21 +209,24 @@ def _plain_text(response: Response) -> str | None:
 
 
 def _unnamed(status: int, response: Response) -> str:
-    from http import HTTPStatus
-
-    try:
-        phrase = HTTPStatus(status).phrase
-    except ValueError:
-        phrase = "unknown status"
     kind = response.headers.get("content-type") or "no content type"
     what = "an empty body" if not response.content else f"{kind}, {len(response.content)} bytes"
-    said = f"The server, or something before it, answered {status} {phrase} ({what}) "
+    said = f"The server, or something before it, answered {status} {_phrase(status)} ({what}) "
     said += "with what is no result" if status < 300 else "without saying why"
     location = response.headers.get("location")
     if 300 <= status < 400 and location:
         # Without what follows "?", which may be a token.
         said += f". It points to {location.partition('?')[0]}: no redirect is followed, give that host as api_url"
     return said
+
+
+def _phrase(status: int) -> str:
+    from http import HTTPStatus
+
+    try:
+        return HTTPStatus(status).phrase
+    except ValueError:
+        return "unknown status"
 
 
 _INTEGRITY = re.compile(
@@ -211,7 +248,7 @@ _SQLITE = re.compile(
     r"wrong number of arguments to function .*\(\)|misuse of (?:aggregate|window function).*|"
     r"(?:first |second )?argument (?:to|of) \w+(?:\(\))? must be .*|not enough args to execute query: want \d+ got \d+|"
     r"database or disk is full|disk I/O error|attempt to write a readonly database|unable to open database file|"
-    r"database disk image is malformed|file is not a database|out of memory|SQL logic error|"
+    r"database disk image is malformed|file is not a database|SQL logic error|"
     r"fts[345]: .*|malformed MATCH expression: .*|near \".*\": syntax error|table .* already exists",
     re.DOTALL,
 )
@@ -225,12 +262,14 @@ _SQLITE_PART = re.compile(
 _OF_THE_REQUEST = ("invalid JSON", "sql is required", "sql exceeds maximum allowed length", "too many SQL bindings")
 
 
-def _class_of(status: int, text: str, operation: str) -> tuple[type[MesahubError], dict[str, Any]]:
-    if _is_busy(status, text):
+def _class_of(response: Response, operation: str) -> tuple[type[MesahubError], dict[str, Any]]:
+    status, own = response.status, _own_text(response)
+    if _is_busy(status, own):
         return DatabaseBusyError, {}
-    if status == 503 and text == INACTIVE:
+    if status == 503 and own == INACTIVE:
         return DatabaseInactiveError, {}
-    if operation in STATEMENTS and status in (400, 500) and text:
+    text = _database_text(response) if operation in STATEMENTS and status in (400, 500) else None
+    if text:
         match = _INTEGRITY.fullmatch(text)
         if match:
             return IntegrityError, _constraint(match[1], match[2] or "")

@@ -34,9 +34,12 @@ def read_any(response: Response) -> Any:
     raise_for_status(response)
     response.read()
     try:
-        return response.payload
+        answer = response.payload
     except ValueError:
         raise _wrong(response, response.content[:80], "JSON") from None
+    if isinstance(answer, dict) and answer.get("error") is not None:
+        raise _wrong(response, answer, "a result")
+    return answer
 
 
 def _wrong(response: Response, answer: Any, expected: str) -> ServerError:

@@ -72,6 +72,13 @@ class Script:
     def __init__(self, engine: Engine, connection: Connection) -> None:
         self._engine = engine
         self._connection = connection
+        self._before = connection.sqlite.total_changes
+
+    @property
+    def changed(self) -> bool:
+        """Has a statement changed rows that stay? (What an open transaction did is taken back.)"""
+        sqlite = self._connection.sqlite
+        return sqlite.total_changes != self._before and not sqlite.in_transaction
 
     def execute(
         self, sql: str, bindings: Sequence[Any] = (), *, timeout: float | None = None, alive: Alive = None

@@ -8,6 +8,7 @@ from typing import Any
 
 from mesahub.sql import analyze
 from mesahub_embedded.engine.engine import Engine, Outcome
+from mesahub_embedded.engine.errors import RefusedError
 
 __all__ = ["run_script"]
 
@@ -49,7 +50,13 @@ def run_script(
             left = max(ends - time.monotonic(), 0.001) if ends is not None else None
             values = bindings[start:end]
             started = time.perf_counter()
-            outcome = run.execute(statement, values, timeout=left, alive=alive)
+            try:
+                outcome = run.execute(statement, values, timeout=left, alive=alive)
+            except RefusedError as refused:
+                if refused.status == 503 and run.changed:
+                    # A 503 says that nothing was carried out, so a client would send all of it again.
+                    raise RefusedError(400, refused.text) from None
+                raise
             word = analysis.parts[0].tokens[0][1].lower()
             current = answer(word, outcome, started)
             if not last or analysis.parts[0].verb not in _ENDS:
