@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 import mesahub
-from mesahub import ArgumentError, DatabaseHandle, MesahubClient, NotFoundError, ServerError
+from mesahub import ArgumentError, DatabaseHandle, MesahubClient, NotFoundError, RetryPolicy, ServerError
 from mesahub.transport import Request, Response
 
 
@@ -87,7 +87,7 @@ def test_an_empty_list(answer: dict[str, Any]) -> None:
 @pytest.mark.parametrize("response", [Response(200, content=b"<html>"), Response(200, content=b"[]"), Response(200)])
 def test_what_is_no_list(response: Response) -> None:
     with pytest.raises(ServerError, match="expected"):
-        MesahubClient(transport=Scripted(response)).db("main").files.list()
+        MesahubClient(transport=Scripted(response), retry=RetryPolicy.none()).db("main").files.list()
 
 
 def test_pages(server_db: DatabaseHandle) -> None:
