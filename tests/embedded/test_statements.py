@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import sqlite3
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -13,6 +14,7 @@ from mesahub.errors import Outcome
 from mesahub_embedded.engine.engine import Engine
 from mesahub_embedded.engine.errors import RefusedError, TimedOutError
 from mesahub_embedded.engine.rows import UnrepresentableError
+from mesahub_embedded.server.scripts import run_script
 from mesahub_embedded.storage.naming import file_name
 
 ENDLESS = "WITH RECURSIVE c (x) AS (SELECT 1 UNION ALL SELECT x + 1 FROM c) SELECT count(*) FROM c"
@@ -196,6 +198,28 @@ def test_another_processs_lock_is_waited_for_and_then_told(data: Path) -> None:
         other.close()
         assert engine.execute("INSERT INTO t VALUES (1)").affected == 1
     finally:
+        engine.close()
+
+
+def test_run_script_answers_a_lock_with_503_only_before_it_has_changed_anything(data: Path) -> None:
+    """A 503 makes a client send the whole script again, also what was carried out."""
+    engine = Engine(_made(data), busy=0.05)
+    engine.execute("CREATE TABLE t (n)")
+    other = sqlite3.connect(_made(data), isolation_level=None)
+
+    def lock(*_: object) -> dict[str, Any]:
+        other.execute("BEGIN IMMEDIATE")
+        return {}
+
+    try:
+        for first, status, stored in (("INSERT INTO t VALUES (1)", 400, 1), ("CREATE TEMP TABLE s (n)", 503, 1)):
+            with pytest.raises(RefusedError, match="database is locked") as caught:
+                run_script(engine, [first, "INSERT INTO t VALUES (2)"], [], answer=lock)
+            other.execute("COMMIT")
+            assert caught.value.status == status
+            assert engine.query("SELECT count(*) FROM t").rows == [(stored,)]
+    finally:
+        other.close()
         engine.close()
 
 

@@ -76,9 +76,8 @@ class Script:
 
     @property
     def changed(self) -> bool:
-        """Has a statement changed rows that stay? (What an open transaction did is taken back.)"""
-        sqlite = self._connection.sqlite
-        return sqlite.total_changes != self._before and not sqlite.in_transaction
+        """Has a statement changed rows?"""
+        return self._connection.sqlite.total_changes != self._before
 
     def execute(
         self, sql: str, bindings: Sequence[Any] = (), *, timeout: float | None = None, alive: Alive = None

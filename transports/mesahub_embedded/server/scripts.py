@@ -50,10 +50,11 @@ def run_script(
             left = max(ends - time.monotonic(), 0.001) if ends is not None else None
             values = bindings[start:end]
             started = time.perf_counter()
+            changed = run.changed
             try:
                 outcome = run.execute(statement, values, timeout=left, alive=alive)
             except RefusedError as refused:
-                if refused.status == 503 and run.changed:
+                if refused.status == 503 and changed:
                     # A 503 says that nothing was carried out, so a client would send all of it again.
                     raise RefusedError(400, refused.text) from None
                 raise
