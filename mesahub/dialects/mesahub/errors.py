@@ -155,8 +155,8 @@ def _own_text(response: Response) -> str | None:
     return text if type(text) is str else None
 
 
-_OWN = frozenset({"error", "detail"})
-"""The embedded database adds a detail."""
+_OWN = frozenset({"error", "detail", "statement"})
+"""The embedded database adds a detail, or the number of the statement in a batch."""
 _NEWER = frozenset({"code", "message", "details"})
 
 
