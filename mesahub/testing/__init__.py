@@ -11,12 +11,25 @@
         def transport(self):
             return MyTransport      # called with TransportOptions, gives the transport
 
+`mesahub.testing.dialect_contract.DialectContract` and `mesahub.testing.engine_contract.EngineContract` do the same for
+dialects and for engines.
+
 It needs pytest, and trustme for the part about TLS. See `mesahub.testing.contract` for what can be left out.
 """
 
 import pytest
 
-for _part in ("base", "http_exchanges", "ownership", "connection_faults", "timeouts", "concurrency", "tls"):
+for _part in (
+    "dialect_contract",
+    "engine_contract",
+    "base",
+    "http_exchanges",
+    "ownership",
+    "connection_faults",
+    "timeouts",
+    "concurrency",
+    "tls",
+):
     pytest.register_assert_rewrite(f"mesahub.testing.{_part}")
 
 from mesahub.testing.contract import TransportContract  # noqa: E402 - after the rewriting is set up
