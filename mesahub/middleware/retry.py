@@ -61,8 +61,10 @@ def retrying(
         first = request
         if state.quiet_until and request.operation in STATEMENTS:
             first = after_window(request)
-        if policy.attempt_timeout is not None and (first.timeout is None or policy.attempt_timeout < first.timeout):
-            first = first.replace(timeout=policy.attempt_timeout)
+        if policy.attempt_timeout is not None:
+            seconds = policy.attempt_seconds(1, safe=request.safe)
+            if seconds is not None and (first.timeout is None or seconds < first.timeout):
+                first = first.replace(timeout=seconds)
         try:
             response = forward(first)
         except TransportError as error:

@@ -102,15 +102,20 @@ class RetryPolicy(Frozen):
         return cls(1, throttle_window=0)
 
     @classmethod
-    def for_failover(cls, seconds: float) -> Self:
+    def for_failover(cls, seconds: float) -> RetryPolicy:
         """The policy for a cluster that needs so many seconds to choose another leader; the default one for 0.0.
 
-        It tries until the call's own time is over, and gives up an attempt after 2 seconds: a leader that is frozen
-        answers no one.
+        It tries until the call's own time is over. A leader that is frozen answers no one: a call that may be sent
+        twice is given 2 seconds at first, and twice as long with each attempt, so that slow statements end as well. A
+        write has the call's whole time: to give it up would not say whether it was carried out.
         """
         if not seconds:
             return cls()
-        return cls(40, backoff=0.1, max_backoff=1.0, attempt_timeout=2.0, budget=10_000.0)
+        return _FailoverPolicy(40, backoff=0.1, max_backoff=1.0, attempt_timeout=2.0, budget=10_000.0)
+
+    def attempt_seconds(self, number: int, *, safe: bool) -> float | None:  # noqa: ARG002
+        """Seconds for an attempt, 1 for the first; ``None`` for what is left of the call's time."""
+        return self.attempt_timeout
 
     def outcome_of(self, result: Response | Exception, operation: str = "", *, safe: bool = False) -> Outcome | None:
         """What became of a request, ``None`` where the result is final.
@@ -174,6 +179,18 @@ class RetryPolicy(Frozen):
         elif throttled:
             wait += self.throttle_window
         return None if left is not None and wait >= left else wait
+
+
+class _FailoverPolicy(RetryPolicy):
+    """That of `RetryPolicy.for_failover`."""
+
+    __slots__ = RetryPolicy.__slots__
+
+    def attempt_seconds(self, number: int, *, safe: bool) -> float | None:
+        """See `RetryPolicy.attempt_seconds`."""
+        if self.attempt_timeout is None or not safe:
+            return None
+        return self.attempt_timeout * 2.0 ** min(number - 1, 62)
 
 
 class RetryState:
@@ -297,7 +314,8 @@ class RetriedCall:
 
     def next_request(self, now: float) -> Request:
         """The request of the next attempt, with the time that is left for it."""
-        limits = [] if self._policy.attempt_timeout is None else [self._policy.attempt_timeout]
+        seconds = self._policy.attempt_seconds(len(self.attempts) + 1, safe=self.request.safe)
+        limits = [] if seconds is None else [seconds]
         if self.deadline is not None:
             limits.append(max(self.deadline - now, 0.001))
         return self.request.replace(timeout=min(limits)) if limits else self.request

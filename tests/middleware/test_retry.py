@@ -367,6 +367,26 @@ def test_an_attempt_has_a_timeout_of_its_own() -> None:
     assert [request.timeout for request in line.sent] == [30.0]
 
 
+def test_fail_over_gives_a_read_more_time_with_each_attempt_and_a_write_all_of_it() -> None:
+    policy = RetryPolicy.for_failover(5.0)
+    line = Line(*[RequestTimeoutError("frozen")] * 3, policy=policy)
+    line.call(timeout=30.0)
+    assert [request.timeout for request in line.sent] == [2.0, 4.0, 8.0, 16.0]
+    line = Line(policy=policy)
+    line.call(safe=False, timeout=30.0)
+    assert [request.timeout for request in line.sent] == [30.0]
+    assert policy.replace(attempts=2).attempt_seconds(2, safe=True) == 4.0
+    assert policy.replace(attempt_timeout=None).attempt_seconds(1, safe=True) is None
+
+
+def test_fail_over_lasts_an_election_within_the_calls_time() -> None:
+    line = Line(*[NotSentError("no leader")] * 30, policy=RetryPolicy.for_failover(5.0))
+    with pytest.raises(NotSentError):
+        line.call(safe=False, timeout=8.0)
+    assert 5.0 < sum(line.waits) < 8.0
+    assert RetryPolicy.for_failover(0.0) == RetryPolicy()
+
+
 @pytest.mark.parametrize("safe", [True, False])
 def test_retry_after_is_honoured(safe: bool) -> None:
     line = Line(refused(429, **{"Retry-After": "7"}))
