@@ -46,6 +46,7 @@ from mesahub.transport.registry import installed_transports
 from mesahub.url import parse_mesahub_url
 
 if TYPE_CHECKING:
+    from mesahub._calls.client_options import ClientOptions
     from mesahub.copying import copy
     from mesahub.management import MesahubManagementClient
 
@@ -58,6 +59,7 @@ __all__ = [
     "connect",
     "DatabaseHandle",
     "TableHandle",
+    "ClientOptions",
     "parse_mesahub_url",
     "copy",
     # filters and values
@@ -108,7 +110,11 @@ __all__ = [
 ]
 
 # What most programs never use is imported when it is first asked for.
-_LAZY = {"MesahubManagementClient": "mesahub.management", "copy": "mesahub.copying"}
+_LAZY = {
+    "ClientOptions": "mesahub._calls.client_options",
+    "MesahubManagementClient": "mesahub.management",
+    "copy": "mesahub.copying",
+}
 
 
 def __getattr__(name: str) -> Any:

@@ -5,8 +5,9 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any, Self, Unpack
 
+from mesahub._calls.arguments import transport_arguments
 from mesahub._calls.deadline import Deadline, checked_timeout
 from mesahub._calls.pipeline import Stack
 from mesahub._calls.results import exec_result, truncated
@@ -20,17 +21,16 @@ from mesahub.dialects.unsupported import check_consistency, unsupported
 from mesahub.errors import ArgumentError, ConfigurationError, MesahubError, Outcome, SQLError
 from mesahub.results import ExecResult, QueryResult
 from mesahub.sql import Bindings, Statement, prepare
-from mesahub.transport import Request, Response, TLSOptions
+from mesahub.transport import Request, Response
 from mesahub.transport.messages import EMPTY
-from mesahub.transport.options import MAX_RESPONSE_BYTES, hidden
 from mesahub.url import parse_mesahub_url, split_api_url
 
 if TYPE_CHECKING:
+    from mesahub._calls.client_options import ClientOptions, ConnectOptions
     from mesahub._calls.exact_rows import KnownColumns
     from mesahub.admin import Admin
     from mesahub.buckets import Bucket, Buckets
-    from mesahub.middleware import Middleware
-    from mesahub.middleware.retry_policy import RetryPolicy
+    from mesahub.dialects.base import DialectFactory
     from mesahub.rows import Rows
 
 __all__ = ["MesahubClient", "connect", "parse_mesahub_url"]
@@ -57,20 +57,23 @@ class MesahubClient:
         route_prefix: ``"v1"`` behind the server's front, ``"api"`` on the core itself.
         timeout: seconds for a whole call, all its attempts and waits included; ``None`` for no limit.
             For the body of a file, the longest silence instead.
-        transport: a name from the registry (`mesahub.installed_transports`), a factory, or an instance
-            (which is then yours to close). Default: ``MESAHUB_TRANSPORT``, or ``"urllib"``.
-        middleware: your own, outermost first: functions ``(request, next) -> response``.
-        retry: when to try again; `RetryPolicy.none()` never.
-        allow_insecure: send the key over plain HTTP to a host outside of private networks.
-        connect_timeout: seconds to make a connection.
-        tls: an own CA or client certificate.
-        proxies: ``{"http": url, "https": url}``; by default from the environment.
-        pool_size: connections kept open.
-        max_response_bytes: the longest answer that is taken, files not counted; a longer one is a `ResultError`.
         dialect: what the server understands: a name (``"mh"``, or one of an installed package), a factory, or a
             `mesahub.dialects.base.Dialect`.
         consistency: the level of all reads, where the engine has levels.
-        **options: what the transport itself takes, such as ``session=`` of ``requests``.
+        **options: `mesahub.ClientOptions`:
+
+            * ``transport``: a name from the registry (`mesahub.installed_transports`), a factory, or an instance
+              (which is then yours to close). Default: ``MESAHUB_TRANSPORT``, or ``"urllib"``.
+            * ``middleware``: your own, outermost first: functions ``(request, next) -> response``.
+            * ``retry``: when to try again; `RetryPolicy.none()` never.
+            * ``allow_insecure``: send the key over plain HTTP to a host outside of private networks.
+            * ``connect_timeout``: seconds to make a connection; default 10.
+            * ``tls``: a custom CA or a client certificate.
+            * ``proxies``: ``{"http": url, "https": url}``; by default from the environment.
+            * ``pool_size``: connections kept open; default 10.
+            * ``max_response_bytes``: the longest answer that is taken, files not counted; default 256 MiB.
+            * what the transport itself takes, such as ``session`` of ``requests``, or ``data`` of ``embedded``.
+            * ``transport_options``: the same as a dict, for transports that a type checker does not know.
 
     Raises:
         ConfigurationError: says what is missing or wrong.
@@ -83,21 +86,12 @@ class MesahubClient:
         route_prefix: str = "v1",
         timeout: float | None = 30.0,
         *,
-        transport: Any = None,
-        middleware: Sequence[Middleware] = (),
-        retry: RetryPolicy | None = None,
-        allow_insecure: bool = False,
-        connect_timeout: float = 10.0,
-        tls: TLSOptions | None = None,
-        proxies: Mapping[str, str] | None = None,
-        pool_size: int = 10,
-        max_response_bytes: int = MAX_RESPONSE_BYTES,
-        dialect: Any = "mh",
+        dialect: str | Dialect | DialectFactory = "mh",
         consistency: str | None = None,
-        **options: Any,
+        **options: Unpack[ClientOptions],
     ) -> None:
-        proxies = hidden(proxies)
-        options = SecretDict(options)
+        given = transport_arguments(options)
+        options = {}  # a traceback may show this function's variables
         if isinstance(api_key, str):
             api_key = Secret(api_key)  # before anything may fail: a traceback may show this function's variables
         if dialect == "mh":
@@ -105,7 +99,7 @@ class MesahubClient:
         else:
             from mesahub.dialects.registry import dialect_of
 
-            self._dialect = dialect_of(dialect, options)
+            self._dialect = dialect_of(dialect, given)
         urls: list[Any] = list(api_url) if isinstance(api_url, (list, tuple)) else [api_url]
         urls = [Secret(url) if isinstance(url, str) else url for url in urls]
         api_url = None  # it may hold a key by mistake
@@ -114,16 +108,7 @@ class MesahubClient:
             [split_api_url(url) for url in urls if url],
             timeout,
             dialect=self._dialect,
-            transport=transport,
-            middleware=middleware,
-            retry=retry,
-            allow_insecure=allow_insecure,
-            connect_timeout=connect_timeout,
-            tls=tls,
-            proxies=proxies,
-            pool_size=pool_size,
-            max_response_bytes=max_response_bytes,
-            options=options,
+            options=given,
         )
         self.timeout = self._stack.timeout
         self._routes = Routes(route_prefix)
@@ -342,7 +327,7 @@ class MesahubClient:
         self.close()
 
 
-def connect(url: str | os.PathLike[str] | None = None, **options: Any) -> DatabaseHandle:
+def connect(url: str | os.PathLike[str] | None = None, **options: Unpack[ConnectOptions]) -> DatabaseHandle:
     """Open the database that a connection string names.
 
     Args:
@@ -367,7 +352,8 @@ def connect(url: str | os.PathLike[str] | None = None, **options: Any) -> Databa
             )
     if isinstance(url, str):
         url = Secret(url)
-    options = SecretDict(options)
+    given = SecretDict(options)
+    options = {}  # a traceback may show this function's variables
     target, factory = parse_any_url(url)
     arguments = SecretDict(api_key=target.api_key, api_url=target.endpoints or target.api_url or None)
     if factory is MesahubDialect:
@@ -381,7 +367,7 @@ def connect(url: str | os.PathLike[str] | None = None, **options: Any) -> Databa
             arguments[name] = _OWN_OPTIONS.get(name, str)(text)
         except ValueError:
             raise ConfigurationError(f"The URL's option {name} must be a number.") from None
-    client = MesahubClient(**(arguments | options))
+    client = MesahubClient(**(arguments | given))
     try:
         return DatabaseHandle(target.database, client, owns_client=True)
     except MesahubError:

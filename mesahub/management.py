@@ -7,20 +7,18 @@ fields (1.0.1 passed them in the wrong order).
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, BinaryIO, Self, cast
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, BinaryIO, Self, Unpack, cast
 
+from mesahub._calls.arguments import transport_arguments
 from mesahub._calls.json_api import Api, segment
 from mesahub._calls.pipeline import Stack
 from mesahub._calls.sqlite_files import upload_form
 from mesahub._util.secret import Secret
-from mesahub.transport.options import MAX_RESPONSE_BYTES, hidden
 from mesahub.url import checked_base_url
 
 if TYPE_CHECKING:
-    from mesahub.middleware import Middleware
-    from mesahub.middleware.retry_policy import RetryPolicy
-    from mesahub.transport import TLSOptions
+    from mesahub._calls.client_options import ClientOptions
 
 __all__ = ["MesahubManagementClient"]
 
@@ -37,9 +35,7 @@ class MesahubManagementClient:
         dashboard_url: its origin, such as ``https://www.mesahub.app``.
         api_key: a ``shs_`` key of the user's, or a function that gives the current one.
         timeout: seconds for a call.
-        transport, middleware, retry, allow_insecure, connect_timeout, tls, proxies, pool_size, max_response_bytes,
-        **options: as
-            `mesahub.MesahubClient` takes them.
+        **options: `mesahub.ClientOptions`, as `mesahub.MesahubClient` takes them.
 
     Attributes:
         databases: the user's databases.
@@ -55,20 +51,11 @@ class MesahubManagementClient:
         self,
         dashboard_url: str,
         api_key: str | Callable[[], str],
-        timeout: float = 30.0,
-        *,
-        transport: Any = None,
-        middleware: Sequence[Middleware] = (),
-        retry: RetryPolicy | None = None,
-        allow_insecure: bool = False,
-        connect_timeout: float = 10.0,
-        tls: TLSOptions | None = None,
-        proxies: Mapping[str, str] | None = None,
-        pool_size: int = 10,
-        max_response_bytes: int = MAX_RESPONSE_BYTES,
-        **options: Any,
+        timeout: float | None = 30.0,
+        **options: Unpack[ClientOptions],
     ) -> None:
-        proxies = hidden(proxies)
+        given = transport_arguments(options)
+        options = {}  # a traceback may show this function's variables
         if isinstance(api_key, str):
             api_key = Secret(api_key)  # before anything may fail: a traceback may show this function's variables
         dashboard_url = Secret(dashboard_url) if isinstance(dashboard_url, str) else ""
@@ -76,16 +63,7 @@ class MesahubManagementClient:
             api_key,
             checked_base_url(dashboard_url, "dashboard_url"),
             timeout,
-            transport=transport,
-            middleware=middleware,
-            retry=retry,
-            allow_insecure=allow_insecure,
-            connect_timeout=connect_timeout,
-            tls=tls,
-            proxies=proxies,
-            pool_size=pool_size,
-            max_response_bytes=max_response_bytes,
-            options=options,
+            options=given,
         )
         api = Api(self._stack, "management")
         self.databases = ManagedDatabases(api, "databases")

@@ -7,17 +7,17 @@ import threading
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
+from mesahub._calls.arguments import split_options
 from mesahub._util.secret import Secret
 from mesahub.dialects.base import Dialect
 from mesahub.dialects.mesahub.authorization import bearer
 from mesahub.errors import ConfigurationError
 from mesahub.middleware.auth import auth
-from mesahub.middleware.base import Middleware, checked, compose, listener
+from mesahub.middleware.base import checked, compose, listener
 from mesahub.middleware.retry import retrying
 from mesahub.middleware.retry_policy import RetryPolicy
-from mesahub.transport import Request, Response, TLSOptions, Transport, TransportOptions
+from mesahub.transport import Request, Response, Transport, TransportOptions
 from mesahub.transport.endpoints import Endpoints
-from mesahub.transport.options import MAX_RESPONSE_BYTES, hidden
 from mesahub.transport.registry import find_factory, open_transport
 
 __all__ = ["Stack"]
@@ -41,18 +41,11 @@ class Stack:
         timeout: float | None,
         *,
         dialect: Dialect | None = None,
-        transport: Any = None,
-        middleware: Sequence[Middleware] = (),
-        retry: RetryPolicy | None = None,
-        allow_insecure: bool = False,
-        connect_timeout: float = 10.0,
-        tls: TLSOptions | None = None,
-        proxies: Mapping[str, str] | None = None,
-        pool_size: int = 10,
-        max_response_bytes: int = MAX_RESPONSE_BYTES,
         options: Mapping[str, Any],
     ) -> None:
-        proxies = hidden(proxies)
+        own, rest = split_options(options)
+        transport, middleware, retry = own.pop("transport"), own.pop("middleware"), own.pop("retry")
+        allow_insecure = own.pop("allow_insecure")
         if isinstance(api_key, str):
             api_key = Secret(api_key)
         urls = [base_url] if isinstance(base_url, str) else list(base_url)
@@ -64,13 +57,9 @@ class Stack:
             base_url=base_url,
             endpoints=endpoints,
             timeout=timeout,
-            connect_timeout=connect_timeout,
-            tls=tls,
-            proxies=proxies,
-            pool_size=pool_size,
-            max_response_bytes=max_response_bytes,
-            options=options,
+            options=rest,
             open=open_transport,
+            **own,
         )
         if transport is None:
             transport = os.environ.get("MESAHUB_TRANSPORT") or DEFAULT_TRANSPORT

@@ -93,4 +93,4 @@ def connect_existing() -> DatabaseHandle:
     """The database of a command that only reads: a typo in its name makes no empty database in this process."""
     url = given_url()
     local = url is not None and url.startswith(("mh://local/", "sqlite:"))
-    return mesahub.connect(url, **({"create": False} if local else {}))
+    return mesahub.connect(url, create=False) if local else mesahub.connect(url)

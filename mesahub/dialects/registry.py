@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
-from typing import Any
+from typing import Any, cast
 
 from mesahub._util.entry_points import find_plugins
 from mesahub._util.secret import Secret
@@ -75,15 +74,12 @@ def dialect_of(dialect: Any, options: dict[str, Any]) -> Dialect:
     Raises:
         ConfigurationError: it is none of these.
     """
-    if isinstance(dialect, str):
-        dialect = find_dialect(dialect)
-    if isinstance(dialect, type) or (callable(dialect) and not hasattr(dialect, "answer")):
-        own: Mapping[str, Any] = {name: options.pop(name) for name in dialect.options & options.keys()}
-        made: Dialect = dialect(own)
-        return made
-    if not hasattr(dialect, "answer"):
+    chosen: Any = find_dialect(dialect) if isinstance(dialect, str) else dialect
+    own = getattr(chosen, "options", None)
+    if callable(chosen) and isinstance(own, (set, frozenset)):
+        return cast("Dialect", chosen({name: options.pop(name) for name in own & options.keys()}))
+    if isinstance(chosen, type) or not hasattr(chosen, "answer"):
         raise ConfigurationError(
             f"dialect must be the name of an installed dialect, a factory or a Dialect, not {type(dialect).__name__}."
         )
-    instance: Dialect = dialect
-    return instance
+    return cast("Dialect", chosen)

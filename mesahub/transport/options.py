@@ -21,6 +21,13 @@ MAX_RESPONSE_BYTES = 256 * 1024 * 1024
 """The longest response that is kept in memory, unless the caller says otherwise."""
 
 
+CLIENT_ARGUMENTS = (
+    "allow_insecure", "api_key", "api_url", "connect_timeout", "consistency", "dialect", "max_response_bytes",
+    "middleware", "pool_size", "proxies", "retry", "route_prefix", "timeout", "tls", "transport", "transport_options",
+)  # fmt: skip
+"""What the clients take themselves, to be suggested where one is misspelt."""
+
+
 MAX_POOL_SIZE = 10_000
 """Connections: more than this is a mistake, and each takes memory before it is opened."""
 
@@ -166,6 +173,6 @@ class TransportOptions(Frozen):
             if name not in known:
                 takes = ", ".join(sorted(known)) or "none"
                 raise ConfigurationError(
-                    f"The transport {transport!r} takes no option {name!r}.{near(name, known)} "
+                    f"The transport {transport!r} takes no option {name!r}.{near(name, (*known, *CLIENT_ARGUMENTS))} "
                     f"Its own options: {takes}."
                 )

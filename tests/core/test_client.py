@@ -50,7 +50,9 @@ def test_a_factory_is_given_the_options(monkeypatch: pytest.MonkeyPatch) -> None
         given.append(options)
         return Answering(options)
 
-    MesahubClient("key", "https://core.example.com/v1", timeout=5, transport=factory, pool_size=3, own=1).close()
+    MesahubClient(
+        "key", "https://core.example.com/v1", timeout=5, transport=factory, pool_size=3, transport_options={"own": 1}
+    ).close()
     assert (given[0].base_url, given[0].timeout, given[0].pool_size, given[0].options) == (
         "https://core.example.com",
         5,

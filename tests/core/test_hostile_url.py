@@ -118,7 +118,7 @@ def test_clients_refuse_a_base_url_without_showing_what_it_holds(url: str) -> No
 
 def test_options_of_a_client_are_hidden_where_a_traceback_shows_variables() -> None:
     with pytest.raises(ConfigurationError) as caught:
-        mesahub.connect("mh://k@h/db", auth_token=KEY)
+        mesahub.connect("mh://k@h/db", auth_token=KEY)  # type: ignore[call-arg]
     assert "auth_token" in str(caught.value)
     assert "T0pS3cret" not in frames(caught.value)
 

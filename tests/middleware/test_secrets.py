@@ -156,10 +156,10 @@ def test_a_url_that_is_refused_does_not_show_the_key(url: str) -> None:
         lambda: MesahubClient(KEY, "nowhere"),
         lambda: MesahubClient(KEY, route_prefix="v9"),
         lambda: MesahubClient(KEY, "http://localhost", transport="nosuch"),
-        lambda: MesahubClient(KEY, "http://localhost", nosuch=1),
+        lambda: MesahubClient(KEY, "http://localhost", transport_options={"nosuch": 1}),
         lambda: MesahubManagementClient("nowhere", KEY),
         lambda: MesahubManagementClient("http://example.com", KEY),
-        lambda: mesahub.connect("mh://local/db", api_key=KEY, pool_size="many", transport="nosuch"),
+        lambda: mesahub.connect("mh://local/db?pool_size=many", api_key=KEY, transport="nosuch"),
     ],
 )
 def test_a_client_that_cannot_be_made_does_not_show_the_key(make: Callable[[], object]) -> None:

@@ -32,7 +32,8 @@ class Server:
 
 
 def client(server: Server, key: Any = KEY, **options: Any) -> MesahubClient:
-    return MesahubClient(key, "http://core", transport=server, **{"retry": RetryPolicy(backoff=0), **options})
+    options.setdefault("retry", RetryPolicy(backoff=0))
+    return MesahubClient(key, "http://core", transport=server, **options)
 
 
 def test_the_order_is_yours_then_retry_then_inner_then_auth() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -14,7 +15,12 @@ from mesahub_recorder.cli import main
 @pytest.fixture
 def cassette(tmp_path: Path) -> Path:
     path = tmp_path / "c.json"
-    options = {"transport": "recorder", "cassette": path, "inner": "embedded", "data": str(tmp_path / "data")}
+    options: dict[str, Any] = {
+        "transport": "recorder",
+        "cassette": path,
+        "inner": "embedded",
+        "data": str(tmp_path / "data"),
+    }
     with mesahub.connect("mh://local/db", mode="record", **options) as db:
         db.exec("CREATE TABLE t (id INTEGER PRIMARY KEY, name TEXT)")
         db.table("t").insert_many([{"name": "ä"}, {"name": "b"}])
@@ -112,7 +118,7 @@ def test_a_live_database_is_not_written_to_unasked(
 
 def test_reads_alone_may_go_to_a_live_database(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     live = f"mh://local/live?data={tmp_path / 'live'}"
-    options = {"transport": "recorder", "cassette": tmp_path / "c.json", "inner": "embedded"}
+    options: dict[str, Any] = {"transport": "recorder", "cassette": tmp_path / "c.json", "inner": "embedded"}
     with mesahub.connect(live) as db:
         db.exec("CREATE TABLE t (a)")
     with mesahub.connect("mh://local/live", mode="record", data=str(tmp_path / "live"), **options) as db:
@@ -126,7 +132,12 @@ def test_verify_leaves_out_what_the_cassette_or_the_caller_ignores(
 ) -> None:
     for name, ignore in (("marked", ["<now>", "<uuid>", "token"]), ("plain", [])):
         path = tmp_path / f"{name}.json"
-        options = {"transport": "recorder", "cassette": path, "inner": "embedded", "data": str(tmp_path / name)}
+        options: dict[str, Any] = {
+            "transport": "recorder",
+            "cassette": path,
+            "inner": "embedded",
+            "data": str(tmp_path / name),
+        }
         with mesahub.connect("mh://local/db", mode="record", ignore_bindings=ignore, **options) as db:
             db.exec("CREATE TABLE t (id TEXT, at TEXT DEFAULT '2020-01-01 00:00:00', token TEXT)")
             db.exec(

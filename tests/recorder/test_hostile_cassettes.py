@@ -156,7 +156,7 @@ def test_rewriting_deletes_and_writes_nothing_through_links(tmp_path: Path) -> N
     precious.write_text("precious")
     (tmp_path / "c.json.bodies").symlink_to(elsewhere)
     (tmp_path / "c.json").symlink_to(precious)
-    options = {"transport": "recorder", "inner": "embedded", "data": str(tmp_path / "data")}
+    options: dict[str, Any] = {"transport": "recorder", "inner": "embedded", "data": str(tmp_path / "data")}
     db = mesahub.connect("mh://local/db", cassette=tmp_path / "c.json", mode="rewrite", **options)
     db.query("SELECT ? AS big", ["x" * 100_000])
     with pytest.raises(CassetteError, match="symbolic link"):

@@ -199,7 +199,8 @@ def mesahub_connect(
         import mesahub
 
         given, arguments = settings(request, url, {**mesahub_recorder_options})
-        handle = mesahub.connect(given, **{**arguments, "transport": shared, **options})
+        together: dict[str, Any] = {**arguments, "transport": shared, **options}
+        handle = mesahub.connect(given, **together)
         opened.append(handle)
         return handle
 
