@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import importlib
+
+import pytest
+
 import mesahub
 
 OF_1_X = {
@@ -22,8 +26,96 @@ OF_1_X = {
 }
 
 
+NAMES = {
+    "AmbiguousResultError",
+    "ArgumentError",
+    "AuthenticationError",
+    "AuthorizationError",
+    "ClientOptions",
+    "ConfigurationError",
+    "ConflictError",
+    "ConnectionLostError",
+    "DatabaseBusyError",
+    "DatabaseHandle",
+    "DatabaseInactiveError",
+    "ExecResult",
+    "FileList",
+    "FileRecord",
+    "IntegrityError",
+    "MesahubClient",
+    "MesahubError",
+    "MesahubManagementClient",
+    "NoSuchColumnError",
+    "NoSuchTableError",
+    "NotFoundError",
+    "NotSentError",
+    "Outcome",
+    "QueryResult",
+    "RateLimitError",
+    "RequestTimeoutError",
+    "RequestTooLargeError",
+    "ResultError",
+    "RetryPolicy",
+    "SQLError",
+    "SQLSyntaxError",
+    "ServerError",
+    "TLSError",
+    "TLSOptions",
+    "TableHandle",
+    "TransportError",
+    "TruncatedResultError",
+    "UnrepresentableResultError",
+    "UnsupportedError",
+    "ValidationError",
+    "all_of",
+    "any_of",
+    "col",
+    "connect",
+    "copy",
+    "installed_transports",
+    "not_",
+    "parse_mesahub_url",
+    "register_adapter",
+}
+
+
+def test_the_public_names_are_these() -> None:
+    assert set(mesahub.__all__) == NAMES
+
+
+def test_the_public_names_of_the_modules_are_these() -> None:
+    modules = {
+        "client": {"MesahubClient", "connect", "parse_mesahub_url"},
+        "management": {"MesahubManagementClient"},
+        "table": {"TableHandle"},
+        "types": {"ExecResult", "FileRecord", "QueryResult"},
+        "where": {"build_where"},
+        "admin": {"Admin", "ApiKeys", "Databases", "Scope"},
+        "buckets": {"Bucket", "BucketFiles", "BucketRecord", "Buckets", "PresignedUpload"},
+        "middleware": {
+            "Attempt",
+            "Details",
+            "Handler",
+            "Middleware",
+            "RetryPolicy",
+            "compose",
+            "hooks",
+            "inside_retry",
+            "logging",
+            "rate_limit",
+        },
+    }
+    for name, names in modules.items():
+        assert set(importlib.import_module(f"mesahub.{name}").__all__) == names, name
+
+
 def test_every_name_of_1_x_is_here() -> None:
     assert set(mesahub.__all__) >= OF_1_X
+
+
+def test_a_name_that_is_not_public_is_an_attribute_error() -> None:
+    with pytest.raises(AttributeError, match="no attribute 'Client'"):
+        _ = mesahub.Client  # type: ignore[attr-defined]
 
 
 def test_every_exported_name_exists_and_is_listed_once() -> None:
