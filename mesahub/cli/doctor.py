@@ -12,6 +12,7 @@ import click
 import mesahub
 from mesahub.cli.profiles import shown
 from mesahub.cli.target import command, given_url
+from mesahub.dialects.mesahub.dialect import MesahubDialect
 from mesahub.dialects.registry import parse_any_url
 from mesahub.errors import (
     AuthenticationError,
@@ -58,7 +59,8 @@ def examine(url: str | None) -> Iterator[tuple[str, str, bool]]:
 def _parse(known: dict[str, Any]) -> str:
     if not known["url"]:
         raise Failed("no database was named: give mh://..., @profile, or set MESAHUB_URL")
-    target = known["target"] = parse_any_url(known["url"])[0]
+    target, factory = parse_any_url(known["url"])
+    known["target"], known["mesahub"] = target, factory is MesahubDialect
     known["local"] = not target.api_url
     return shown(known["url"])
 
@@ -119,7 +121,7 @@ def _shake_hands(known: dict[str, Any]) -> str | None:
 
 def _health(known: dict[str, Any]) -> str | None:
     target = _remote(known)
-    if target is None:
+    if target is None or not known["mesahub"]:
         return None
     with mesahub.MesahubClient(target.api_key, target.api_url, target.route_prefix, TIMEOUT) as client:
         try:

@@ -253,7 +253,8 @@ class _Copy:
     @contextmanager
     def _checked_again(self) -> Iterator[None]:
         """Foreign keys are checked at the end, whatever happens: a statement that failed may have left them off."""
-        rows = self._target.exec("PRAGMA foreign_keys", idempotent=True).rows if self._related else []
+        shared = self._target.capabilities.session_pragmas == "shared"
+        rows = self._target.exec("PRAGMA foreign_keys", idempotent=True).rows if self._related and shared else []
         try:
             yield
         finally:

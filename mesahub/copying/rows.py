@@ -7,7 +7,6 @@ the storage classes of its values and the values of expressions.
 
 from __future__ import annotations
 
-import base64
 import hashlib
 from collections.abc import Callable, Iterator
 from functools import cached_property
@@ -19,6 +18,7 @@ from mesahub.copying.values import BrokenText, Infinity, Row, value_term
 from mesahub.database import DatabaseHandle
 from mesahub.errors import AmbiguousResultError, ArgumentError, IntegrityError
 from mesahub.sql import Statement
+from mesahub.sql.exact import KINDS
 
 __all__ = ["STAGING", "Reader", "Writer", "fingerprint"]
 
@@ -146,13 +146,13 @@ class Reader:
         down = " DESC" if descending else ""
         outer_order = ", ".join(f"k{i}{part.collate}{down}" for i, part in enumerate(table.key))
         sql = (
-            f"SELECT {kinds} AS kinds, {values} FROM (SELECT {inner} FROM {table.quoted} WHERE {condition} "
+            f"SELECT {kinds} AS {KINDS}, {values} FROM (SELECT {inner} FROM {table.quoted} WHERE {condition} "
             f"ORDER BY {table.order(descending=descending)} LIMIT {limit}) ORDER BY {outer_order}"
         )
         names = [f"v{i}" for i in places]
         encoding = self.encoding if as_bytes else ""
         return [
-            tuple([_stored(kind, row[name], encoding) for kind, name in zip(row["kinds"], names, strict=True)])
+            tuple([_stored(kind, row[name], encoding) for kind, name in zip(row[KINDS], names, strict=True)])
             for row in self._query(sql, bindings)
         ]
 
@@ -167,9 +167,12 @@ def _groups(table: Table) -> list[range]:
 
 
 def _value_term(name: str, as_bytes: bool) -> str:
-    # The plus makes an expression of a column.
-    plain = f"iif(typeof({name}) = 'real' AND +{name} IN (9e999, -9e999), +{name} || '', +{name})"
-    return f"iif(typeof({name}) = 'text', CAST({name} AS BLOB), {plain})" if as_bytes else plain
+    # The plus makes an expression of a column. Only as hex do its bytes come whole from every engine.
+    plain = (
+        f"CASE typeof({name}) WHEN 'blob' THEN hex({name}) WHEN 'real' THEN "
+        f"iif(+{name} IN (9e999, -9e999), +{name} || '', +{name}) ELSE +{name} END"
+    )
+    return f"iif(typeof({name}) = 'text', hex(CAST({name} AS BLOB)), {plain})" if as_bytes else plain
 
 
 def _stored(kind: str, value: Any, encoding: str) -> Any:
@@ -180,9 +183,9 @@ def _stored(kind: str, value: Any, encoding: str) -> Any:
     if kind == "r":
         return Infinity("-inf" if value[0] == "-" else "inf") if type(value) is str else float(value)
     if kind == "b":
-        return _bytes(value)
+        return bytes.fromhex(value)
     if kind == "t" and encoding:
-        content = _bytes(value)
+        content = bytes.fromhex(value)
         try:
             return content.decode(encoding)
         except UnicodeDecodeError:
@@ -192,10 +195,6 @@ def _stored(kind: str, value: Any, encoding: str) -> Any:
                 ) from None
             return BrokenText(content)
     return value
-
-
-def _bytes(value: Any) -> bytes:
-    return value if type(value) is bytes else base64.b64decode(value)
 
 
 def fingerprint(reader: Reader, progress: Callable[[int], object] | None = None) -> tuple[int, str]:

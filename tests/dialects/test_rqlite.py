@@ -22,9 +22,11 @@ from mesahub import (
     UnrepresentableResultError,
     UnsupportedError,
 )
+from mesahub.dialects.base import Dialect
 from mesahub.dialects.rqlite.dialect import RqliteDialect
 from mesahub.errors import Outcome
 from mesahub.sql import Statement, prepare
+from mesahub.testing.dialect_contract import DialectContract, Exchange
 from mesahub.transport import Request, Response
 
 EXCHANGES: list[dict[str, Any]] = json.loads(
@@ -292,3 +294,26 @@ def test_the_url_and_what_goes_with_it() -> None:
 def test_a_key_that_is_no_user_and_password(key: str) -> None:
     with pytest.raises(ConfigurationError, match="user:password"):
         DIALECT.authorize(key)
+
+
+class TestContract(DialectContract):
+    key = "bob:T0p-S3cret-Key"
+    urls = ("rqlite://bob:s3cret@host.example:4001,other.example/", "rqlite://bob:s3cret@localhost/main")
+    exchanges = (
+        Exchange(
+            "SELECT a, b FROM t",
+            {"results": [{}, {"columns": ["a", "b"], "types": ["real", "blob"], "values": [[3, [0, 1]]]}]},
+            columns=["a", "b"],
+            rows=[(3.0, b"\x00\x01")],
+        ),
+        Exchange(
+            "INSERT INTO t VALUES (1)",
+            {"results": [], "error": "not leader"},
+            raises=AmbiguousResultError,
+            outcome=Outcome.REFUSED,
+        ),
+    )
+
+    @pytest.fixture
+    def dialect(self) -> Dialect:
+        return RqliteDialect()

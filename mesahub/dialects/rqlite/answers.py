@@ -12,12 +12,15 @@ from mesahub.dialects.rqlite.errors import error_of, results_of, top_error
 from mesahub.dialects.rqlite.statements import FIRST, TICKETS, BatchPlan, Plan, plan_of
 from mesahub.errors import AmbiguousResultError, ServerError, UnrepresentableResultError
 from mesahub.sql import Statement
+from mesahub.sql.exact import KINDS
 from mesahub.transport import Response
 
 __all__ = ["read_answer", "read_batch"]
 
 _CHANGES = frozenset({"insert", "replace", "update", "delete"})
 _REAL = frozenset({"real", "float", "double", "double precision"})
+"""Declared types of columns without integers. (Of an expression, the type is the class of the first row's value: a
+SELECT that asks for each value's class in `KINDS` knows better.)"""
 _SHAPE = (TypeError, ValueError, KeyError, IndexError, AttributeError)
 """What reading another shape raises."""
 _TICKET_TAKEN = f"UNIQUE constraint failed: {TICKETS}.ticket"
@@ -123,7 +126,7 @@ def _rows(result: dict[str, Any], sql: str) -> tuple[list[str], list[tuple[Any, 
             kind = kind.lower()
             if kind == "blob":
                 _to_bytes(values, index)
-            elif kind in _REAL:
+            elif kind in _REAL and KINDS not in columns:
                 _to_floats(values, index)
     if "unhex(" in "\n".join(columns):
         # An expression without AS is named after its text, and the text was changed on the way out.
