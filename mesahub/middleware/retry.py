@@ -51,16 +51,56 @@ def retrying(
         sleep: waits; default: until ``closing`` is set at the latest.
         random: gives a number from 0 to 1.
     """
-    state = RetryState(policy.budget)
-    pause = sleep or closing.wait
-    succeeded = is_result if dialect is None else dialect.succeeded
+    return _RetryLoop(policy, closing, listeners, dialect, clock, wall, sleep or closing.wait, random).send
 
-    def retry(request: Request, forward: Handler) -> Response:
+
+class _RetryLoop:
+    """Sends and waits. What is decided is decided by `RetriedCall` and `RetryPolicy`, which do neither."""
+
+    __slots__ = (
+        "_clock",
+        "_closing",
+        "_dialect",
+        "_full",
+        "_listeners",
+        "_pause",
+        "_policy",
+        "_random",
+        "_state",
+        "_succeeded",
+        "_wall",
+    )  # fmt: skip
+
+    def __init__(
+        self,
+        policy: RetryPolicy,
+        closing: threading.Event,
+        listeners: Sequence[Callable[[Request, Attempt], None]],
+        dialect: Dialect | None,
+        clock: Callable[[], float],
+        wall: Callable[[], float],
+        pause: Callable[[float], object],
+        random: Callable[[], float] | None,
+    ) -> None:
+        self._policy = policy
+        self._state = RetryState(policy.budget)
+        self._full = self._state.fifths
+        self._closing = closing
+        self._listeners = listeners
+        self._dialect = dialect
+        self._succeeded = is_result if dialect is None else dialect.succeeded
+        self._clock = clock
+        self._wall = wall
+        self._pause = pause
+        self._random = random
+
+    def send(self, request: Request, forward: Handler) -> Response:
+        """Send a request, again where that is safe."""
         # A call that succeeds at once pays for what stands between here and the first return, and no more.
-        began = clock()
-        first = request
+        began = self._clock()
+        first, state, policy = request, self._state, self._policy
         if state.quiet_until and request.operation in STATEMENTS:
-            first = after_window(request)
+            first = self._after_window(request)
         if policy.attempt_timeout is not None:
             seconds = policy.attempt_seconds(1, safe=request.safe)
             if seconds is not None and (first.timeout is None or seconds < first.timeout):
@@ -68,91 +108,93 @@ def retrying(
         try:
             response = forward(first)
         except TransportError as error:
-            return again(request, forward, error, began)
-        if succeeded(request, response):
-            if state.fifths < full:
+            return self._again(request, forward, error, began)
+        if self._succeeded(request, response):
+            if state.fifths < self._full:
                 state.succeeded()
             return response
-        return again(request, forward, response, began)
+        return self._again(request, forward, response, began)
 
-    full = state.fifths
-
-    def again(request: Request, forward: Handler, result: Response | Exception, began: float) -> Response:
+    def _again(self, request: Request, forward: Handler, result: Response | Exception, began: float) -> Response:
         # Imported for the first call that does not succeed at once.
         from mesahub.middleware.retry_outcomes import end
 
-        call = RetriedCall(policy, state, request, began)
+        call = RetriedCall(self._policy, self._state, request, began)
         started = began
         while True:
-            result = read_whole(result)
-            if dialect is not None and isinstance(result, Response):
-                result.outcome = dialect.outcome(request, result)
-                result.judged = True
-            seconds = call.failed(
-                result,
-                started=started,
-                now=clock(),
-                wall=wall(),
-                random=random or _random(),
-                closing=closing.is_set(),
-            )
+            result = _read_whole(result)
+            seconds = self._judge(call, result, started)
             if seconds is None:
-                return end(call, result, dialect)
-            for listener in listeners:
+                return end(call, result, self._dialect)
+            for listener in self._listeners:
                 listener(request, call.attempts[-1])
-            if not wait(call, seconds):
-                return end(call, result, dialect)
-            started = clock()
+            if not self._wait(call, seconds):
+                return end(call, result, self._dialect)
+            started = self._clock()
             try:
                 response = forward(call.next_request(started))
             except TransportError as error:
                 result = error
             else:
-                if succeeded(request, response):
+                if self._succeeded(request, response):
                     return call.succeeded(response)
                 result = response
 
-    def wait(call: RetriedCall, seconds: float) -> bool:
+    def _judge(self, call: RetriedCall, result: Response | Exception, started: float) -> float | None:
+        """Note what an attempt came to. Seconds to wait before the next one; ``None`` to end the call."""
+        if self._dialect is not None and isinstance(result, Response):
+            result.outcome = self._dialect.outcome(call.request, result)
+            result.judged = True
+        return call.failed(
+            result,
+            started=started,
+            now=self._clock(),
+            wall=self._wall(),
+            random=self._random or _random(),
+            closing=self._closing.is_set(),
+        )
+
+    def _wait(self, call: RetriedCall, seconds: float) -> bool:
         """Wait; ``False`` when the client was closed, or there is no time left."""
         while seconds > 0:
-            pause(seconds)
-            if closing.is_set():
+            self._pause(seconds)
+            if self._closing.is_set():
                 return False
             # Another call may have been refused in the meantime, which began the server's window again.
-            seconds = state.quiet(call.request.operation, clock())
-            if call.deadline is not None and clock() + seconds >= call.deadline:
+            seconds = self._state.quiet(call.request.operation, self._clock())
+            if call.deadline is not None and self._clock() + seconds >= call.deadline:
                 return False
-        return not closing.is_set()
+        return not self._closing.is_set()
 
-    def after_window(request: Request) -> Request:
+    def _after_window(self, request: Request) -> Request:
         """Wait until the server's window is over; the request with what is left of its time."""
-        left = state.quiet(request.operation, clock())
+        state = self._state
+        left = state.quiet(request.operation, self._clock())
         waited = 0.0
         while left > 0:
             if request.timeout is not None and waited + left >= request.timeout:
                 from mesahub.middleware.retry_outcomes import rate_limited
 
                 raise rate_limited(left, state.asked)
-            pause(left)
+            self._pause(left)
             waited += left
-            if closing.is_set():
+            if self._closing.is_set():
                 raise RequestTimeoutError("The client was closed while the call waited.", outcome=Outcome.NOT_SENT)
             # Another call may have been refused in the meantime, which began the window again.
-            left = state.quiet(request.operation, clock())
+            left = state.quiet(request.operation, self._clock())
         if request.timeout is None or not waited:
             return request
         return request.replace(timeout=request.timeout - waited)
 
-    def read_whole(result: Response | Exception) -> Response | Exception:
-        """A response whose body was read, or the error that this came to."""
-        if isinstance(result, Response):
-            try:
-                result.read()
-            except TransportError as error:
-                return error
-        return result
 
-    return retry
+def _read_whole(result: Response | Exception) -> Response | Exception:
+    """A response whose body was read, or the error that this came to."""
+    if isinstance(result, Response):
+        try:
+            result.read()
+        except TransportError as error:
+            return error
+    return result
 
 
 def _random() -> Callable[[], float]:

@@ -26,7 +26,9 @@ def is_refused(call: Call, response: Response) -> bool:
         # An empty body is the server's answer where a value is an infinity. Other text is a proxy's.
         payload = _payload(response)
         strange = bool(response.content) and not (
-            isinstance(payload, dict) and {"rows", "rowsAffected", "stat"} & payload.keys()
+            isinstance(payload, dict)
+            and payload.get("error") is None
+            and {"rows", "rowsAffected", "stat"} & payload.keys()
         )
         return strange and call.sql is not None and response.status == 200
     response.read()
