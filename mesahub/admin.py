@@ -10,12 +10,13 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Iterable
+from contextlib import suppress
 from typing import Any, BinaryIO, Literal, cast
 
 from mesahub._calls.json_api import Api, Sender, check_slug, segment
 from mesahub._calls.sqlite_files import Progress, download_file, upload_form
 from mesahub._util.secret import Secret
-from mesahub.errors import ArgumentError
+from mesahub.errors import ArgumentError, ServerError
 
 __all__ = ["Admin", "ApiKeys", "Databases", "Scope"]
 
@@ -265,7 +266,10 @@ class Databases:
         path = f"/api/db/{segment('A slug', slug)}/query"
         payload = {"sql": tables_statement(by_creation=True).sql, "bindings": []}
         answer = self._api.call("databases.tables", "POST", path, payload=payload, database=slug, safe=True)
-        return [row["name"] for row in answer["rows"]]
+        rows = answer.get("rows")
+        if not isinstance(rows, list) or not all(isinstance(row, dict) and "name" in row for row in rows):
+            raise ServerError.of("The server, or a gateway in front of it, returned an unexpected list of tables.")
+        return [row["name"] for row in rows]
 
     def _call(self, what: str, method: str, slug: str, **fields: Any) -> Any:
         return self._api.call(what, method, f"/api/db/{segment('A slug', slug)}", database=slug, **fields)
@@ -322,7 +326,8 @@ class ApiKeys:
         payload = {"name": name, "scopes": _scopes(scopes)}
         payload |= {field: value for field, value in fields.items() if value is not None}
         record = _with_scopes(self._api.call("api_keys.create", "POST", "/api/apikeys", payload=payload))
-        record["key"] = Secret(record["key"])
+        if isinstance(record.get("key"), str):
+            record["key"] = Secret(record["key"])
         return record
 
     def list(self) -> Records:
@@ -337,4 +342,7 @@ class ApiKeys:
 def _with_scopes(record: Record) -> Record:
     # The core sends the list as a string of JSON.
     scopes = record.get("scopes")
-    return {**record, "scopes": json.loads(scopes) if isinstance(scopes, str) else scopes}
+    if isinstance(scopes, str):
+        with suppress(ValueError):
+            scopes = json.loads(scopes)
+    return {**record, "scopes": scopes}

@@ -10,7 +10,7 @@ from mesahub._calls.downloads import Download, check_target, save
 from mesahub._calls.executor import Sender
 from mesahub._calls.uploads import Progress, Uploadable, guess_content_type, name_of, opened
 from mesahub.dialects.mesahub.errors import error_from, raise_for_status
-from mesahub.dialects.mesahub.json_responses import read_object
+from mesahub.dialects.mesahub.json_responses import read_object, records, unexpected
 from mesahub.dialects.mesahub.multipart import checked_content_type, encode_upload
 from mesahub.errors import ArgumentError, MesahubError, ValidationError
 from mesahub.results import FileList, FileRecord
@@ -126,7 +126,7 @@ class Files:
             )
             if response.status in (413, 415):
                 raise _refused_upload(response, content_type)
-        return _record(read_object(response))
+        return _record(read_object(response, write=True))
 
     def list(
         self,
@@ -162,8 +162,11 @@ class Files:
             if number is not None and (type(number) is not int or number < 0):
                 raise ArgumentError(f"{name} must be an integer from 0 on, not {number!r:.100}.")
         params = tuple((name, _sendable(name, str(value))) for name, value in given.items() if value is not None)
-        answer = read_object(self._send("list", "GET", params=params, safe=True))
-        files = _pick(answer, "files") or []
+        response = self._send("list", "GET", params=params, safe=True)
+        answer = read_object(response)
+        files = records(response, _pick(answer, "files"))
+        if not all("id" in file or "ID" in file for file in files):
+            raise unexpected(response, "a list of files")
         return FileList(
             files=[_record(file) for file in files],
             total=_number(_pick(answer, "total"), len(files)),
@@ -280,7 +283,7 @@ class Files:
         for start in range(0, len(ids), DELETED_AT_ONCE):
             payload = {"ids": ids[start : start + DELETED_AT_ONCE]}
             try:
-                answer = read_object(self._send("delete_many", "POST", "bulk-delete", payload=payload))
+                answer = read_object(self._send("delete_many", "POST", "bulk-delete", payload=payload), write=True)
             except MesahubError as error:
                 error.details |= done
                 raise

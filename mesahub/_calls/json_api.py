@@ -5,10 +5,14 @@ from __future__ import annotations
 import re
 from typing import Any, Protocol
 
-from mesahub.dialects.mesahub.json_responses import read_any
+from mesahub.dialects.mesahub.json_responses import read_any, read_list, read_object
 from mesahub.errors import ArgumentError
 from mesahub.transport import Request, Response
 from mesahub.url import encode_segment
+
+_LISTS = frozenset({"list", "list_deleted"})
+_OBJECTS = frozenset({"create", "get", "update", "health", "version", "restore", "set_status", "tables"})
+"""Ends of the names of operations whose answer is a list of records, or a record."""
 
 __all__ = ["Api", "Sender", "segment"]
 
@@ -50,7 +54,13 @@ class Api:
         Raises:
             MesahubError: what the server said.
         """
-        response = self.send(self.request(what, method, path, **fields))
+        request = self.request(what, method, path, **fields)
+        response = self.send(request)
+        last = what.rpartition(".")[2]
+        if last in _LISTS:
+            return read_list(response)
+        if last in _OBJECTS:
+            return read_object(response, write=method != "GET")
         return self.answer(response)
 
     def answer(self, response: Response) -> Any:

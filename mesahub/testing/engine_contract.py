@@ -14,7 +14,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pytest
 
@@ -27,10 +27,8 @@ from mesahub.errors import (
     UnsupportedError,
 )
 
-if TYPE_CHECKING:
-    from mesahub.database import DatabaseHandle
-else:
-    DatabaseHandle = Any
+DatabaseHandle = Any
+"""A `mesahub.DatabaseHandle`: this module is below it, and so cannot name it."""
 
 __all__ = ["EngineContract"]
 

@@ -95,6 +95,7 @@ class SqlboxServer(BaseHTTPRequestHandler):
         asked = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
         args = [[bytes.fromhex(v["hex"]) if isinstance(v, dict) else v for v in row] for row in asked["args"]]
         status, answer = 200, {}
+        cursor = self.database.cursor()
         with self.lock:
             try:
                 rows: list[Any] = []

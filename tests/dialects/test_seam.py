@@ -13,6 +13,7 @@ import mesahub
 from mesahub import (
     ArgumentError,
     ConfigurationError,
+    ConnectionLostError,
     MesahubClient,
     NotSentError,
     RetryPolicy,
@@ -235,7 +236,7 @@ def test_what_was_not_sent_goes_to_the_next_address_and_nothing_else_does() -> N
     made: list[Scripted] = []
     scripts: list[list[Any]] = [
         [NotSentError("refused")],
-        [ROWS, mesahub.errors.ConnectionLostError("reset")],
+        [ROWS, ConnectionLostError("reset")],
         [ROWS],
     ]
 

@@ -5,46 +5,61 @@ from __future__ import annotations
 from typing import Any
 
 from mesahub.dialects.mesahub.errors import raise_for_status
-from mesahub.errors import ServerError
+from mesahub.errors import AmbiguousResultError, MesahubError, ServerError
 from mesahub.transport import Response
 
-__all__ = ["read_any", "read_list", "read_object"]
+__all__ = ["read_any", "read_list", "read_object", "records", "unexpected"]
 
 
-def read_object(response: Response) -> dict[str, Any]:
+def read_object(response: Response, *, write: bool = False) -> dict[str, Any]:
     """The answer, which is a JSON object. Raises what an error's answer means."""
-    answer = read_any(response)
+    answer = read_any(response, write=write)
     if not isinstance(answer, dict):
-        raise _wrong(response, answer, "an object")
+        raise unexpected(response, "an object", write=write)
     return answer
 
 
 def read_list(response: Response) -> list[dict[str, Any]]:
-    """The answer, which is a JSON array; ``null`` stands for an empty one, as Go writes it."""
-    answer = read_any(response)
-    if answer is None and response.content.strip() == b"null":
+    """The answer, which is a JSON array of objects; ``null`` stands for an empty one, as Go writes it."""
+    return records(response, read_any(response))
+
+
+def records(response: Response, answer: Any) -> list[dict[str, Any]]:
+    """A part of an answer that must be an array of objects, or ``None``."""
+    if answer is None:
         return []
-    if not isinstance(answer, list):
-        raise _wrong(response, answer, "a list")
+    if not isinstance(answer, list) or not all(isinstance(record, dict) for record in answer):
+        raise unexpected(response, "a list of objects")
     return answer
 
 
-def read_any(response: Response) -> Any:
+def read_any(response: Response, *, write: bool = False) -> Any:
     """The JSON of an answer, ``None`` for an empty one. Raises what an error's answer means."""
     raise_for_status(response)
     response.read()
     try:
-        answer = response.payload
-    except ValueError:
-        raise _wrong(response, response.content[:80], "JSON") from None
-    if isinstance(answer, dict) and answer.get("error") is not None:
-        raise _wrong(response, answer, "a result")
-    return answer
+        return response.payload
+    except (ValueError, RecursionError):
+        raise unexpected(response, "JSON", write=write) from None
 
 
-def _wrong(response: Response, answer: Any, expected: str) -> ServerError:
-    return ServerError.of(
-        f"The server, or something before it, answered {response.status} with {answer!r:.100} where {expected} was "
-        "expected. Is this the URL of a MesaHub server?",
-        status_code=response.status,
+def unexpected(response: Response, expected: str, *, write: bool = False) -> MesahubError:
+    """The error for an answer of another shape.
+
+    Args:
+        response: the response.
+        expected: what was expected.
+        write: the request may have changed something.
+    """
+    try:
+        shown = f"{response.payload!r:.100}"
+    except (ValueError, RecursionError):
+        shown = f"{response.content[:80]!r}"
+    text = (
+        f"The server, or a gateway in front of it, returned {response.status} with {shown} where {expected} was "
+        "expected. Is this the URL of a MesaHub server?"
     )
+    if write:
+        text += " Check whether the call was carried out before you repeat it."
+        return AmbiguousResultError.of(text, status_code=response.status)
+    return ServerError.of(text, status_code=response.status)
