@@ -223,11 +223,11 @@ BATCH = [prepare(INSERT, [1], operation="exec"), prepare("DELETE FROM t RETURNIN
 def test_a_batch_is_one_transaction() -> None:
     request = DIALECT.batch("main", BATCH, timeout=1.0)
     assert (request.path, dict(request.params)["transaction"], request.safe) == ("/db/request", "true", False)
-    assert len(sent(request)) == 2 + 3 + 2
+    assert len(sent(request)) == 3 + 3 + 2
     content = json.dumps(
         {
             "results": [
-                {}, {}, {}, {}, {"last_insert_id": 9, "rows_affected": 1},
+                {}, {}, {}, {}, {}, {"last_insert_id": 9, "rows_affected": 1},
                 {}, {"columns": ["a"], "types": ["integer"], "values": [[1], [2]]},
             ]
         }
@@ -238,7 +238,7 @@ def test_a_batch_is_one_transaction() -> None:
 
 
 def test_one_error_voids_the_batch_and_is_named() -> None:
-    content = b'{"results":[{},{},{},{},{"rows_affected":1},{},{"error":"FOREIGN KEY constraint failed"}]}'
+    content = b'{"results":[{},{},{},{},{},{"rows_affected":1},{},{"error":"FOREIGN KEY constraint failed"}]}'
     request = DIALECT.batch("main", BATCH, timeout=1.0)
     assert DIALECT.outcome(request, Response(200, content=content)) is None
     with pytest.raises(IntegrityError) as caught:
@@ -249,10 +249,12 @@ def test_one_error_voids_the_batch_and_is_named() -> None:
 def test_a_ticket_that_is_taken_says_that_the_batch_ran() -> None:
     request = DIALECT.batch("main", BATCH, timeout=1.0, ticket="4711")
     assert request.safe
-    assert sent(request)[1] == ["INSERT INTO mesahub_tickets (ticket) VALUES (?)", "4711"]
-    ran = b'{"results":[{},{"error":"UNIQUE constraint failed: mesahub_tickets.ticket"}]}'
+    text, ticket, made = sent(request)[2]
+    assert (text, ticket) == ("INSERT INTO mesahub_tickets (ticket, made) VALUES (?, ?)", "4711")
+    assert sent(request)[1] == ["DELETE FROM mesahub_tickets WHERE made < ?", made - 7 * 86_400]
+    ran = b'{"results":[{},{},{"error":"UNIQUE constraint failed: mesahub_tickets.ticket"}]}'
     assert DIALECT.batch_answer(BATCH, Response(200, content=ran)) is None
-    forged = b'{"results":[{},{},{},{},{"error":"UNIQUE constraint failed: mesahub_tickets.ticket"}]}'
+    forged = b'{"results":[{},{},{},{},{},{"error":"UNIQUE constraint failed: mesahub_tickets.ticket"}]}'
     with pytest.raises(IntegrityError):
         DIALECT.batch_answer(BATCH, Response(200, content=forged))
 

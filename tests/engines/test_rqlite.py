@@ -11,7 +11,9 @@ import pytest
 import mesahub
 from mesahub import AuthenticationError, DatabaseHandle, IntegrityError
 from mesahub.copying import dump_script
+from mesahub.dialects.rqlite.dialect import RqliteDialect
 from mesahub.sql import prepare
+from mesahub.testing.engine_contract import EngineContract
 from tests.engines.install import binary
 from tests.engines.rqlite_cluster import PACKAGE, VERSION, Cluster
 
@@ -80,26 +82,36 @@ def test_a_copy_there_and_home_is_exact(db: DatabaseHandle, tmp_path: Path) -> N
         assert list(dump_script(home)) == script
 
 
-def test_a_batch_is_all_or_nothing_and_runs_once_for_a_ticket(db: DatabaseHandle) -> None:
+def test_a_batch_is_all_or_nothing(db: DatabaseHandle) -> None:
     db.exec("CREATE TABLE t (id INTEGER PRIMARY KEY, n UNIQUE)")
-    dialect, send = db.client.dialect, db.client.send
-    statements = [
-        prepare("INSERT INTO t (n) VALUES (?)", [1], operation="exec"),
-        prepare("UPDATE main.t SET n = n + 1 RETURNING id, n", operation="exec"),
+    with db.batch(idempotent=True) as batch:
+        batch.exec("INSERT INTO t (n) VALUES (?)", [1])
+        batch.exec("UPDATE main.t SET n = n + 1 RETURNING id, n")
+    assert [(result.rows_affected, result.last_insert_rowid, result.rows) for result in batch.results] == [
+        (1, 1, []),
+        (1, None, [{"id": 1, "n": 2}]),
     ]
-    for ran in (False, True):
-        answers = dialect.batch_answer(statements, send(dialect.batch("main", statements, timeout=9.0, ticket="a")))
-        assert (answers is None) is ran
-        if answers is not None:
-            assert [(answer.affected, answer.rowid, answer.rows) for answer in answers] == [
-                (1, 1, []),
-                (1, None, [(1, 2)]),
-            ]
-    failing = [*statements, prepare("INSERT INTO t (n) VALUES (2)", operation="exec")]
     with pytest.raises(IntegrityError) as caught:
-        dialect.batch_answer(failing, send(dialect.batch("main", failing, timeout=9.0)))
+        db.batch(["INSERT INTO t (n) VALUES (1)", "DELETE FROM t WHERE n = 2", "INSERT INTO t (n) VALUES (1)"])
     assert caught.value.details["statement"] == 2
     assert db.query("SELECT n FROM t").rows == [{"n": 2}]
+
+
+def test_a_ticket_runs_once(db: DatabaseHandle) -> None:
+    db.exec("CREATE TABLE t (n)")
+    dialect = RqliteDialect()
+    statements = [prepare("INSERT INTO t (n) VALUES (?)", [1], operation="exec")]
+    for ran in (False, True):
+        request = dialect.batch("main", statements, timeout=9.0, ticket="a")
+        assert (dialect.batch_answer(statements, db.client.send(request)) is None) is ran
+    assert db.query("SELECT n FROM t").rows == [{"n": 1}]
+
+
+class TestContract(EngineContract):
+    @pytest.fixture
+    def db(self, rqlite: Cluster) -> Iterator[DatabaseHandle]:
+        with mesahub.connect(rqlite.url) as handle:
+            yield handle
 
 
 def test_each_consistency_reads(db: DatabaseHandle) -> None:

@@ -131,6 +131,43 @@ def test_idempotent_inserts_all_succeed_once(
     assert load.ambiguous == []
 
 
+def test_idempotent_batches_all_run_once(own_rqlite: Cluster) -> None:
+    errors: list[MesahubError] = []
+    done = [0] * THREADS
+
+    def move(thread: int, end: float) -> None:
+        while time.monotonic() < end:
+            try:
+                with db.batch(idempotent=True) as batch:
+                    batch.exec("UPDATE account SET cents = cents - 1 WHERE id = ?", [thread])
+                    batch.exec("UPDATE account SET cents = cents + 1 WHERE id = ?", [(thread + 1) % THREADS])
+                    batch.exec("INSERT INTO log (thread) VALUES (?)", [thread])
+            except MesahubError as error:
+                errors.append(error)
+            else:
+                done[thread] += 1
+
+    with mesahub.connect(own_rqlite.url, pool_size=THREADS) as db:
+        db.exec("CREATE TABLE account (id INTEGER PRIMARY KEY, cents INTEGER)")
+        db.exec("CREATE TABLE log (id INTEGER PRIMARY KEY, thread INTEGER)")
+        db.table("account").insert_many([{"id": thread, "cents": 0} for thread in range(THREADS)])
+        end = time.monotonic() + SECONDS
+        threads = [threading.Thread(target=move, args=(thread, end)) for thread in range(THREADS)]
+        for thread in threads:
+            thread.start()
+        time.sleep(FAULT_AFTER)
+        own_rqlite.signal(own_rqlite.leader(), signal.SIGKILL)
+        for thread in threads:
+            thread.join(90)
+        logged = db.query(
+            "SELECT thread, count(*) AS n FROM log GROUP BY thread ORDER BY thread", consistency="strong"
+        ).rows
+        cents = [row["cents"] for row in db.table("account").find(order_by=["id"])]
+    assert errors == []
+    assert [row["n"] for row in logged] == done
+    assert cents == [done[thread - 1] - done[thread] for thread in range(THREADS)]
+
+
 def test_the_nodes_hold_the_same(own_rqlite: Cluster, record_property: Callable[[str, object], None]) -> None:
     load = run(own_rqlite, None)
     check(own_rqlite, load, "plain", record_property)

@@ -43,7 +43,7 @@ def read_batch(statements: Sequence[Statement], response: Response) -> list[Answ
     try:
         results = _results(response, "batch", failing=True)
         failed = next((number for number, result in enumerate(results) if "error" in result), None)
-        if failed == 1 and results[1]["error"] == _TICKET_TAKEN:
+        if failed == FIRST - 1 and results[failed]["error"] == _TICKET_TAKEN:
             return None
         batch = BatchPlan(statements)
         sizes = [len(plan.before) + 1 + len(plan.after) for plan in batch.plans]

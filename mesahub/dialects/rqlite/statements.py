@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
+from time import time
 from typing import Any
 
 from mesahub._util import json
@@ -25,8 +26,11 @@ __all__ = ["FIRST", "TICKETS", "BatchPlan", "Plan", "plan_of"]
 
 TICKETS = "mesahub_tickets"
 """The table that remembers which batches have run."""
-FIRST = 2
-"""Statements that come before those of a batch, so that an answer shows which of them failed."""
+FIRST = 3
+"""Statements that come before those of a batch, with a ticket or without, so that an answer shows which of them failed.
+The last of them takes the ticket."""
+_MAKE_TICKETS = f"CREATE TABLE IF NOT EXISTS {TICKETS} (ticket TEXT PRIMARY KEY, made INTEGER NOT NULL) WITHOUT ROWID"
+_WEEK = 7 * 86_400
 _TEMP_ROWID = ["CREATE TEMP TABLE IF NOT EXISTS mesahub_rowid_mark (id INTEGER PRIMARY KEY)"]
 _MARK = [f"INSERT OR REPLACE INTO temp.mesahub_rowid_mark VALUES ({ROWID_MARK})"]
 _TEMP_RETURNING = ["CREATE TEMP TABLE IF NOT EXISTS mesahub_returning (id)"]
@@ -131,11 +135,14 @@ class BatchPlan:
         if any(_COUNTERS.search(statement.sql) for statement in statements):
             # A mark between an INSERT and another statement's last_insert_rowid() would be what that gives.
             self.plans = [_RETURNING if plan.returns else _BARE for plan in self.plans]
-        self.first: list[list[Any]] = [_TEMP_ROWID, _TEMP_RETURNING]
+        self.first: list[list[Any]] = [_TEMP_ROWID, _TEMP_RETURNING, _FRESH]
         if ticket is not None:
+            # The client's time: the nodes run these statements at different ones.
+            made = int(time())
             self.first = [
-                [f"CREATE TABLE IF NOT EXISTS {TICKETS} (ticket TEXT PRIMARY KEY) WITHOUT ROWID"],
-                [f"INSERT INTO {TICKETS} (ticket) VALUES (?)", ticket],
+                [_MAKE_TICKETS],
+                [f"DELETE FROM {TICKETS} WHERE made < ?", made - _WEEK],
+                [f"INSERT INTO {TICKETS} (ticket, made) VALUES (?, ?)", ticket, made],
             ]
 
     def encode(self, request: Request) -> tuple[bytes | BodyStream | None, str | None]:
