@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from functools import partial
 from typing import Any, ClassVar
 
 from mesahub.dialects.base import Answer, Capabilities, Dialect
@@ -50,30 +51,14 @@ class MesahubDialect(Dialect):
             raise ConfigurationError(f"route_prefix must be 'v1' or 'api', not {prefix!r}.")
         self.routes = Routes(prefix)
         self.capabilities = CAPABILITIES
+        # Not methods: each call of the client would pay for two functions more.
+        self.answer = read_answer  # type: ignore[method-assign]
+        self.request = partial(statement_request, self.routes)  # type: ignore[method-assign]
 
     @staticmethod
     def parse_url(url: str) -> ConnectionURL:
         """The parts of ``mh://key@host/database``."""
         return parse_url(url)
-
-    def request(
-        self,
-        ref: str,
-        operation: str,
-        statement: Statement,
-        *,
-        timeout: float | None,
-        idempotent: bool = False,
-        hints: Mapping[str, str] = EMPTY,
-    ) -> Request:
-        """See `mesahub.dialects.base.Dialect.request`."""
-        return statement_request(
-            self.routes, ref, operation, statement, timeout=timeout, idempotent=idempotent, hints=hints
-        )
-
-    def answer(self, operation: str, statement: Statement, response: Response) -> Answer:
-        """See `mesahub.dialects.base.Dialect.answer`."""
-        return read_answer(operation, statement, response)
 
     def check_batch(self, statements: Sequence[Statement]) -> None:
         """See `mesahub.dialects.base.Dialect.check_batch`."""
