@@ -316,6 +316,24 @@ class MesahubClient:
 
         return Bucket(ref, self)
 
+    def session(self, ref: str) -> DatabaseHandle:
+        """A connection of its own to the database ``ref``. See `DatabaseHandle.session`."""
+        from mesahub.middleware.retry_policy import RetryPolicy
+        from mesahub.session import Limit, Session
+
+        self.require("transactions")
+        transport: Any = self._stack.transport
+        opened = transport.open_session(ref)
+        limit = Limit()
+        client = MesahubClient(
+            transport=opened,
+            timeout=self.timeout,
+            middleware=[*self._stack.middleware, limit.middleware],
+            retry=RetryPolicy.none(),
+            dialect=self._dialect,
+        )
+        return Session(ref, client, opened, limit)
+
     def close(self) -> None:
         """End waits between attempts, and close the transport unless it was handed in as an instance."""
         self._stack.close()

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from typing import TYPE_CHECKING, Protocol, Self, overload
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Literal, Protocol, Self, overload
 
 from mesahub._calls.executor import Executor, Sender
 from mesahub.errors import ArgumentError, MesahubError
 from mesahub.results import ExecResult, QueryResult
 from mesahub.sql import Bindings, Statement, split_script
+from mesahub.sql.analysis import holds_transaction
 from mesahub.table import TableHandle
 from mesahub.url import encode_segment
 
@@ -93,6 +95,10 @@ class Client(Executor, Sender, Protocol):
 
     def db(self, ref: str) -> DatabaseHandle:
         """Another database of the client."""
+        ...
+
+    def session(self, ref: str) -> DatabaseHandle:
+        """A connection of its own. See `DatabaseHandle.session`."""
         ...
 
     def close(self) -> None:
@@ -281,8 +287,9 @@ class DatabaseHandle:
     def exec_script(self, sql: str, *, timeout: float | None = None) -> list[ExecResult]:
         """Run a script, statement by statement, each in a request (and a transaction) of its own.
 
-        A script with a statement that would be refused unsent, such as BEGIN, is refused whole. Else it stops at the
-        first error, and the statements before it stand. ``error.details["statement"]`` counts from 0.
+        A script with a statement that would be refused unsent is refused whole. Else it stops at the first error, and
+        the statements before it stand. ``error.details["statement"]`` counts from 0. BEGIN and COMMIT are refused, but
+        on an engine with transactions: there the script runs in a session of its own.
 
         Args:
             sql: statements separated by ``;``, CREATE TRIGGER bodies and comments included.
@@ -294,6 +301,9 @@ class DatabaseHandle:
         if not isinstance(sql, str):
             raise ArgumentError(f"sql must be a string, not {type(sql).__name__}.")
         texts = split_script(sql)
+        if self.capabilities.transactions == "interactive" and holds_transaction(sql):
+            with self.session() as session:
+                return session.exec_script(sql, timeout=timeout)
         statements: list[Statement] = []
         results: list[ExecResult] = []
         try:
@@ -307,6 +317,44 @@ class DatabaseHandle:
             error.details["statement"] = len(done)
             raise
         return results
+
+    def session(self) -> DatabaseHandle:
+        """Open a connection of its own: a `mesahub.session.Session`, with ``begin``, ``commit`` and ``rollback``.
+
+        TEMP tables and PRAGMAs last as long as the session. Close it, or use it as a context manager.
+
+        Raises:
+            UnsupportedError: the engine has no sessions; embedded databases have.
+        """
+        return self._client.session(self._ref)
+
+    @contextmanager
+    def transaction(
+        self, mode: Literal["immediate", "deferred", "read"] = "immediate", *, timeout: float | None = None
+    ) -> Iterator[DatabaseHandle]:
+        """A block that is carried out as a whole or not at all, in which reads decide writes.
+
+        Use the handle that it gives: it has the whole API, on a connection of its own. An exception in the block takes
+        everything back, and passes through. ``tx.transaction()`` within it is a savepoint. Other threads that write
+        wait until it is over, or time out.
+
+        Args:
+            mode: ``"immediate"`` waits for the right to write; ``"read"`` sees the state of its beginning throughout,
+                and writes nothing; ``"deferred"`` takes what its statements need.
+            timeout: seconds for the whole block; then its next statement raises `RequestTimeoutError`.
+
+        Raises:
+            UnsupportedError: the engine has no interactive transactions; the message names what it has.
+            TransactionLostError: the database took it back by itself (``RAISE(ROLLBACK, ...)``).
+
+        Example:
+            >>> with db.transaction() as tx:  # doctest: +SKIP
+            ...     account = tx.table("accounts").get(1)
+            ...     if account["cents"] >= 500:
+            ...         tx.table("accounts").update({"id": 1}, {"cents": account["cents"] - 500})
+        """
+        with self.session() as session, session.transaction(mode, timeout=timeout) as tx:
+            yield tx
 
     def table(self, table_name: str) -> TableHandle:
         """The table (or view) of this name; a name with a dot in it is one name."""

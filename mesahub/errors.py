@@ -23,6 +23,7 @@
     ├── ResultError                    the call was carried out, its result cannot be handed over whole
     │   ├── TruncatedResultError       the server cut the answer at 100,000 rows
     │   └── UnrepresentableResultError the answer holds an infinity or a date beyond year 9999
+    ├── TransactionLostError           the database took a transaction back; nothing of it is stored
     ├── TransportError                 no answer: .outcome says what became of the request
     │   ├── NotSentError               nothing left this machine
     │   ├── ConnectionLostError        it was sent, no trustworthy answer came back
@@ -327,6 +328,15 @@ class AmbiguousResultError(TransportError):
     """
 
     default_code = "AMBIGUOUS_RESULT"
+
+
+class TransactionLostError(MesahubError):
+    """The database took a transaction back by itself, or forgot it; nothing of it is stored."""
+
+    default_code = "TRANSACTION_LOST"
+
+    def __init__(self, message: str) -> None:
+        super().__init__(self.default_code, 0, message)
 
 
 class TLSError(TransportError):

@@ -74,6 +74,7 @@ class Stack:
             raise ConfigurationError(f"retry must be a RetryPolicy, not {type(retry).__name__}.")
         if isinstance(middleware, (str, bytes)) or not isinstance(middleware, Sequence):
             raise ConfigurationError(f"middleware must be a list of functions, not {type(middleware).__name__}.")
+        self.middleware = tuple(middleware)
         self._closing = threading.Event()
         outer = [checked(layer) for layer in middleware if not getattr(layer, "inside_retry", False)]
         inner = [checked(layer) for layer in middleware if getattr(layer, "inside_retry", False)]

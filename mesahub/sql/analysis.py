@@ -199,3 +199,12 @@ def split_script(sql: str) -> list[str]:
     ['CREATE TABLE t (n)', "INSERT INTO t VALUES (';')"]
     """
     return [sql[part.start : part.end] for part in analyze(sql).parts]
+
+
+def holds_transaction(sql: str) -> bool:
+    """Has a script a statement that begins or ends a transaction?
+
+    >>> holds_transaction("BEGIN; DELETE FROM t; COMMIT"), holds_transaction("SELECT 'BEGIN'")
+    (True, False)
+    """
+    return any(part.verb in TRANSACTION for part in analyze(sql).parts)

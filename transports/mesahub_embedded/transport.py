@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import sqlite3
 from collections.abc import Callable
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 from mesahub.errors import ConfigurationError, Outcome, RequestTimeoutError
 from mesahub.transport import Request, Response, TransportOptions
@@ -16,6 +16,9 @@ from mesahub_embedded.engine.results import bulk_answer, exec_answer, query_answ
 from mesahub_embedded.engine.rows import UnrepresentableError
 from mesahub_embedded.storage.data_folder import DEFAULT_DATA, Store
 from mesahub_embedded.storage.single import SingleDatabase, creates, mode_of
+
+if TYPE_CHECKING:
+    from mesahub_embedded.engine.sessions import SessionTransport
 
 __all__ = ["EmbeddedTransport"]
 
@@ -29,6 +32,7 @@ DATA_FOLDER = Capabilities(
     converts_declared=True,
     max_sql=100_000,  # as a server's, so that what runs here runs there
     max_bindings=5_000,
+    transactions="interactive",
     session_pragmas="request",
 )
 SINGLE_FILE = DATA_FOLDER.replace(engine="a single SQLite file", files=False, admin=False, databases=False)
@@ -87,6 +91,12 @@ class EmbeddedTransport:
         if self._store is None:
             raise ConfigurationError("This client is closed: make a new one.")
         return self._store
+
+    def open_session(self, ref: str) -> SessionTransport:
+        """A transport on a connection of its own, for transactions."""
+        from mesahub_embedded.engine.sessions import SessionTransport
+
+        return SessionTransport(self.store.engine(ref), self.capabilities)
 
     def send(self, request: Request) -> Response:
         """Answer a request."""

@@ -91,7 +91,7 @@ class Connection:
         # SQLite waits for another process's lock without a look at our deadline.
         busy = min(timeout, BUSY)
         if busy != self._busy:
-            self._own(f"PRAGMA busy_timeout = {max(int(busy * 1000), 1)}")
+            self.own(f"PRAGMA busy_timeout = {max(int(busy * 1000), 1)}")
             self._busy = busy
 
     def end(self) -> None:
@@ -140,7 +140,8 @@ class Connection:
             self.altered = True  # CREATE TABLE temp.name is to SQLite no action on a TEMP table
         return sqlite3.SQLITE_OK
 
-    def _own(self, sql: str, *values: int) -> None:
+    def own(self, sql: str, *values: int) -> None:
+        """Run a statement of ours, which needs no permission."""
         self._marking = True
         try:
             self.sqlite.execute(sql, values)
@@ -174,14 +175,14 @@ class Connection:
     def mark_rowid(self) -> None:
         """Make the last rowid `MARK`."""
         try:
-            self._own(_MARK_ROWID, MARK)
+            self.own(_MARK_ROWID, MARK)
         except sqlite3.OperationalError:
             self.make_mark()
-            self._own(_MARK_ROWID, MARK)
+            self.own(_MARK_ROWID, MARK)
 
     def make_mark(self) -> None:
         """Make the table of `mark_rowid`: outside of any transaction, which would take it back."""
-        self._own(f"CREATE TEMP TABLE IF NOT EXISTS {MARK_TABLE} (id INTEGER PRIMARY KEY)")
+        self.own(f"CREATE TEMP TABLE IF NOT EXISTS {MARK_TABLE} (id INTEGER PRIMARY KEY)")
 
     @staticmethod
     def is_mark(rowid: Any) -> bool:

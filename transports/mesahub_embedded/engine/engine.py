@@ -146,6 +146,7 @@ class Engine:
     def _start(self) -> None:
         self._pid = os.getpid()
         self._lock = threading.Lock()
+        self._reserved_by: int | None = None
         self._readers: list[Connection] = []
         self._types = DeclaredTypes(self._connect)
         self._plans: dict[str, Plan] = {}
@@ -227,31 +228,91 @@ class Engine:
             unchecked: check no foreign keys.
         """
         with self._writing(timeout) as connection:
-            connection.begin(timeout, None)
-            sqlite = connection.sqlite
             if unchecked:
                 connection.altered = True
-                sqlite.execute("PRAGMA foreign_keys = OFF")
-            current: Sequence[Any] = rows[0] if rows else ()
-            try:
-                sqlite.execute("BEGIN IMMEDIATE")
-                connection.mark_rowid()
-                plan, returned, affected = None, [], 0
-                if not returns(sql):
-                    affected = max(sqlite.executemany(sql, rows).rowcount, 0)
-                else:
-                    for current in rows:
-                        cursor, more = self._run(connection, sql, current, tolerant=True)
-                        returned += more
-                        if plan is None:
-                            plan = self._plan(connection, sql, cursor.description)
-                rowid = connection.last_rowid()
-                sqlite.execute("COMMIT")
-            except sqlite3.Error as error:
+                connection.sqlite.execute("PRAGMA foreign_keys = OFF")
+            return self.insert_on(connection, sql, rows, timeout=timeout)
+
+    def insert_on(
+        self, connection: Connection, sql: str, rows: Sequence[Sequence[Any]], *, timeout: float | None = None
+    ) -> Outcome:
+        """The same on a connection that has a transaction open, or not: all rows or none."""
+        connection.begin(timeout, None)
+        sqlite = connection.sqlite
+        open_ = sqlite.in_transaction
+        current: Sequence[Any] = rows[0] if rows else ()
+        try:
+            sqlite.execute("SAVEPOINT mesahub_rows" if open_ else "BEGIN IMMEDIATE")
+            connection.mark_rowid()
+            plan, returned, affected = None, [], 0
+            if not returns(sql):
+                affected = max(sqlite.executemany(sql, rows).rowcount, 0)
+            else:
+                for current in rows:
+                    cursor, more = self._run(connection, sql, current, tolerant=True)
+                    returned += more
+                    if plan is None:
+                        plan = self._plan(connection, sql, cursor.description)
+            rowid = connection.last_rowid()
+            sqlite.execute("RELEASE mesahub_rows" if open_ else "COMMIT")
+        except BaseException as error:
+            if sqlite.in_transaction:
+                sqlite.execute("ROLLBACK TO mesahub_rows" if open_ else "ROLLBACK")
+                if open_:
+                    sqlite.execute("RELEASE mesahub_rows")
+            if isinstance(error, sqlite3.Error):
                 raise self._refusal(connection, sql, current, error, write=True) from None
-            finally:
-                connection.end()
-            return Outcome(plan, returned, affected, None if connection.is_mark(rowid) else rowid)
+            raise
+        finally:
+            connection.end()
+        return Outcome(plan, returned, affected, None if connection.is_mark(rowid) else rowid)
+
+    # Sessions (see `mesahub_embedded.engine.sessions`)
+
+    def connect_session(self) -> Connection:
+        """A connection of a caller's own; a database in memory lends its only one."""
+        if self._closed:
+            raise _closed()
+        if self._pid != os.getpid():
+            self._forked()
+        if self._memory:
+            connection = self._take_writer(None)
+            self._reserved_by = threading.get_ident()
+            return connection
+        return self._connect()
+
+    def close_session(self, connection: Connection) -> None:
+        """Take such a connection back."""
+        if self._memory:
+            self._reserved_by = None
+            self._release_writer(connection)
+        else:
+            connection.close()
+
+    def run_on(
+        self, connection: Connection, sql: str, bindings: Sequence[Any], *, timeout: float | None, alive: Alive
+    ) -> Outcome:
+        """Run one statement on such a connection."""
+        if _PRAGMA(sql):
+            connection.sqlite.execute("SELECT 1 FROM main.sqlite_schema LIMIT 1").fetchone()
+        return self._write(connection, sql, bindings, timeout, alive)
+
+    def reserve(self, timeout: float | None) -> None:
+        """Keep the other threads of this process from writing, until `unreserve`.
+
+        Raises:
+            TimedOutError: they wrote all the time.
+        """
+        if self._memory:
+            return
+        self._lock_writer(timeout)
+        self._reserved_by = threading.get_ident()
+
+    def unreserve(self) -> None:
+        """Let the others write again."""
+        if not self._memory:
+            self._reserved_by = None
+            self._lock.release()
 
     @contextmanager
     def script(self, timeout: float | None = None) -> Iterator[Script]:
@@ -284,8 +345,7 @@ class Engine:
     def _take_writer(self, timeout: float | None) -> Connection:
         if self._pid != os.getpid():
             self._forked()
-        if not self._lock.acquire(timeout=-1 if timeout is None else timeout):
-            raise TimedOutError("other statements were writing to this database all the time")
+        self._lock_writer(timeout)
         try:
             if self._closed:
                 raise _closed()
@@ -297,6 +357,15 @@ class Engine:
         except BaseException:
             self._lock.release()
             raise
+
+    def _lock_writer(self, timeout: float | None) -> None:
+        if self._reserved_by == threading.get_ident():
+            raise ConfigurationError(
+                "This thread has a transaction open on this database, and would wait for itself: use the handle that "
+                "the transaction gave (with db.transaction() as tx: tx.table(...))."
+            )
+        if not self._lock.acquire(timeout=-1 if timeout is None else timeout):
+            raise TimedOutError("other statements were writing to this database all the time")
 
     def _release_writer(self, connection: Connection) -> None:
         try:

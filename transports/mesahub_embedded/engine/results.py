@@ -4,17 +4,47 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, Protocol
 
-from mesahub_embedded.engine.engine import Engine, Outcome, Script, Unchecked
+from mesahub_embedded.engine.engine import Alive, Outcome
 
 __all__ = ["bulk_answer", "exec_answer", "query_answer", "rows_answer", "stored_answer"]
 
 Answer = dict[str, Any]
 
 
+class Reads(Protocol):
+    """Runs statements that read: an engine, or a session."""
+
+    def query(
+        self, sql: str, bindings: Sequence[Any] = (), *, timeout: float | None = None, alive: Alive = None
+    ) -> Outcome:
+        """See `Engine.query`."""
+        ...
+
+
+class Inserts(Protocol):
+    """Inserts many rows: an engine."""
+
+    def insert_rows(
+        self, sql: str, rows: Sequence[Sequence[Any]], *, timeout: float | None = None, unchecked: bool = False
+    ) -> Outcome:
+        """See `Engine.insert_rows`."""
+        ...
+
+
+class Runs(Protocol):
+    """Runs statements that may write: an engine, a script, a session."""
+
+    def execute(
+        self, sql: str, bindings: Sequence[Any] = (), *, timeout: float | None = None, alive: Alive = None
+    ) -> Outcome:
+        """See `Engine.execute`."""
+        ...
+
+
 def query_answer(
-    engine: Engine,
+    engine: Reads,
     sql: str,
     bindings: Sequence[Any],
     *,
@@ -51,7 +81,7 @@ def query_answer(
     return answer
 
 
-def stored_answer(engine: Engine, sql: str, bindings: Sequence[Any], *, timeout: float | None = None) -> Answer:
+def stored_answer(engine: Reads, sql: str, bindings: Sequence[Any], *, timeout: float | None = None) -> Answer:
     """Run a statement that reads; its rows are tuples of what SQLite gives. See `query_answer`."""
     started = time.perf_counter()
     outcome = engine.query(sql, bindings, timeout=timeout)
@@ -66,7 +96,7 @@ def stored_answer(engine: Engine, sql: str, bindings: Sequence[Any], *, timeout:
 
 
 def exec_answer(
-    engine: Engine | Script | Unchecked,
+    engine: Runs,
     sql: str,
     bindings: Sequence[Any],
     *,
@@ -117,7 +147,7 @@ def _milliseconds(started: float) -> int:
 
 
 def bulk_answer(
-    engine: Engine,
+    engine: Inserts,
     sql: str,
     rows: Sequence[Sequence[Any]],
     *,

@@ -1,0 +1,150 @@
+"""A connection of one caller's own: transactions that last over several statements."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+from mesahub.errors import ConfigurationError, Outcome, RequestTimeoutError
+from mesahub.transport import Request, Response
+from mesahub.transport.capabilities import Capabilities
+from mesahub_embedded.engine.errors import RefusedError, TimedOutError
+from mesahub_embedded.engine.results import exec_answer, query_answer, rows_answer
+from mesahub_embedded.engine.rows import UnrepresentableError
+
+if TYPE_CHECKING:
+    from mesahub_embedded.engine.connections import Connection
+    from mesahub_embedded.engine.engine import Alive, Engine
+    from mesahub_embedded.engine.engine import Outcome as StatementResult
+
+__all__ = ["SessionTransport"]
+
+
+class SessionTransport:
+    """A transport whose requests all run on one connection. Not for several threads at once: they take turns.
+
+    Args:
+        engine: the database.
+        capabilities: those of its transport.
+
+    Attributes:
+        in_transaction: is a transaction open?
+    """
+
+    def __init__(self, engine: Engine, capabilities: Capabilities) -> None:
+        self.capabilities = capabilities
+        self._engine = engine
+        self._connection: Connection | None = engine.connect_session()
+        self._turn = threading.RLock()
+        self._writes = False
+        self._reads_only = False
+
+    @property
+    def in_transaction(self) -> bool:
+        return self._connection is not None and self._connection.sqlite.in_transaction
+
+    def begin(self, mode: str, timeout: float | None) -> None:
+        """Begin a transaction.
+
+        Args:
+            mode: ``"immediate"`` holds the right to write from now on; ``"read"`` keeps the state of now, and writes
+                nothing; ``"deferred"`` does either when its first statement needs it.
+            timeout: seconds to wait for others that write.
+
+        Raises:
+            RequestTimeoutError: they wrote all the time.
+        """
+        connection = self._open
+        with self._turn:
+            if mode == "immediate":
+                self._take_turn(timeout)
+            try:
+                connection.begin(timeout, None)
+                connection.sqlite.execute("BEGIN IMMEDIATE" if mode == "immediate" else "BEGIN")
+                if mode == "read":
+                    self._reads_only = True
+                    connection.own("PRAGMA query_only = ON")
+                    connection.sqlite.execute("SELECT 1 FROM main.sqlite_schema LIMIT 1").fetchone()
+            except BaseException:
+                self.end(commit=False)
+                raise
+            finally:
+                connection.end()
+
+    def _take_turn(self, timeout: float | None) -> None:
+        try:
+            self._engine.reserve(timeout)
+        except TimedOutError as error:
+            raise RequestTimeoutError(f"No transaction could begin: {error}.", outcome=Outcome.NOT_SENT) from None
+        self._writes = True
+
+    def end(self, *, commit: bool) -> None:
+        """Commit, or roll back. Raises what SQLite says of a commit, and keeps the transaction open then."""
+        connection = self._open
+        with self._turn:
+            try:
+                if connection.sqlite.in_transaction:
+                    connection.sqlite.execute("COMMIT" if commit else "ROLLBACK")
+            finally:
+                if not connection.sqlite.in_transaction:
+                    if self._writes:
+                        self._writes = False
+                        self._engine.unreserve()
+                    if self._reads_only:
+                        self._reads_only = False
+                        connection.own("PRAGMA query_only = OFF")
+
+    def send(self, request: Request, /) -> Response:
+        """Answer a statement."""
+        if request.operation not in ("query", "exec"):
+            raise ConfigurationError(f"A session cannot do {request.operation!r}; use the database itself.")
+        payload = request.payload
+        sql, bindings, timeout = payload["sql"], payload["bindings"], request.timeout
+        started = time.perf_counter()
+        with self._turn:
+            try:
+                if payload.get("rows") is not None:
+                    return Response(200, payload=rows_answer(self._insert_rows(sql, payload["rows"], timeout), started))
+                answer = query_answer if request.operation == "query" else exec_answer
+                return Response(200, payload=answer(self, sql, bindings, timeout=timeout))
+            except RefusedError as refused:
+                return Response(refused.status, payload={"error": refused.text})
+            except UnrepresentableError:
+                return Response(200)
+            except TimedOutError as error:
+                raise RequestTimeoutError(
+                    f"The statement took longer than {timeout} s: {error}.", outcome=Outcome.NOT_SENT
+                ) from None
+
+    def query(
+        self, sql: str, bindings: Sequence[Any] = (), *, timeout: float | None = None, alive: Alive = None
+    ) -> StatementResult:
+        """Run one statement. See `Engine.query`."""
+        return self.execute(sql, bindings, timeout=timeout, alive=alive)
+
+    def execute(
+        self, sql: str, bindings: Sequence[Any] = (), *, timeout: float | None = None, alive: Alive = None
+    ) -> StatementResult:
+        """Run one statement. See `Engine.execute`."""
+        return self._engine.run_on(self._open, sql, bindings, timeout=timeout, alive=alive)
+
+    def _insert_rows(self, sql: str, rows: Sequence[Sequence[Any]], timeout: float | None) -> StatementResult:
+        return self._engine.insert_on(self._open, sql, rows, timeout=timeout)
+
+    @property
+    def _open(self) -> Connection:
+        if self._connection is None:
+            raise ConfigurationError("The session is closed.")
+        return self._connection
+
+    def close(self) -> None:
+        """Roll back what is open, and close the connection. May be called twice."""
+        with self._turn:
+            if self._connection is not None:
+                try:
+                    self.end(commit=False)
+                finally:
+                    connection, self._connection = self._connection, None
+                    self._engine.close_session(connection)
