@@ -157,18 +157,21 @@ class Session(DatabaseHandle):
         """
         results: list[ExecResult] = []
         within = self.in_transaction
-        parts = analyze(sql).parts
+        statements: list[Statement] = []
+        prepared = False
         try:
-            statements = [
-                Statement(sql[part.start : part.end], [], part.verb, True)
-                if part.verb in TRANSACTION
-                else self._client.prepare(sql[part.start : part.end], None, "exec")
-                for part in parts
-            ]
+            # All are looked at before the first is sent.
+            for part in analyze(sql).parts:
+                text = sql[part.start : part.end]
+                own = part.verb in TRANSACTION
+                statements.append(
+                    Statement(text, [], part.verb, True) if own else self._client.prepare(text, None, "exec")
+                )
+            prepared = True
             for statement in statements:
                 results.append(self._client.run_exec(self._ref, statement, timeout=timeout))
         except MesahubError as error:
-            error.details["statement"] = len(results)
+            error.details["statement"] = len(results if prepared else statements)
             raise
         finally:
             open_ = self.in_transaction and not within

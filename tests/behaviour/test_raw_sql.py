@@ -141,6 +141,8 @@ def test_a_script_stops_at_the_first_error_and_says_where(db: DatabaseHandle) ->
 
 @pytest.mark.parametrize("wrong", ["BEGIN", "INSERT INTO a VALUES (?)"])
 def test_a_script_that_would_be_refused_half_way_is_refused_whole(db: DatabaseHandle, wrong: str) -> None:
+    if wrong == "BEGIN" and db.capabilities.transactions == "interactive":
+        pytest.skip("here a script may begin a transaction")
     with pytest.raises(ArgumentError) as caught:
         db.exec_script(f"CREATE TABLE a (n); {wrong}; CREATE TABLE c (n);")
     assert caught.value.details["statement"] == 1

@@ -62,6 +62,7 @@ NAMES = {
     "TLSError",
     "TLSOptions",
     "TableHandle",
+    "TransactionLostError",
     "TransportError",
     "TruncatedResultError",
     "UnrepresentableResultError",

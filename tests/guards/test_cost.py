@@ -44,8 +44,9 @@ def test_a_find_over_http_enters_few_functions(server: Server) -> None:
     with mesahub.connect(server.url("guard")) as db:
         db.exec("CREATE TABLE t (id INTEGER PRIMARY KEY, name TEXT)")
         table = db.table("t")
-        entered = functions_entered(lambda: table.find(where={"id": 1}, limit=1))
-    assert len(entered) <= 66, "\n".join(entered)
+        # The fewest of several: where the kernel cuts a response in two, reading it takes four functions more.
+        entered = min((functions_entered(lambda: table.find(where={"id": 1}, limit=1)) for _ in range(5)), key=len)
+    assert len(entered) <= 64, "\n".join(entered)
 
 
 def test_a_find_in_process_enters_few_functions(tmp_path: Path) -> None:
