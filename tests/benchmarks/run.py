@@ -211,7 +211,7 @@ def figure(value: float, measure: str) -> str:
 
 def table(results: list[dict[str, Any]]) -> str:
     """The results as a Markdown table."""
-    lines = ["| what | ours | beside | ratio | goal | |", "|---|---|---|---|---|---|"]
+    lines = ["| what | ours | compared with | ratio | goal | |", "|---|---|---|---|---|---|"]
     for r in results:
         goal = "" if r["goal"] is None else f"≤ {r['goal']:g}"
         verdict = "" if r["goal"] is None else ("✓" if r["ratio"] <= r["goal"] else "missed")

@@ -1,4 +1,4 @@
-"""The application's modules are found beside the tests."""
+"""The application's modules are found next to the tests."""
 
 import sys
 from pathlib import Path
