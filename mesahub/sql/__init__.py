@@ -1,4 +1,4 @@
-"""The compiler: from what the user says to SQL and bindings. Pure functions; it can be used alone.
+"""The compiler: from the user's arguments to SQL and bindings. Pure functions, usable on their own.
 
 >>> from mesahub.sql import Scope, col, select_statement
 >>> found = select_statement(Scope("users"), col("age") >= 18, limit=20)
@@ -54,7 +54,7 @@ __all__ = [
     "Analysis",
     "canonical",
     "quote_name",
-    # values, and their way over the wire
+    # values, and how they are sent
     "adapt",
     "register_adapter",
     "lower_list",

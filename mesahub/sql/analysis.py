@@ -1,11 +1,11 @@
-"""What a piece of SQL is: how many statements, which verb, does it write, which parameters."""
+"""Analyze SQL text: its statements, their verbs, whether they write, and their parameters."""
 
 from __future__ import annotations
 
 from mesahub.sql.tokenizer import Token, significant
 
 MAX_PARAMETER = 32_766
-"""SQLite's highest parameter number, as it is usually compiled."""
+"""SQLite's highest parameter number, with its default build options."""
 
 TRANSACTION = frozenset({"begin", "commit", "end", "rollback", "savepoint", "release"})
 ATTACHING = frozenset({"attach", "detach"})
@@ -14,7 +14,7 @@ _WRITES = _CHANGES | {
     "create", "drop", "alter", "analyze", "reindex", "vacuum", *TRANSACTION, *ATTACHING,
 }  # fmt: skip
 
-# PRAGMAs that only report, though they take an argument; and those that do something without one.
+# PRAGMAs that only read although they take an argument; and those that act without one.
 TELLING_PRAGMAS = frozenset(
     {
         "table_info", "table_xinfo", "table_list", "index_info", "index_list", "index_xinfo",
@@ -28,11 +28,11 @@ class Part:
     """One statement of a text.
 
     Attributes:
-        start, end: where its tokens begin and end, without its ``;``.
-        tokens: its tokens, without blanks and comments.
-        verb: its first word in lower case; of a WITH statement, that of its main part.
-        writes: may it change anything?
-        returns: has it a RETURNING clause of its own?
+        start, end: offsets of its tokens, without its ``;``.
+        tokens: its tokens, without whitespace and comments.
+        verb: its first word in lower case; for a WITH statement, that of its main part.
+        writes: whether it may change anything.
+        returns: whether it has its own RETURNING clause.
     """
 
     __slots__ = ("end", "returns", "start", "tokens", "verb", "writes")
@@ -47,16 +47,16 @@ class Part:
 
 
 class Analysis:
-    """What `analyze` found.
+    """The result of `analyze`.
 
     Attributes:
         parts: the statements that are not empty.
-        semicolons: is there any ``;`` outside of them?
+        semicolons: whether there is a ``;`` outside the parts.
         parameters: for each parameter number from 1 on its name without prefix, or ``None``.
-        marked: the same with their prefixes, which tell ``:a`` from ``@a``.
+        marked: the same with their prefixes, which distinguish ``:a`` from ``@a``.
         highest: the highest parameter number, as SQLite counts them.
-        named: are there ``:name``, ``@name`` or ``$name``?
-        positional: are there ``?`` or ``?1``?
+        named: whether there are ``:name``, ``@name`` or ``$name``.
+        positional: whether there are ``?`` or ``?1``.
     """
 
     __slots__ = ("highest", "marked", "named", "parameters", "parts", "positional", "semicolons")
@@ -79,7 +79,7 @@ class Analysis:
         if text[0] == "?":
             self.positional = True
             wanted = parameter_number(text) if len(text) > 1 else len(self.parameters) + 1
-            # A number that SQLite would refuse is left to SQLite, and must not fill memory here.
+            # SQLite rejects numbers that are too high; they must not fill memory here.
             if MAX_PARAMETER >= wanted > len(self.parameters):
                 self.parameters.extend([None] * (wanted - len(self.parameters)))
         else:
@@ -90,7 +90,7 @@ class Analysis:
 
 
 def parameter_number(text: str) -> int:
-    """The number in ``?12``. Of digits without end, which Python refuses to read, just a number that is too high."""
+    """The number in ``?12``; for more digits than Python parses, a number that is too high."""
     return int(text[1:]) if len(text) < 20 else MAX_PARAMETER + 1
 
 
@@ -118,7 +118,7 @@ def _split(tokens: list[Token]) -> tuple[list[Part], bool]:
             in_trigger = ended = False
             continue
         if in_trigger:
-            # A trigger ends with an END that stands right behind a semicolon; that of a CASE never does.
+            # A trigger ends with an END right after a semicolon; the END of a CASE never follows one.
             ended = kind == "word" and text.lower() == "end" and current[-1][0] == "semicolon"
         current.append(token)
         if kind == "word" and len(current) <= 6 and text.lower() == "trigger":
@@ -152,7 +152,7 @@ def _verb(tokens: list[Token]) -> str:
         elif text == ")":
             depth -= 1
         elif depth == 0 and kind == "word" and before == ")":
-            # Behind the ")" of a table expression stands "," or AS, or the statement itself.
+            # The ")" of a table expression is followed by "," or AS, or by the statement itself.
             word = text.lower()
             if word in _CHANGES or word in ("select", "values"):
                 return word
@@ -161,7 +161,7 @@ def _verb(tokens: list[Token]) -> str:
 
 
 def _has_returning(tokens: list[Token]) -> bool:
-    # RETURNING is a reserved word since SQLite 3.35; as a name it must be quoted, or come after a dot.
+    # RETURNING is a reserved word since SQLite 3.35; as a name it must be quoted, or follow a dot.
     depth = 0
     before = ""
     for kind, text, _ in tokens:
@@ -186,12 +186,12 @@ def _pragma_writes(tokens: list[Token]) -> bool:
     has_schema = len(tokens) > 2 and tokens[2][1] == "."
     name = (names[1] if has_schema and len(names) > 1 else names[0] if names else "").strip("\"'`[]").lower()
     marks = {text for _, text, _ in tokens}
-    # The server refuses every = on its query route, whatever it would do.
+    # The server rejects every = on its query route, regardless of its effect.
     return name in _DOING or "=" in marks or ("(" in marks and name not in TELLING_PRAGMAS)
 
 
 def split_script(sql: str) -> list[str]:
-    """The statements of a script, without their ``;``; empty ones and comments between them are left out.
+    """Split a script into statements, without their ``;``, empty statements and comments between them.
 
     The body of a CREATE TRIGGER belongs to its statement.
 

@@ -1,4 +1,4 @@
-"""Many rows for one INSERT: grouped by their columns, adapted, and cut into batches."""
+"""Many rows for one INSERT: grouped by their columns, adapted, and split into batches."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from mesahub.errors import ArgumentError
 from mesahub.sql.values import MAX_INT, MIN_INT, adapt
 
 _SLAB = 5_000
-"""Rows looked at together. What is done for a whole column at once is done by C code."""
+"""Rows processed together, so that C code can handle a whole column at once."""
 BATCH_BYTES = 9_800_000
-"""What one request carries: the server takes 10 MiB, of which up to 100,000 bytes are the statement's text."""
+"""Maximum bytes of one request: the server accepts 10 MiB, of which up to 100,000 bytes are the statement."""
 BATCH_ROWS = 200_000
-"""So many rows at most, however small they are: this bounds the memory, and the time for which others wait."""
+"""Maximum number of rows: limits the memory, and the time for which others wait."""
 
 _EXACT = frozenset({str, int, float, bool, bytes, type(None)})
 
@@ -24,12 +24,12 @@ Row = tuple[Any, ...]
 
 
 class Batch:
-    """Rows that go in together.
+    """Rows that are inserted together.
 
     Attributes:
-        columns: the columns that all of them have.
+        columns: the columns of every row.
         rows: their values.
-        size: an estimate of their bytes.
+        size: their estimated size in bytes.
     """
 
     __slots__ = ("columns", "rows", "size")
@@ -43,20 +43,20 @@ class Batch:
 def batches(
     rows: Iterable[Mapping[str, Any]], *, in_order: bool, most_rows: int = BATCH_ROWS, most_bytes: int = BATCH_BYTES
 ) -> Iterator[Batch]:
-    """Cut rows into batches, each for one statement.
+    """Split rows into batches, each for one statement.
 
     Args:
-        rows: any iterable of dicts. It is read as the batches are taken.
-        in_order: keep the order of all rows, also of those with other columns. Without it, rows with the same
-            columns come together, in their own order.
-        most_rows: rows of a batch.
-        most_bytes: bytes of a batch on the wire, nearly; and of all that is held back while its batch fills.
+        rows: any iterable of dicts. It is read lazily.
+        in_order: keep the order of all rows, even with different columns. Otherwise rows
+            with the same columns are grouped, in order.
+        most_rows: maximum rows of a batch.
+        most_bytes: approximate maximum bytes of a batch on the wire, and of the rows buffered while a batch fills.
 
     Raises:
-        ArgumentError: names the row, counted from 0, and the column.
+        ArgumentError: a row is invalid; names the row, counted from 0, and the column.
     """
     if isinstance(rows, (Mapping, str, bytes)) or not isinstance(rows, Iterable):
-        raise ArgumentError(f"rows must be a list (or any iterable) of dicts, not a {type(rows).__name__}.")
+        raise ArgumentError(f"rows must be a list (or any iterable) of dicts, not {type(rows).__name__}.")
     source = iter(rows)
     open_: dict[tuple[str, ...], Batch] = {}
     seen = held = 0
@@ -80,7 +80,7 @@ def batches(
                     batch.rows += piece.rows
                     batch.size += piece.size
                 held += piece.size
-            while held > 2 * most_bytes:  # many kinds of rows, of which none fills a batch
+            while held > 2 * most_bytes:  # many kinds of rows, none of which fills a batch
                 largest = max(open_.values(), key=lambda batch: batch.size)
                 held -= largest.size
                 yield open_.pop(largest.columns)
@@ -89,7 +89,7 @@ def batches(
 
 
 def _pieces(columns: tuple[str, ...], rows: list[Row], size: int, most_bytes: int) -> Iterator[Batch]:
-    """The rows in pieces that fill a batch without leaving much of it empty; nearly always that is one."""
+    """Split the rows into pieces that nearly fill a batch; usually there is only one."""
     if size <= most_bytes // 8 or len(rows) == 1:
         yield Batch(columns, rows, size)
         return
@@ -107,14 +107,14 @@ def _groups(
     first = slab[0]
     if type(first) is dict and first:
         same = first.keys()
-        # A list and not a generator: this runs for every row.
+        # A list, not a generator: this runs for every row.
         if all([type(row) is dict and row.keys() == same for row in slab]):  # noqa: C419
             yield tuple(first), slab, None
             return
     groups: dict[frozenset[str], tuple[tuple[str, ...], list[Mapping[str, Any]], list[int]]] = {}
     for number, row in enumerate(slab):
         if not isinstance(row, Mapping):
-            raise ArgumentError(f"Row {seen + number} is no dict from column to value: {row!r:.60}.")
+            raise ArgumentError(f"Row {seen + number} must be a dict of column names to values, not {row!r:.60}.")
         keys = frozenset(row)
         if in_order and groups and keys not in groups:
             yield from groups.values()
@@ -129,7 +129,7 @@ def _values(
     columns: tuple[str, ...], members: list[Mapping[str, Any]], seen: int, numbers: list[int] | None
 ) -> tuple[list[Row], int]:
     if not columns:
-        # All defaults. VALUES () is no SQL; a rowid of NULL is one that SQLite chooses.
+        # All defaults. VALUES () is invalid SQL; with a rowid of NULL, SQLite chooses one.
         return [(None,)] * len(members), 8 * len(members)
     rows: list[Row] = []
     if len(columns) == 1:
@@ -148,13 +148,13 @@ def _values(
             changed = True
         bytes_ = _column_size(column, types)
         if bytes_ < 0:
-            _adapted(columns[index], column, seen, numbers)  # raises, and says where
+            _adapted(columns[index], column, seen, numbers)  # raises, with the position
         size += bytes_
     return (list(zip(*by_column, strict=True)) if changed else rows), size
 
 
 def _column_size(column: Any, types: set[type]) -> int:
-    """About how many bytes a column of values has on the wire; -1 if one of them cannot be stored as it is."""
+    """Estimate the bytes of a column of values on the wire; -1 if one of them cannot be stored unchanged."""
     size = 0
     if int in types:
         whole = column if types == {int} else [value for value in column if type(value) is int]
@@ -188,7 +188,7 @@ _REAL_BYTES = 45
 
 
 def _text_size(text: str) -> int:
-    """Its bytes as JSON within JSON, without the quotes around it; -1 for a lone surrogate."""
+    """Return its bytes as JSON within JSON, without quotes; -1 for a lone surrogate."""
     if text.isascii():
         size = len(text)
     else:

@@ -1,8 +1,8 @@
-"""A SELECT rewritten so that its values come exactly, from an engine whose answers lose storage classes.
+"""Rewrite a SELECT so that its values are exact, for an engine whose results lose storage classes.
 
-The SELECT becomes a common table expression, so that no value has a declared type that converts it. Blobs come as hex,
-and one text per row has a letter for each value's storage class. The rewriting has to know the number of columns,
-which another statement asks for first (`columns_statement`); the schema's version says whether that still holds.
+The SELECT becomes a common table expression, so that no value is converted by its declared type. Blobs are returned as
+hex, and one text per row has a letter for each value's storage class. Rewriting requires the number of columns, which
+another statement reads first (`columns_statement`); the schema version shows whether it is still valid.
 """
 
 from __future__ import annotations
@@ -19,17 +19,18 @@ KINDS = "mesahub_kinds"
 SCHEMA = "mesahub_schema"
 _VERSION = "(SELECT schema_version FROM pragma_schema_version)"
 _TOGETHER = 40
-"""Letters that are joined in one expression: SQLite bounds the depth of expressions."""
+"""Letters joined in one expression: SQLite limits the depth of expressions."""
 _NUMBERED = re.compile(r"(.*):[0-9]+", re.DOTALL)
 
 
 def is_rewritable(statement: Statement) -> bool:
-    """Can it stand in a common table expression? (A PRAGMA or EXPLAIN cannot, and gives nothing that is lost.)"""
+    """Whether it can be a common table expression. (A PRAGMA or EXPLAIN cannot, and loses nothing.)"""
     return statement.verb in ("select", "values")
 
 
 def columns_statement(statement: Statement) -> Statement:
-    """A statement whose columns are the schema's version and those of ``statement``; it gives one row, and no value."""
+    """A statement whose columns are the schema version and those of ``statement``; it returns one row without
+    values."""
     sql = (
         f"SELECT v.schema_version AS {SCHEMA}, s.* FROM pragma_schema_version AS v "
         f"LEFT JOIN (SELECT * FROM (\n{statement.sql}\n) LIMIT 0) AS s"
@@ -46,7 +47,7 @@ def columns_of(names: Sequence[str]) -> list[str]:
     found: list[str] = []
     seen: set[str] = set()
     for name in names[1:]:
-        # In a subquery, SQLite gives a number to a name that is there already.
+        # In a subquery, SQLite appends a number to duplicate names.
         match = _NUMBERED.fullmatch(name)
         if match and match[1].lower() in seen:
             name = match[1]
@@ -60,10 +61,10 @@ def exact_statement(statement: Statement, count: int) -> Statement:
 
     Args:
         statement: a SELECT.
-        count: its columns.
+        count: its number of columns.
     """
     names = [f"c{index}" for index in range(count)]
-    # Materialized: else SQLite might evaluate an expression, such as random(), once for each place where it is used.
+    # Materialized: otherwise SQLite might evaluate an expression, such as random(), once per use.
     values = [
         f"CASE typeof({name}) WHEN 'blob' THEN hex({name}) WHEN 'real' THEN CASE WHEN abs(+{name}) = 9e999 THEN NULL "
         f"ELSE +{name} END ELSE +{name} END AS {name}"

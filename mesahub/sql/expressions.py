@@ -1,6 +1,6 @@
 """Filters as expressions: ``(col("age") >= 18) & col("role").in_(["admin", "editor"])``.
 
-They say what the dict form says, and compile to the same text.
+They are equivalent to the dict form, and compile to the same text.
 """
 
 from __future__ import annotations
@@ -14,16 +14,16 @@ from mesahub.sql.identifiers import Scope
 
 
 class Expression:
-    """A condition. Join with ``&`` and ``|``, negate with ``~``."""
+    """A condition. Combine with ``&`` and ``|``, negate with ``~``."""
 
     __slots__ = ()
 
     def condition(self, scope: Scope, bindings: list[Any]) -> str:
-        """Its SQL text, after its values were added to ``bindings``; it can stand beside others."""
+        """Return its SQL text, and append its values to ``bindings``; the text can be combined with others."""
         raise NotImplementedError
 
     def terms(self, scope: Scope, bindings: list[Any]) -> list[str]:
-        """The same, as what is to be joined by AND."""
+        """Return the same as terms to join with AND."""
         return [self.condition(scope, bindings)]
 
     def __and__(self, other: Expression | Mapping[str, Any]) -> Expression:
@@ -69,7 +69,7 @@ class _Joined(Expression):
 
     def __init__(self, all_: bool, parts: tuple[Any, ...]) -> None:
         self._all = all_
-        # What is joined in the same way needs no parentheses: (a & b) & c is a AND b AND c.
+        # Terms joined with the same operator need no parentheses: (a & b) & c is a AND b AND c.
         self._parts = []
         for part in _checked(parts):
             if isinstance(part, _Joined) and part._all == all_:
@@ -107,7 +107,7 @@ class _Not(Expression):
 
 
 def _terms_of(part: Expression | Mapping[str, Any], scope: Scope, bindings: list[Any]) -> list[str]:
-    """What of a part is joined by AND; an OR comes in parentheses."""
+    """Return the terms of a part, to join with AND; an OR is put in parentheses."""
     if isinstance(part, _Joined) and not part._all:
         return [part.condition(scope, bindings)]
     return where_terms(part, scope, bindings)
@@ -120,28 +120,28 @@ def _enclosed(text: str, needed: bool) -> str:
 
 
 class Column(Operand):
-    """A column, to be compared: `col` makes it. Where a value belongs, it stands for its own row's value."""
+    """A column for comparisons, created by `col`. In place of a value, it is the value in the same row."""
 
     __slots__ = ("_paths", "name")
-    __hash__ = None  # type: ignore[assignment]  # == makes a condition
+    __hash__ = None  # type: ignore[assignment]  # == returns a condition
 
     def __init__(self, name: str, paths: tuple[str, ...] = ()) -> None:
         if not isinstance(name, str) or not name:
-            raise ArgumentError(f"A column is named by a string that is not empty, not by {name!r}.")
+            raise ArgumentError(f"The name of a column must be a non-empty string, not {name!r}.")
         self.name = name
         self._paths = paths
 
     def json(self, path: str) -> Column:
-        """What stands at ``path`` of the JSON in this column, as an SQL value.
+        """The value at ``path`` of the JSON in this column, as an SQL value.
 
         Args:
-            path: ``$.a.b`` or ``$.list[0]``, as SQLite's ``->>`` takes it.
+            path: ``$.a.b`` or ``$.list[0]``, as for SQLite's ``->>``.
 
         Example:
             ``col("data").json("$.address.city") == "Bern"``
         """
         if not isinstance(path, str) or not path.startswith("$"):
-            raise ArgumentError(f"A JSON path is a string that starts with $, such as '$.a.b', not {path!r}.")
+            raise ArgumentError(f"A JSON path must be a string that starts with $, such as '$.a.b', not {path!r}.")
         return Column(self.name, (*self._paths, path))
 
     def operand(self, scope: Scope, bindings: list[Any]) -> str:
@@ -170,23 +170,23 @@ class Column(Operand):
         return Condition(self, "lte", other)
 
     def in_(self, values: Iterable[Any]) -> Condition:
-        """It is one of these; a ``None`` among them stands for NULL."""
+        """Equal to one of these; ``None`` means NULL."""
         return Condition(self, "in", _kept(values))
 
     def not_in(self, values: Iterable[Any]) -> Condition:
-        """It is none of these, and not NULL."""
+        """Equal to none of these, and not NULL."""
         return Condition(self, "not_in", _kept(values))
 
     def between(self, low: Any, high: Any) -> Condition:
-        """It lies between the two, both included."""
+        """Between the two, both included."""
         return Condition(self, "between", (low, high))
 
     def not_between(self, low: Any, high: Any) -> Condition:
-        """It lies outside the two."""
+        """Outside the two."""
         return Condition(self, "not_between", (low, high))
 
     def like(self, pattern: str) -> Condition:
-        """SQL's LIKE: ``%`` is any text, ``_`` any character; the case of ASCII letters does not matter."""
+        """SQL's LIKE: ``%`` is any text, ``_`` any character; ASCII letters match case-insensitively."""
         return Condition(self, "like", pattern)
 
     def not_like(self, pattern: str) -> Condition:
@@ -194,7 +194,7 @@ class Column(Operand):
         return Condition(self, "not_like", pattern)
 
     def ilike(self, pattern: str) -> Condition:
-        """LIKE without regard to the case of ASCII letters, whatever the database's settings say."""
+        """LIKE that ignores the case of ASCII letters, regardless of the database's settings."""
         return Condition(self, "ilike", pattern)
 
     def not_ilike(self, pattern: str) -> Condition:
@@ -202,7 +202,7 @@ class Column(Operand):
         return Condition(self, "not_ilike", pattern)
 
     def glob(self, pattern: str) -> Condition:
-        """SQLite's GLOB: ``*``, ``?`` and ``[a-z]``; case matters."""
+        """SQLite's GLOB: ``*``, ``?`` and ``[a-z]``; case-sensitive."""
         return Condition(self, "glob", pattern)
 
     def not_glob(self, pattern: str) -> Condition:
@@ -210,7 +210,7 @@ class Column(Operand):
         return Condition(self, "not_glob", pattern)
 
     def contains(self, text: str) -> Condition:
-        """The text stands somewhere in it; ``%`` and ``_`` are themselves. Case as with `like`."""
+        """Contains the text; ``%`` and ``_`` are literal. Case as with `like`."""
         return Condition(self, "contains", text)
 
     def not_contains(self, text: str) -> Condition:
@@ -218,7 +218,7 @@ class Column(Operand):
         return Condition(self, "not_contains", text)
 
     def startswith(self, text: str) -> Condition:
-        """It begins with this text. Case as with `like`."""
+        """Starts with the text. Case as with `like`."""
         return Condition(self, "startswith", text)
 
     def not_startswith(self, text: str) -> Condition:
@@ -226,7 +226,7 @@ class Column(Operand):
         return Condition(self, "not_startswith", text)
 
     def endswith(self, text: str) -> Condition:
-        """It ends with this text. Case as with `like`."""
+        """Ends with the text. Case as with `like`."""
         return Condition(self, "endswith", text)
 
     def not_endswith(self, text: str) -> Condition:
@@ -234,15 +234,15 @@ class Column(Operand):
         return Condition(self, "not_endswith", text)
 
     def is_null(self) -> Condition:
-        """It is NULL."""
+        """Is NULL."""
         return Condition(self, "is_null", True)
 
     def is_not_null(self) -> Condition:
-        """It is not NULL."""
+        """Is not NULL."""
         return Condition(self, "is_not_null", True)
 
     def __bool__(self) -> NoReturn:
-        raise ArgumentError(f"The column {self.name!r} has no truth value in Python: compare it with something.")
+        raise ArgumentError(f"Column {self.name!r} has no truth value in Python; compare it with a value.")
 
     def __repr__(self) -> str:
         return f"col({self.name!r})" + "".join(f".json({path!r})" for path in self._paths)
@@ -254,7 +254,7 @@ def _kept(values: Any) -> Any:
 
 
 def col(name: str) -> Column:
-    """A column of the table that is asked, for use in a filter.
+    """A column of the queried table, for use in a filter.
 
     >>> where = (col("age") >= 18) & col("role").in_(["admin", "editor"])
     >>> where = col("updated_at") > col("created_at")
@@ -263,7 +263,7 @@ def col(name: str) -> Column:
 
 
 def any_of(*conditions: Expression | Mapping[str, Any]) -> Expression:
-    """At least one of these holds. Without any, nothing does.
+    """Combine conditions with OR. Without conditions, it matches no row.
 
     >>> where = any_of({"role": "admin"}, col("age") >= 65)
     """
@@ -271,7 +271,7 @@ def any_of(*conditions: Expression | Mapping[str, Any]) -> Expression:
 
 
 def all_of(*conditions: Expression | Mapping[str, Any]) -> Expression:
-    """All of these hold. Without any, that is so of every row.
+    """Combine conditions with AND. Without conditions, it matches every row.
 
     >>> where = all_of({"role": "editor"}, col("age") < 30)
     """
@@ -279,7 +279,7 @@ def all_of(*conditions: Expression | Mapping[str, Any]) -> Expression:
 
 
 def not_(condition: Expression | Mapping[str, Any]) -> Expression:
-    """It does not hold. As in SQL, what is NULL holds neither way.
+    """Negate a condition. As in SQL, NULL is neither true nor false.
 
     >>> where = not_({"role": "admin", "age": {"gte": 18}})
     """
@@ -289,7 +289,7 @@ def not_(condition: Expression | Mapping[str, Any]) -> Expression:
 def _checked(conditions: tuple[Any, ...]) -> tuple[Any, ...]:
     for condition in conditions:
         if isinstance(condition, Column):
-            raise ArgumentError(f"The column {condition.name!r} alone is no condition; compare it with something.")
+            raise ArgumentError(f"Column {condition.name!r} is not a condition; compare it with a value.")
         if not isinstance(condition, (Expression, Mapping)):
             raise ArgumentError(
                 f"any_of, all_of and not_ take dicts and expressions such as col('age') >= 18, "

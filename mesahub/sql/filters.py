@@ -1,11 +1,11 @@
-"""What a ``where`` says, as SQL: every key lands in the text or raises.
+"""Compile ``where`` to SQL: every key becomes SQL or raises.
 
-Both forms end here: the dict form calls an operator's function for each condition, an expression of
-`mesahub.sql.expressions` does so when it is compiled. So both give the same text.
+Both forms use this module: the dict form calls an operator's function for each condition, an expression of
+`mesahub.sql.expressions` does so when it is compiled. So both compile to the same text.
 
-NULL is treated as SQL does: a row whose column is NULL meets neither ``ne`` nor ``not_in`` nor any other
-operator but ``is_null``; ``{"role": None}`` is IS NULL, ``{"role": {"ne": None}}`` is IS NOT NULL. One exception:
-with an empty list ``not_in`` is true and ``in`` is false, also of NULL, as in SQLite.
+NULL is treated as in SQL: a row whose column is NULL matches no operator except ``is_null``, not
+even ``ne`` or ``not_in``; ``{"role": None}`` is IS NULL, ``{"role": {"ne": None}}`` is IS NOT NULL. One exception:
+with an empty list, ``not_in`` is true and ``in`` is false, even for NULL, as in SQLite.
 """
 
 from __future__ import annotations
@@ -26,17 +26,17 @@ if TYPE_CHECKING:
         """An expression such as ``col("age") >= 18`` (`mesahub.sql.expressions`)."""
 
         def terms(self, scope: Scope, bindings: list[Any], /) -> list[str]:
-            """Conditions to be joined by AND."""
+            """Conditions to join with AND."""
             ...
 
     Where: TypeAlias = Mapping[str, Any] | SupportsTerms | None
 
 
 class Known(str):
-    """SQL of a condition that holds for every row, or for none, whatever the rows are: that of an empty list.
+    """SQL of a condition that is true for every row or for none, such as that of an empty list.
 
     Attributes:
-        truth: does it hold?
+        truth: whether it is true.
     """
 
     __slots__ = ("truth",)
@@ -53,14 +53,14 @@ ALWAYS = Known("1 = 1", True)
 NEVER = Known("1 = 0", False)
 
 LISTED = 100
-"""Values up to which a list is written with a placeholder for each; longer ones go as one JSON text."""
+"""Maximum length of a list with one placeholder per value; longer ones are sent as one JSON text."""
 
 Operator = Callable[[str, Any, list[Any], Scope], str]
 """(the column's SQL, the value, the bindings to add to, the table) -> the condition's SQL."""
 
 
 class Text(str):
-    """SQL of a column that has placeholders of its own, whose values must be bound again where it is repeated."""
+    """SQL of a column with its own placeholders, whose values must be bound again if it is repeated."""
 
     __slots__ = ("values",)
     values: tuple[Any, ...]
@@ -77,31 +77,31 @@ def _again(column: str, bindings: list[Any]) -> str:
 
 
 class Operand:
-    """Something of SQL that stands in the place of a value: a column (see `mesahub.sql.expressions`)."""
+    """SQL used in place of a value: a column (see `mesahub.sql.expressions`)."""
 
     __slots__ = ()
 
     def operand(self, scope: Scope, bindings: list[Any]) -> str:
-        """Its SQL text, after its values were added to ``bindings``."""
+        """Return its SQL text, and append its values to ``bindings``."""
         raise NotImplementedError
 
 
 def compile_where(where: Where, scope: Scope, bindings: list[Any]) -> str:
-    """The SQL text of a filter, ``""`` for one that is empty.
+    """Return the SQL text of a filter, ``""`` for an empty one.
 
     Args:
         where: a dict, an expression, or ``None``.
         scope: the table.
-        bindings: the values are added to it, in the order of their placeholders.
+        bindings: the values are appended to it, in the order of their placeholders.
 
     Raises:
-        ArgumentError: names the column, the operator and the nearest right one.
+        ArgumentError: the filter is invalid; names the column, the operator and the closest valid one.
     """
     return " AND ".join(where_terms(where, scope, bindings))
 
 
 def where_terms(where: Any, scope: Scope, bindings: list[Any]) -> list[str]:
-    """What of a filter is to be joined by AND."""
+    """Return the terms of a filter, to join with AND."""
     if where is None:
         return []
     if type(where) is dict or isinstance(where, Mapping):
@@ -117,12 +117,12 @@ def where_terms(where: Any, scope: Scope, bindings: list[Any]) -> list[str]:
 
 
 def is_always_true(terms: list[str]) -> bool:
-    """Do they hold for every row, whatever the rows are? So does no term at all."""
+    """Whether the terms are true for every row; an empty list is."""
     return all(type(term) is Known and term.truth for term in terms)
 
 
 def join_terms(terms: list[str], all_: bool) -> str:
-    """The terms joined by AND or OR, without parentheses around them. Nothing is left out of the text."""
+    """Join the terms with AND or OR, without outer parentheses. No term is omitted."""
     if not terms:
         return ALWAYS if all_ else NEVER
     if len(terms) == 1:
@@ -139,8 +139,8 @@ def _conditions(where: Mapping[str, Any], scope: Scope, bindings: list[Any]) -> 
     for name, condition in where.items():
         try:
             column = scope[name]
-        except TypeError:  # not even hashable
-            raise ArgumentError(f"A key of where must be a column's name, not {name!r}.") from None
+        except TypeError:  # not hashable
+            raise ArgumentError(f"A key of where must be a column name, not {name!r}.") from None
         kind = type(condition)
         if kind in _SIMPLE:
             terms.append(column + " = ?")
@@ -151,8 +151,8 @@ def _conditions(where: Mapping[str, Any], scope: Scope, bindings: list[Any]) -> 
         elif kind is dict or isinstance(condition, Mapping):
             if not condition:
                 raise ArgumentError(
-                    f"The condition on {name!r} is empty. For a plain comparison give the value itself; "
-                    f"operators are {', '.join(OPERATORS)}."
+                    f"The condition on {name!r} is empty. To compare for equality, pass the value itself; "
+                    f"the operators are {', '.join(OPERATORS)}."
                 )
             for word, value in condition.items():
                 if type(value) in _SIMPLE and word in _COMPARISONS:
@@ -167,23 +167,23 @@ def _conditions(where: Mapping[str, Any], scope: Scope, bindings: list[Any]) -> 
             terms.append(column + " IS NULL")
         else:
             if isinstance(condition, (list, tuple, set, frozenset)):
-                raise ArgumentError(f"The condition on {name!r} is a list: write {{{name!r}: {{'in': [...]}}}}.")
+                raise ArgumentError(f"The condition on {name!r} is a list; write {{{name!r}: {{'in': [...]}}}}.")
             terms.append(apply("eq", name, column, condition, bindings, scope))
     return terms
 
 
 def _refused(word: str, name: str, error: ArgumentError) -> ArgumentError:
-    return ArgumentError(f"The condition {word!r} on the column {name!r}: {error}")
+    return ArgumentError(f"Operator {word!r} on column {name!r}: {error}")
 
 
 def apply(word: Any, name: str, column: str, value: Any, bindings: list[Any], scope: Scope) -> str:
-    """The SQL of one operator on one column."""
+    """Return the SQL of one operator on one column."""
     operator = OPERATORS.get(word) if isinstance(word, str) else None
     if operator is None:
         said = str(word).lower().lstrip("$_")
         hint = f" Did you mean {_ELSEWHERE[said]!r}?" if said in _ELSEWHERE else near(said, OPERATORS, 0.5)
         raise ArgumentError(
-            f"{word!r}, on the column {name!r}, is no operator.{hint} The operators are {', '.join(OPERATORS)}."
+            f"Unknown operator {word!r} on column {name!r}.{hint} The operators are {', '.join(OPERATORS)}."
         )
     try:
         return operator(column, value, bindings, scope)
@@ -195,7 +195,7 @@ def _place(value: Any, bindings: list[Any], scope: Scope) -> str:
     if isinstance(value, Operand):
         return value.operand(scope, bindings)
     if isinstance(value, (list, tuple, set, frozenset)):
-        raise ArgumentError("a list was given where one value belongs; use 'in' or 'not_in'.")
+        raise ArgumentError("expected a single value, not a list; use 'in' or 'not_in'.")
     bindings.append(adapt(value))
     return "?"
 
@@ -203,7 +203,7 @@ def _place(value: Any, bindings: list[Any], scope: Scope) -> str:
 def _comparison(sign: str) -> Operator:
     def compare(column: str, value: Any, bindings: list[Any], scope: Scope) -> str:
         if value is None:
-            raise ArgumentError("nothing is greater or less than None (NULL); use 'is_null' or 'is_not_null'.")
+            raise ArgumentError("None (NULL) cannot be compared; use 'is_null' or 'is_not_null'.")
         return f"{column} {sign} {_place(value, bindings, scope)}"
 
     return compare
@@ -219,7 +219,7 @@ def _ne(column: str, value: Any, bindings: list[Any], scope: Scope) -> str:
 
 def _null(if_true: str, if_false: str) -> Operator:
     def test(column: str, value: Any, _bindings: list[Any], _scope: Scope) -> str:
-        # 1 and 0 too: so it was in mesahub 1.x, where the value did not matter.
+        # Also 1 and 0: mesahub 1.x accepted any value.
         if not isinstance(value, (bool, int)) or value not in (0, 1):
             raise ArgumentError(f"the value must be True or False, not {value!r}.")
         return f"{column} {if_true if value else if_false}"
@@ -231,18 +231,18 @@ def _members(value: Any) -> list[Any]:
     if isinstance(value, (str, bytes, bytearray, Mapping)) or not isinstance(value, (list, tuple, Iterable)):
         raise ArgumentError(f"the value must be a list of values, not {type(value).__name__}.")
     members = [member if isinstance(member, Operand) else adapt(member) for member in value]
-    # The same call must give the same text and values, and a set has no order of its own.
+    # The same call must return the same text and values, and sets are unordered.
     return sorted(members, key=repr) if isinstance(value, (set, frozenset)) else members
 
 
 def _in(column: str, value: Any, bindings: list[Any], scope: Scope) -> str:
     if type(value) is list and 0 < len(value) <= LISTED and _SIMPLE.issuperset(map(type, value)):
-        # What most lists are; the text is the same as below.
+        # The most common case; the text is the same as below.
         bindings.extend(map(adapt, value))
         return f"{column} IN ({', '.join('?' * len(value))})"
     members = _members(value)
     if not members:
-        # Not 1 = 0 alone: a misspelt column must be an error here too.
+        # Not only 1 = 0: a misspelled column must be an error here too.
         return Known(f"({column} IS NULL AND 1 = 0)", False)
     known = [member for member in members if member is not None]
     if not known:
@@ -258,7 +258,7 @@ def _not_in(column: str, value: Any, bindings: list[Any], scope: Scope) -> str:
     known = [member for member in members if member is not None]
     if not known:
         return f"{column} IS NOT NULL"
-    # NOT IN leaves NULL out by itself; a None in the list says no more than that.
+    # NOT IN already excludes NULL, so a None in the list adds nothing.
     return _listed(column, known, "NOT IN", " AND ", bindings, scope)
 
 
@@ -277,10 +277,10 @@ def _listed(column: str, members: list[Any], sign: str, join: str, bindings: lis
 
 
 def _in_json(column: str, values: list[Any], sign: str, bindings: list[Any]) -> str:
-    """A long list as one JSON text, with the meaning of a short one for a column of any type.
+    """Return a long list as one JSON text, equivalent to a short list for a column of any type.
 
-    SQLite gives the values of a subquery the column's affinity, and REAL would round integers that a double cannot hold
-    (of a list in parentheses it makes NUMERIC: ``sqlite3CodeRhsOfIN``). So a real is compared with those once more,
+    SQLite applies the column's affinity to the values of a subquery, and REAL would round integers beyond 2^53
+    (to a list in parentheses it applies NUMERIC: ``sqlite3CodeRhsOfIN``). So a real is compared with those again,
     without affinity, which is exact.
     """
     rounded = [value for value in values if _is_rounded(value)]
@@ -305,7 +305,7 @@ def _in_json(column: str, values: list[Any], sign: str, bindings: list[Any]) -> 
 
 
 def _is_rounded(value: Any) -> bool:
-    """Does a number, or a text that is one, lose digits as a double?"""
+    """Whether a number, or a numeric text, loses digits as a double."""
     if type(value) is str:
         digits = value.strip(" \t\n\v\f\r")
         if len(digits) < 16 or not digits.isascii() or not digits.lstrip("+-").isdecimal() or len(digits) > 21:
@@ -342,7 +342,7 @@ def _text(value: Any, what: str) -> str:
         raise ArgumentError(f"the {what} must be a string, not {type(value).__name__}.")
     text: str = adapt(value)
     if "\0" in text:
-        raise ArgumentError(f"the {what} has a NUL character, where SQLite would stop reading it.")
+        raise ArgumentError(f"the {what} contains a NUL character, where SQLite would stop reading.")
     return text
 
 
@@ -355,7 +355,7 @@ def _pattern(sign: str) -> Operator:
 
 def _pattern_lowered(sign: str) -> Operator:
     def test(column: str, value: Any, bindings: list[Any], scope: Scope) -> str:
-        # LIKE ignores the case of ASCII letters unless a PRAGMA says otherwise; lower() on both sides always does.
+        # LIKE ignores the case of ASCII letters unless a PRAGMA changes that; lower() on both sides always does.
         return f"lower({column}) {sign} lower({_pattern_place(value, bindings, scope)})"
 
     return test
@@ -403,7 +403,7 @@ OPERATORS: dict[str, Operator] = {
     "endswith": _part("%", ""),
     "not_endswith": _part("%", "", "NOT LIKE"),
 }
-"""Each operator of the dict form. One column may have several; all of them must hold."""
+"""The operators of the dict form. Several on one column are combined with AND."""
 
 _ELSEWHERE = {
     "=": "eq", "==": "eq", "is": "eq", "equals": "eq", "!=": "ne", "<>": "ne", "neq": "ne", "not": "ne", "is_not": "ne",
@@ -412,7 +412,7 @@ _ELSEWHERE = {
     "notnull": "is_not_null", "has": "contains", "icontains": "contains", "prefix": "startswith",
     "suffix": "endswith", "range": "between",
 }  # fmt: skip
-"""What the same is called in other languages, for the error message."""
+"""Names of the operators in other languages, for the error message."""
 
 _COMPARISONS = {
     "eq": " = ?",
@@ -422,5 +422,5 @@ _COMPARISONS = {
     "lt": " < ?",
     "lte": " <= ?",
 }
-# Exact types of values that need no second look; the text is the same as that of the operator's function.
+# Exact types of values that need no checks; the text is the same as that of the operator's function.
 _SIMPLE = frozenset({str, int, float, bool, bytes})

@@ -1,6 +1,6 @@
-"""Names in SQL: always quoted, columns always qualified.
+"""Identifiers in SQL: always quoted, columns always qualified.
 
-SQLite takes ``"typo"`` for the text 'typo' where no such column exists; ``"t"."typo"`` is an error everywhere.
+SQLite treats ``"typo"`` as the string 'typo' if no such column exists; ``"t"."typo"`` is an error everywhere.
 """
 
 from __future__ import annotations
@@ -11,31 +11,31 @@ from mesahub.errors import ArgumentError
 
 
 def quote_name(name: Any, what: str = "column") -> str:
-    """A name as SQL text. A name with a dot in it is one name.
+    """Quote a name. A name that contains a dot is one name.
 
     >>> quote_name('a"b')
     '"a""b"'
     """
     if not isinstance(name, str):
-        raise ArgumentError(f"A {what} is named by a string, not by {name!r}.")
+        raise ArgumentError(f"The name of a {what} must be a string, not {name!r}.")
     if type(name) is not str:
-        name = str.__str__(name)  # a subclass may quote, or escape, in methods of its own (markupsafe.Markup does)
+        name = str.__str__(name)  # a subclass may escape text in overridden methods (markupsafe.Markup does)
     if not name:
         raise ArgumentError(f"The name of a {what} must not be empty.")
     if "\0" in name:
-        raise ArgumentError(f"The name of a {what} must not hold a NUL character: {name!r}.")
+        raise ArgumentError(f"The name of a {what} must not contain a NUL character: {name!r}.")
     try:
         name.encode()
     except UnicodeEncodeError:
-        raise ArgumentError(f"The name of a {what} must not hold a lone surrogate: {name!r}.") from None
+        raise ArgumentError(f"The name of a {what} must not contain a lone surrogate: {name!r}.") from None
     text: str = name.replace('"', '""')
     return f'"{text}"'
 
 
 class Scope(dict[str, str]):
-    """A table's columns, from name to qualified SQL text, made when they are first asked for.
+    """A table's columns: a dict of names to qualified SQL text, filled on first access.
 
-    A dict that fills itself is the fastest look-up there is for the hot path of `find`.
+    A self-filling dict is the fastest lookup for the hot path of `find`.
 
     Attributes:
         name: the table's name.
@@ -57,8 +57,8 @@ class Scope(dict[str, str]):
 
 
 def column_text(scope: Scope, name: Any) -> str:
-    """A column's qualified SQL text; of a name that may be anything."""
+    """Return a column's qualified SQL text; the name may be of any type."""
     try:
         return scope[name]
     except TypeError:  # not hashable
-        raise ArgumentError(f"A column is named by a string, not by {name!r}.") from None
+        raise ArgumentError(f"The name of a column must be a string, not {name!r}.") from None

@@ -1,4 +1,4 @@
-"""Many rows, or a long list, in one binding: a JSON text that SQLite itself takes apart."""
+"""Many rows, or a long list, in one binding: a JSON text that SQLite itself expands."""
 
 from __future__ import annotations
 
@@ -12,29 +12,29 @@ from mesahub.sql.tokenizer import significant
 __all__ = ["lower_list", "lower_rows", "lower_value"]
 
 _WIDE = 300
-"""Columns from which on terms are as short as can be: a server bounds the length of a statement."""
+"""Number of columns from which terms are shortened: servers limit the length of a statement."""
 _LONGEST = 99_000
-"""Characters of such a statement."""
+"""Maximum characters of such a statement."""
 _EXACT = 2**53
 _KEPT = 1024
 _PLAIN, _TAGGED, _EXTREME = 0, 1, 2
 _BITS = 62
-"""The highest power of two that fits into SQLite's integers with its sign."""
+"""The highest power of two that fits into SQLite's signed integers."""
 _DIVISORS = 18
-"""So many powers of two reach from 2^0 down to the smallest double, 2^-1074, ..."""
+"""Number of powers of two from 2^0 down to the smallest double, 2^-1074, ..."""
 _FACTORS = 16
-"""... and so many from there up to the largest, nearly 2^1024."""
+"""... and from there up to the largest, nearly 2^1024."""
 
 
 def lower_rows(sql: str, rows: Sequence[Sequence[Any]]) -> tuple[str, list[Any]]:
-    """A bulk INSERT in the form for the server: all rows as one JSON text, which SQLite itself takes apart.
+    """Return a bulk INSERT in the form for the server: all rows as one JSON text, which SQLite itself expands.
 
-    That is twice as fast as VALUES and needs one request where VALUES would need fifty. JSON has no blob,
-    SQLite's JSON ends a text at a NUL, and its reader of decimal fractions may be off by one bit; so a column with
-    one of these carries its values tagged.
+    That is twice as fast as VALUES and needs one request where VALUES would need fifty. JSON has no blobs,
+    SQLite's JSON ends a text at a NUL, and its parser of decimal fractions may be off by one bit; so a column with
+    one of these has tagged values.
 
     Args:
-        sql: ``INSERT INTO t (a, b) VALUES (?, ?)``, and what may follow.
+        sql: ``INSERT INTO t (a, b) VALUES (?, ?)``, and further clauses.
         rows: one tuple of values per row.
     """
     head, count, tail = _parts_of_insert(sql)
@@ -42,7 +42,7 @@ def lower_rows(sql: str, rows: Sequence[Sequence[Any]]) -> tuple[str, list[Any]]
         terms, flat = _flattened(rows)
         text = f"{head} SELECT {terms} FROM json_each(?) WHERE true{tail}"
         if len(text) > _LONGEST and len(rows) > 1:
-            # Fewer rows have fewer kinds of values in a column, and so shorter terms.
+            # Fewer rows have fewer kinds of values per column, and so shorter terms.
             raise RequestTooLargeError(
                 f"A statement for {len(rows)} rows of {count} columns is too long; insert fewer at once."
             )
@@ -54,26 +54,27 @@ def lower_rows(sql: str, rows: Sequence[Sequence[Any]]) -> tuple[str, list[Any]]
         rows = list(zip(*encoded, strict=True))
     terms = ", ".join(_term(index, kinds[index]) for index in range(count))
     text = json.dumps(rows).decode()
-    # WHERE true: without it SQLite's parser takes the ON of an ON CONFLICT for that of a join.
+    # WHERE true: without it, SQLite's parser treats the ON of an ON CONFLICT as that of a join.
     return f"{head} SELECT {terms} FROM json_each(?) WHERE true{tail}", [text]
 
 
 def lower_list(values: Sequence[Any]) -> tuple[str, str]:
-    """A list of any length as one JSON text, and the SELECT that makes a column of it again, every value exact.
+    """Return a SELECT that expands a list of any length into a column, every value exact, and the list as one JSON
+    text.
 
     >>> lower_list([1, "a"])
     ('SELECT +value FROM json_each(?)', '[1,"a"]')
     """
     kind = _kind(tuple(values))
     if not kind:
-        # The plus takes away the column's affinity, which would keep that of the other side from being applied.
+        # The plus removes the column's affinity, so that the affinity of the other side applies.
         return "SELECT +value FROM json_each(?)", json.dumps(values).decode()
     rows = [(value,) for value in _tag(tuple(values))]
     return f"SELECT {_term(0, kind)} FROM json_each(?)", json.dumps(rows).decode()
 
 
 def lower_value(value: Any, index: int) -> tuple[str, str]:
-    """One value as an element of a JSON array, and the term that makes it again of ``value``, the array.
+    """Return the term that decodes a value from ``value``, a JSON array, and the value as an element of that array.
 
     >>> lower_value(b"ab", 3)[1]
     '[1,"6162"]'
@@ -114,7 +115,7 @@ def _kind(column: tuple[Any, ...]) -> int:
 
 
 def _reads_back(value: float) -> bool:
-    # A whole number is read exactly by any arithmetic.
+    # Any arithmetic reads an integer exactly.
     return -_EXACT < value < _EXACT and value.is_integer()
 
 
@@ -141,7 +142,7 @@ def _term(index: int, kind: int) -> str:
 
 
 def _flattened(rows: Sequence[Sequence[Any]]) -> tuple[str, list[tuple[Any, ...]]]:
-    """The terms for rows of many columns, and the rows with all parts of their values one after the other."""
+    """Return the terms for rows of many columns, and the rows with the parts of all values in sequence."""
     terms: list[str] = []
     parts: list[list[Any]] = []
     for column in zip(*rows, strict=True):
@@ -154,7 +155,7 @@ def _flattened(rows: Sequence[Sequence[Any]]) -> tuple[str, list[tuple[Any, ...]
 
 
 def _short_term(column: tuple[Any, ...], parts: list[list[Any]]) -> str:
-    """The term for a column, and its parts, of which all but one are NULL in each row, appended."""
+    """Return the term for a column, and append its parts, of which all but one are NULL in each row."""
     whole: list[Any] = [None] * len(column)
     blobs, texts = whole[:], whole[:]
     fractions: list[tuple[int, tuple[list[int], list[int]]] | None] = [None] * len(column)
@@ -192,7 +193,7 @@ def _short_term(column: tuple[Any, ...], parts: list[list[Any]]) -> str:
 
 
 def _shortest_steps(value: float) -> tuple[int, tuple[list[int], list[int]]]:
-    """As `_steps`, with no step that changes nothing."""
+    """As `_steps`, without steps that change nothing."""
     top, bottom = value.as_integer_ratio()
     up = max(abs(top).bit_length() - 53, 0)
     return top >> up, (_shortest(bottom.bit_length() - 1), _shortest(up))
@@ -221,7 +222,7 @@ def _tagged(value: Any) -> Any:
 
 
 def _steps(value: float) -> tuple[int, ...]:
-    """The float as an integer, its divisors and its factors, all but the first powers of two.
+    """Split a float into an integer, divisors and factors, all but the integer powers of two.
 
     Each step is exact: the integer has at most 53 bits, and no step but the last can leave the normal doubles.
     """

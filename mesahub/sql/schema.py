@@ -1,4 +1,4 @@
-"""The schema: what a database and a table consist of, and the statements that ask for it or change it."""
+"""The schema: objects of a database, columns of a table, and the statements that read or change them."""
 
 from __future__ import annotations
 
@@ -28,13 +28,13 @@ __all__ = [
 ]
 
 _NOT_INTERNAL = "name NOT LIKE 'sqlite\\_%' ESCAPE '\\'"
-"""SQLite reserves names that begin so for its own tables and indexes."""
+"""SQLite reserves names with this prefix for its own tables and indexes."""
 _EXACT_REALS = 2**53
 """Integers up to this size are exact as a REAL."""
 
 
 class _Record:
-    # Not a NamedTuple or a dataclass: either costs more to import than all else of this module.
+    # Not a NamedTuple or a dataclass: either takes longer to import than the rest of this module.
     __slots__: tuple[str, ...] = ()
 
     def _values(self) -> tuple[Any, ...]:
@@ -57,9 +57,9 @@ class SchemaObject(_Record):
     Attributes:
         type: ``"table"``, ``"view"``, ``"index"`` or ``"trigger"``.
         name: its name.
-        table: the table (or view) it belongs to; of a table or view its own name.
+        table: the table (or view) it belongs to; for a table or view, its own name.
         sql: the statement that creates it.
-        kind: of a table ``"table"``, ``"virtual"`` or ``"shadow"`` (it keeps a virtual table's content); else ``""``.
+        kind: for a table ``"table"``, ``"virtual"`` or ``"shadow"`` (it keeps a virtual table's content); else ``""``.
         without_rowid: ``True`` for a WITHOUT ROWID table.
     """
 
@@ -79,7 +79,7 @@ class ColumnInfo(_Record):
 
     Attributes:
         name: its name.
-        type: the declared type as it was written, such as ``"VARCHAR(20)"``; ``""`` for none.
+        type: the declared type as written, such as ``"VARCHAR(20)"``; ``""`` for none.
         not_null: ``True`` if it is declared NOT NULL.
         default: the SQL text of its default, ``None`` for none.
         primary_key: its place in the primary key, from 1; 0 for a column that is not part of it.
@@ -105,10 +105,10 @@ class KeyColumns(_Record):
     """The key of a table.
 
     Attributes:
-        primary: (name, declared type) of the primary key's columns, in its order; ``[("rowid", "INTEGER")]`` where
-            none is declared, ``[]`` for a view.
+        primary: (name, declared type) of the primary key's columns, in order; ``[("rowid", "INTEGER")]``
+            if none is declared, ``[]`` for a view.
         declared: ``True`` if a primary key is declared.
-        distinct: columns that together are never NULL and never twice the same; ``[]`` for a view.
+        distinct: columns that are never NULL and unique together; ``[]`` for a view.
         is_rowid: ``True`` if ``distinct`` is the one column that is declared INTEGER PRIMARY KEY.
     """
 
@@ -125,13 +125,13 @@ def tables_statement(*, views: bool = False, name: str | None = None, by_creatio
     """The statement that lists ``name`` and ``type`` of the tables, ordered by name.
 
     Args:
-        views: list the views too.
-        name: only the one of this name, in any case, as SQLite compares names; SQLite's own tables too.
-        by_creation: in the order in which they were made, which is that of what they refer to.
+        views: also list views.
+        name: only the one with this name, compared without case as in SQLite; also SQLite's own tables.
+        by_creation: in order of creation, so that referenced objects come first.
     """
     types = "('table', 'view')" if views else "('table')"
     condition = _NOT_INTERNAL if name is None else "name = ? COLLATE NOCASE"
-    # Shadow tables are where virtual tables keep their content: users see the virtual table.
+    # Shadow tables hold the content of virtual tables: users see the virtual table.
     shadows = (
         ""
         if name is not None
@@ -143,7 +143,7 @@ def tables_statement(*, views: bool = False, name: str | None = None, by_creatio
 
 
 def schema_statement(table: str | None = None) -> Statement:
-    """The statement that lists what was created in a database, in that order; nothing of SQLite's own.
+    """The statement that lists the objects of a database in order of creation, without SQLite's own.
 
     Args:
         table: only this table or view, with its indexes and triggers.
@@ -225,7 +225,7 @@ def read_keys(table: str, rows: list[dict[str, Any]]) -> KeyColumns:
         return KeyColumns(primary, True, names, False)
     if len(key) == 1 and primary[0][1].upper() == "INTEGER":
         return KeyColumns(primary, True, names, True)
-    # A primary key other than INTEGER may hold NULL, many times, unless it is declared NOT NULL too.
+    # A primary key other than INTEGER may be NULL in several rows, unless it is also declared NOT NULL.
     if key and all(row["strict"] for row in key):
         return KeyColumns(primary, True, names, False)
     taken = {str(row["name"]).lower() for row in rows}
@@ -234,10 +234,10 @@ def read_keys(table: str, rows: list[dict[str, Any]]) -> KeyColumns:
 
 
 def declared_types(rows: Iterable[Mapping[str, Any]]) -> dict[str, str]:
-    """The columns of rows, in the order in which they appear, each with a type that stores its values unchanged.
+    """Return the columns of rows, in order of appearance, each with a type that stores its values unchanged.
 
-    Integers make INTEGER, booleans BOOLEAN, fractions REAL, text TEXT, bytes BLOB. A column whose values are of several
-    kinds, or all ``None``, gets no type (``""``), since each type would change some of them.
+    Integers become INTEGER, booleans BOOLEAN, floats REAL, text TEXT, bytes BLOB. A column with values of several
+    kinds, or only ``None``, gets no type (``""``), since any type would change some of them.
 
     >>> declared_types([{"id": 1, "name": "Ann"}, {"id": 2, "price": 1.5}])
     {'id': 'INTEGER', 'name': 'TEXT', 'price': 'REAL'}
@@ -255,7 +255,7 @@ def declared_types(rows: Iterable[Mapping[str, Any]]) -> dict[str, str]:
 
 
 def declared_type(values: Iterable[Any]) -> str:
-    """A type for a column of these values, as `declared_types` chooses it."""
+    """The type of a column with these values, as in `declared_types`."""
     return _type_of({_kind(value) for value in values if value is not None})
 
 
@@ -286,11 +286,11 @@ def create_table_text(table: str, columns: Mapping[str, str], key: Sequence[str]
     'CREATE TABLE IF NOT EXISTS "t" ("id" INTEGER PRIMARY KEY, "v")'
     """
     if not columns:
-        raise ArgumentError(f"Table {table!r} cannot be created without columns; the first rows have none.")
+        raise ArgumentError(f"Cannot create table {table!r} without columns; the first rows have none.")
     lowered = [name.lower() for name in columns]
     missing = [name for name in key if name.lower() not in lowered]
     if missing:
-        raise ArgumentError(f"Key column {missing[0]!r} is not among the columns of the rows: {', '.join(columns)}.")
+        raise ArgumentError(f"Key column {missing[0]!r} is missing from the columns of the rows: {', '.join(columns)}.")
     single = key[0].lower() if len(key) == 1 else None
     terms = []
     for name, type_ in columns.items():

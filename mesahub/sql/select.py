@@ -80,9 +80,7 @@ def aggregate_statement(
 ) -> Statement:
     """``SELECT groups, functions FROM table WHERE ... GROUP BY ... HAVING ... ORDER BY ...``."""
     if not isinstance(functions, Mapping) or not functions:
-        raise ArgumentError(
-            "aggregate() takes a dict from a name to a function: {'n': 'count', 'oldest': ('max', 'age')}."
-        )
+        raise ArgumentError("aggregate() takes a dict of names to functions: {'n': 'count', 'oldest': ('max', 'age')}.")
     if group_by is None or isinstance(group_by, str):
         groups = [] if group_by is None else [group_by]
     elif isinstance(group_by, (list, tuple)):
@@ -97,7 +95,7 @@ def aggregate_statement(
         terms.append(text)
     for name, function in functions.items():
         if name in results:
-            raise ArgumentError(f"The name {name!r} is given twice in aggregate().")
+            raise ArgumentError(f"Duplicate name {name!r} in aggregate().")
         text = _function(scope, name, function)
         dict.__setitem__(results, name, text)
         terms.append(f"{text} AS {quote_name(name)}")
@@ -117,7 +115,7 @@ def aggregate_statement(
 
 
 class _Results(Scope):
-    """What HAVING and ORDER BY of an aggregate may name: its groups and its functions."""
+    """The names available to HAVING and ORDER BY of an aggregate: its groups and functions."""
 
     __slots__ = ()
 
@@ -146,15 +144,15 @@ def _function(scope: Scope, name: str, function: Any) -> str:
 
 
 def columns_text(scope: Scope, select: Any) -> str:
-    """The columns of a SELECT or RETURNING."""
+    """Return the columns of a SELECT or RETURNING."""
     if type(select) is not list and (
         isinstance(select, (str, bytes, Mapping, set, frozenset)) or not isinstance(select, Iterable)
     ):
         raise ArgumentError(f"select must be a list of columns, such as ['id', 'name'], not {select!r}.")
     try:
         return ", ".join([scope[name] for name in select]) or "*"
-    except TypeError:  # one is not hashable
-        raise ArgumentError(f"select must be a list of columns' names, not {select!r}.") from None
+    except TypeError:  # an element is not hashable
+        raise ArgumentError(f"select must be a list of column names, not {select!r}.") from None
 
 
 def order_text(scope: Scope, order_by: Any, bindings: list[Any]) -> str:
@@ -177,25 +175,26 @@ def order_of(term: Any) -> tuple[Any, str, str | None]:
         return (term[1:], "desc", None) if term[:1] == "-" else (term, "asc", None)
     if not isinstance(term, Mapping) or "column" not in term:
         raise ArgumentError(
-            "A term of order_by is a name, '-name' for descending, or {'column': name, 'direction': 'asc' or 'desc', "
+            "A term of order_by must be a name, '-name' for descending, or {'column': name, 'direction': 'asc' or "
+            "'desc', "
             f"'nulls': 'first' or 'last'}}, not {term!r}."
         )
     direction = term.get("direction", "asc")
     nulls = term.get("nulls")
     unknown = [key for key in term if key not in ("column", "direction", "nulls")]
     if unknown:
-        raise ArgumentError(f"A term of order_by has no {unknown[0]!r}; it has column, direction, nulls.")
+        raise ArgumentError(f"Unknown key {unknown[0]!r} in order_by; the keys are column, direction, nulls.")
     lowered = direction.lower() if isinstance(direction, str) else direction
     if not isinstance(lowered, str) or lowered not in _DIRECTIONS:
         raise ArgumentError(f"The direction of {term['column']!r} must be 'asc' or 'desc', not {direction!r}.")
     if nulls is not None and not (isinstance(nulls, str) and nulls in _NULLS):
-        raise ArgumentError(f"The nulls of {term['column']!r} must come 'first' or 'last', not {nulls!r}.")
+        raise ArgumentError(f"The nulls of {term['column']!r} must be 'first' or 'last', not {nulls!r}.")
     return term["column"], lowered, nulls
 
 
 def _order_term(scope: Scope, term: Any, bindings: list[Any]) -> str:
     if type(term) is dict and len(term) == 2:
-        # The usual form, in as few steps as it takes; whatever is odd in it is told below.
+        # The common case, in as few steps as possible; errors are reported below.
         direction = term.get("direction")
         column = term.get("column")
         if type(direction) is str and direction in _DIRECTIONS and type(column) is str:
@@ -219,7 +218,7 @@ def limit_text(limit: Any, offset: Any, bindings: list[Any]) -> str:
         if type(offset) is int and 0 <= offset < _MOST:
             bindings += (limit, offset)
             return " LIMIT ? OFFSET ?"
-    # SQLite has no OFFSET without LIMIT; -1 is none.
+    # SQLite has no OFFSET without LIMIT; -1 means no limit.
     bindings.append(-1 if limit is None else _count("limit", limit))
     if offset is None:
         return " LIMIT ?"
@@ -228,7 +227,7 @@ def limit_text(limit: Any, offset: Any, bindings: list[Any]) -> str:
 
 
 def _count(what: str, number: Any) -> int:
-    """A number of rows; also as text or as a float without a fraction, which mesahub 1.x took as well."""
+    """Convert a number of rows; text and integral floats are accepted, as in mesahub 1.x."""
     value = number
     if isinstance(number, str):
         digits = number.strip()
@@ -238,5 +237,5 @@ def _count(what: str, number: Any) -> int:
     elif not isinstance(number, bool) and hasattr(number, "__index__"):
         value = number.__index__()
     if type(value) is not int or not 0 <= value < _MOST:
-        raise ArgumentError(f"{what} must be an integer from 0 on, not {number!r:.100}.")
+        raise ArgumentError(f"{what} must be an integer of 0 or more, not {number!r:.100}.")
     return value

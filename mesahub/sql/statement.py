@@ -1,4 +1,4 @@
-"""Statements that are ready to be sent, and the guard that makes them of raw SQL."""
+"""Statements ready to be sent, and the check that creates them from raw SQL."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ Bindings = Sequence[Any] | Mapping[str, Any] | None
 """Values for the parameters: a list for ``?``, a dict for ``:name``, ``@name`` and ``$name``."""
 
 MAX_SQL_BYTES = 100_000
-"""Bytes of a text, unless the caller says otherwise: what MesaHub's server takes."""
+"""Default maximum size of a statement in bytes: MesaHub's limit."""
 MAX_BINDINGS = 5_000
-"""Values of a statement, unless the caller says otherwise."""
+"""Default maximum number of values of a statement."""
 
 _KEPT = 1024
 _KEPT_SIZE = 4096
-"""Longer texts are looked at each time: a thousand of them would fill the memory."""
+"""Longer texts are analyzed each time: caching a thousand of them would fill the memory."""
 
 
 class Statement:
@@ -29,13 +29,13 @@ class Statement:
     Attributes:
         sql: its text, with a placeholder for each value.
         bindings: the values, in the order of SQLite's parameter numbers.
-        verb: ``"select"``, ``"insert"``, ...: of a WITH statement, that of its main part.
-        writes: may it change anything?
-        returns: a write that has a RETURNING clause.
-        with_tables: it starts with WITH.
-        names: of the parameters, by number, with their prefixes (``":id"``); ``None`` for those without a name, and
-            ``()`` where none has one.
-        unchecked: foreign keys are not checked while it runs.
+        verb: ``"select"``, ``"insert"``, ...: for a WITH statement, that of its main part.
+        writes: whether it may change anything.
+        returns: whether it is a write with a RETURNING clause.
+        with_tables: whether it starts with WITH.
+        names: names of the parameters, by number, with their prefixes (``":id"``); ``None`` for those without
+            a name, and ``()`` if none has one.
+        unchecked: whether foreign keys are not checked while it runs.
         rows: for a bulk INSERT ``... VALUES (?, ?)``, the values of each row; ``bindings`` is empty then.
     """
 
@@ -69,7 +69,7 @@ class Statement:
 
 
 class _Prepared:
-    """What is known of a text before its values are."""
+    """The analysis of a text, independent of its values."""
 
     __slots__ = ("analysis", "highest", "names", "numbered", "returns", "sql", "verb", "with_tables", "writes")
 
@@ -84,7 +84,7 @@ class _Prepared:
         self.highest = self.analysis.highest
         self.numbered = _odd_number(part)
         self.names = self.analysis.marked if self.analysis.named else ()
-        # Parts are large, and have served.
+        # Parts are large, and no longer needed.
         self.analysis.parts = []
 
 
@@ -101,24 +101,24 @@ def prepare(
 ) -> Statement:
     """Check raw SQL and its values before they are sent.
 
-    The server dies of an empty statement, runs only the last of several, and leaves a transaction that one
-    client begins open for all; so none of these leaves this process. What can be mended is mended: in
-    ``SELECT 1; -- done`` the end is cut off.
+    The server crashes on an empty statement, runs only the last of several, and keeps a transaction
+    that one client begins open for all; so none of these is sent. What can be fixed is fixed: the end of ``SELECT 1;
+    -- done`` is removed.
 
     Args:
         sql: one statement.
         bindings: its values.
         operation: ``"query"`` or ``"exec"``.
-        max_sql: bytes of the longest text that the engine takes; ``None`` for no limit.
-        max_bindings: values that it takes; ``None`` for no limit.
+        max_sql: maximum bytes of a text that the engine accepts; ``None`` for no limit.
+        max_bindings: maximum number of values; ``None`` for no limit.
 
     Raises:
-        ArgumentError: says why and what to do instead.
+        ArgumentError: the statement is rejected; says why and what to do instead.
     """
     known = _prepared.get(sql) if type(sql) is str else None
     if known is None:
         _check_text(sql, max_sql)
-        sql = str.__str__(sql)  # a subclass may escape what is joined to it
+        sql = str.__str__(sql)  # a subclass may escape text that is joined to it
         known = _Prepared(sql)
         if len(sql) <= _KEPT_SIZE:
             if len(_prepared) >= _KEPT:
@@ -128,7 +128,7 @@ def prepare(
         raise ArgumentError(f"This statement writes ({known.verb.upper()}), and query() only reads. Use exec().")
     if bindings is None:
         values: list[Any] = []
-    elif type(bindings) is list or type(bindings) is tuple:  # first: to ask for a Mapping takes much longer
+    elif type(bindings) is list or type(bindings) is tuple:  # first: checking for a Mapping takes much longer
         values = [adapt(value) for value in bindings]
     elif isinstance(bindings, Mapping):
         values = _by_name(known.analysis, bindings)
@@ -145,7 +145,7 @@ def prepare(
         _refuse_count(known.analysis, len(values))
     if max_bindings is not None and len(values) > max_bindings:
         raise ArgumentError(
-            f"A statement can have {max_bindings} values, and this one has {len(values)}. For many rows use "
+            f"A statement can have at most {max_bindings} values, not {len(values)}. For many rows use "
             "table.insert_many(); for a long list, WHERE c IN (SELECT value FROM json_each(?)) with json.dumps(list)."
         )
     return Statement(
@@ -163,43 +163,45 @@ def _check_text(sql: Any, most: int | None) -> None:
     if not isinstance(sql, str):
         raise ArgumentError(f"sql must be a string, not {type(sql).__name__}.")
     if "\0" in sql:
-        raise ArgumentError("The SQL text has a NUL character, where SQLite would stop reading. Bind it as a value.")
+        raise ArgumentError(
+            "The SQL text contains a NUL character, where SQLite would stop reading. Bind it as a value."
+        )
     try:
         size = len(sql.encode())
     except UnicodeEncodeError:
-        raise ArgumentError("The SQL text has a lone surrogate, which cannot be sent. Bind it as bytes.") from None
+        raise ArgumentError("The SQL text contains a lone surrogate, which cannot be sent. Bind it as bytes.") from None
     if most is not None and size > most:
         raise ArgumentError(
-            f"The SQL text has {size} bytes, and the server takes {most}. Bind the values with ? instead "
+            f"The SQL text has {size} bytes; the server accepts {most}. Bind the values with ? instead "
             "of writing them into the text; for many rows use table.insert_many(); for a script, exec_script()."
         )
 
 
 def _only_part(found: Analysis) -> Part:
     if not found.parts:
-        raise ArgumentError("The SQL text has no statement in it, only blanks, comments or semicolons.")
+        raise ArgumentError("The SQL text contains no statement, only whitespace, comments or semicolons.")
     if len(found.parts) > 1:
         raise ArgumentError(
             f"The SQL text has {len(found.parts)} statements; the server would run only the last one of them, or "
-            "stop half way. Send them one by one, or all with exec_script()."
+            "stop halfway. Send them one by one, or all with exec_script()."
         )
     part = found.parts[0]
     if part.verb in TRANSACTION:
         raise ArgumentError(
             f"{part.verb.upper()} would begin or end a transaction for every client of the database, because the "
-            "server has one connection for all. One statement is atomic by itself: insert_many() writes many rows in "
-            "one, and INSERT ... ON CONFLICT or WITH ... join what belongs together."
+            "server has one connection for all. A single statement is atomic: insert_many() writes many rows in "
+            "one, INSERT ... ON CONFLICT and WITH ... combine steps, and batch() runs several writes."
         )
     if part.verb in ATTACHING:
         raise ArgumentError(
-            f"{part.verb.upper()} would hold for every client of the database, because the server has one connection "
-            "for all. To bring data together use mesahub.copy()."
+            f"{part.verb.upper()} would affect every client of the database, because the server has one connection "
+            "for all. To combine data, use mesahub.copy()."
         )
     return part
 
 
 def _odd_number(part: Part) -> str | None:
-    """The parameter ``?NNN`` that is the likeliest to be out of bounds."""
+    """The parameter ``?NNN`` that is most likely to be out of range."""
     numbered = [text for kind, text, _ in part.tokens if kind == "parameter" and text[0] == "?" and text[1:]]
     if not numbered:
         return None
@@ -209,14 +211,14 @@ def _odd_number(part: Part) -> str | None:
 def _mended(sql: str, found: Analysis, part: Part) -> str:
     if not found.semicolons:
         return sql
-    # Nothing of the text is lost but what stands before or behind the only statement in it.
+    # Only what comes before or after the single statement is removed.
     leading = sql[: part.start]
     return sql[part.start if ";" in leading else 0 : part.end]
 
 
 def _by_name(found: Analysis, bindings: Mapping[str, Any]) -> list[Any]:
     if found.positional:
-        raise ArgumentError("The statement has ? parameters: give their values as a list, not as a dict.")
+        raise ArgumentError("The statement has ? parameters; pass their values as a list, not as a dict.")
     values: list[Any] = []
     used: set[Any] = set()
     missing: list[str] = []
@@ -231,7 +233,7 @@ def _by_name(found: Analysis, bindings: Mapping[str, Any]) -> list[Any]:
     if missing or unknown:
         names = [name for name in found.parameters if name]
         raise ArgumentError(
-            "The names of the values do not fit the statement's parameters."
+            "The names of the values do not match the statement's parameters."
             + (f" Without a value: {', '.join(missing)}." if missing else "")
             + (f" Not in the statement: {', '.join(map(str, unknown))}.{near(unknown[0], names)}" if unknown else "")
         )

@@ -1,4 +1,4 @@
-"""Python values and what becomes of them in SQLite: nothing is rounded, nothing is guessed.
+"""Python values and how SQLite stores them: nothing is rounded or guessed.
 
 | Python | SQLite |
 |---|---|
@@ -6,7 +6,7 @@
 | ``bytearray``, ``memoryview`` | BLOB |
 | ``datetime`` | TEXT, ISO 8601 with a space: ``2026-01-31 12:30:00+02:00`` |
 | ``date``, ``time`` | TEXT, ISO 8601 |
-| ``Decimal`` | TEXT, its digits as they are |
+| ``Decimal`` | TEXT, with the same digits |
 | ``UUID`` | TEXT, with hyphens |
 | ``Enum`` | its value |
 | ``Path`` | TEXT |
@@ -28,12 +28,12 @@ _registered: dict[type, Adapter] = {}
 
 
 def register_adapter(type_: type, function: Callable[[Any], Any]) -> None:
-    """Say how values of a type (and of its subclasses) are stored, everywhere in this process.
+    """Register how values of a type (and of its subclasses) are stored, for the whole process.
 
     Args:
         type_: the type.
-        function: makes ``None``, ``bool``, ``int``, ``float``, ``str`` or ``bytes`` of a value, or
-            something else that has an adapter.
+        function: converts a value to ``None``, ``bool``, ``int``, ``float``, ``str`` or ``bytes``,
+            or to another type that has an adapter.
 
     Example:
         >>> from fractions import Fraction
@@ -44,19 +44,19 @@ def register_adapter(type_: type, function: Callable[[Any], Any]) -> None:
     if not isinstance(type_, type) or not callable(function):
         raise ArgumentError("register_adapter takes a type and a function.")
     if type_ in _STORED:
-        raise ArgumentError(f"A value of the type {type_.__name__} is stored as it is; it needs no adapter.")
+        raise ArgumentError(f"A value of type {type_.__name__} is stored unchanged; it needs no adapter.")
     _registered[type_] = function
 
 
 def adapt(value: Any) -> Any:
-    """The value as SQLite can hold it: ``None``, ``bool``, ``int``, ``float``, ``str`` or ``bytes``.
+    """Convert a value to one that SQLite can store: ``None``, ``bool``, ``int``, ``float``, ``str`` or ``bytes``.
 
     Raises:
         ArgumentError: it cannot be stored without loss; the message says why and what to do.
     """
     kind = type(value)
     if kind is str:
-        # The C test is faster than any look for surrogates, and most text passes it.
+        # The C check is faster than any search for surrogates, and most text passes it.
         if not value.isascii():
             _check_text(value)
         return value
@@ -72,7 +72,7 @@ def adapt(value: Any) -> Any:
         if -_INFINITY < value < _INFINITY:
             return value
         raise ArgumentError(
-            f"{value!r} cannot be stored: JSON has no such number, and SQLite would make NULL of a NaN. "
+            f"{value!r} cannot be stored: JSON has no such number, and SQLite would turn NaN into NULL. "
             "Use None, or text."
         )
     return _adapt_other(value)
@@ -88,24 +88,24 @@ def _adapt_other(value: Any, steps: int = 1) -> Any:
         if isinstance(value, (list, tuple, dict, set, frozenset)):
             advice = "Store it as JSON text: json.dumps(value)."
         else:
-            advice = "Say how: mesahub.sql.register_adapter(type, function)."
-        raise ArgumentError(f"A value of the type {kind.__name__} cannot be stored in SQLite. {advice}")
+            advice = "Register an adapter: mesahub.sql.register_adapter(type, function)."
+        raise ArgumentError(f"A value of type {kind.__name__} cannot be stored in SQLite. {advice}")
     adapted = adapter(value)
     if type(adapted) in _STORED:
         return adapt(adapted)
     if steps == _MOST_STEPS:
-        raise ArgumentError(f"The adapter of {kind.__name__} gives a value that needs an adapter again, and so on.")
+        raise ArgumentError(f"The adapter of {kind.__name__} returns a value that needs an adapter again, without end.")
     return _adapt_other(adapted, steps + 1)
 
 
 def _adapter_of(kind: type) -> Adapter | None:
-    # The nearest class decides, but an Enum that is an int or a str too is an Enum first.
+    # The nearest class decides, but an Enum that is also an int or a str counts as an Enum.
     scalar = None
     for base in kind.__mro__:
         adapter = _registered.get(base)
         if adapter is not None:
             return adapter
-        # By name: none of these modules needs to be imported for those who do not use them.
+        # By name, so that none of these modules has to be imported if it is not used.
         adapter = _BUILTIN.get((base.__module__, base.__qualname__))
         if adapter is not None:
             if base not in _STORED:
@@ -129,7 +129,7 @@ _BUILTIN: dict[tuple[str, str], Adapter] = {
     ("enum", "Enum"): lambda value: value.value,
     ("pathlib", "PurePath"): str,
     ("pathlib._local", "PurePath"): str,
-    # Subclasses of what SQLite knows, such as numpy's float64.
+    # Subclasses of native types, such as numpy's float64.
     ("builtins", "int"): int,
     ("builtins", "float"): float,
     ("builtins", "str"): lambda value: str.__str__(value),
@@ -148,11 +148,11 @@ def _check_text(value: str) -> None:
         value.encode()
     except UnicodeEncodeError as error:
         raise ArgumentError(
-            f"The text has a lone surrogate (U+{ord(value[error.start]):04X}) at position {error.start}, which "
-            "no UTF-8 database can hold. If it came from a file name, store os.fsencode(name), which is bytes."
+            f"The text contains a lone surrogate (U+{ord(value[error.start]):04X}) at position {error.start}, which "
+            "UTF-8 cannot encode. If it comes from a file name, store os.fsencode(name), which is bytes."
         ) from None
 
 
 def _shown(value: int) -> str:
-    # Python refuses to write out integers of more than 4,300 digits.
+    # Python refuses to format integers of more than 4,300 digits.
     return str(value) if value.bit_length() < 256 else f"of {value.bit_length()} bits"

@@ -29,16 +29,16 @@ def insert_text(
     update: Sequence[str] | None = None,
     returning: Returning = None,
 ) -> str:
-    """``INSERT INTO table (columns) VALUES (?, ...)`` with what is to happen on a conflict.
+    """``INSERT INTO table (columns) VALUES (?, ...)`` with a conflict clause.
 
     Args:
         scope: the table.
-        columns: the columns that are given; without any, one row of defaults.
-        on_conflict: ``None`` raises, ``"ignore"`` leaves the row that is there, ``"replace"`` deletes it first,
-            ``"update"`` changes it.
-        key: for ``"update"``, the columns of the unique key; with ``None`` as ``on_conflict`` and a key, a
-            row that is there is left.
-        update: for ``"update"``, the columns to change; default: all given ones but the key.
+        columns: the columns to set; if empty, insert one row of defaults.
+        on_conflict: ``None`` raises, ``"ignore"`` keeps the existing row, ``"replace"`` deletes it
+            first, ``"update"`` updates it.
+        key: for ``"update"``, the columns of the unique key; with ``None`` as ``on_conflict`` and
+            a key, an existing row is kept.
+        update: for ``"update"``, the columns to change; default: all columns except the key.
         returning: ``True`` for all columns, or their names.
     """
     if not (on_conflict is None or (isinstance(on_conflict, str) and on_conflict in _ON_CONFLICT)):
@@ -59,7 +59,7 @@ def insert_text(
 def _changed(columns: Sequence[str], key: Sequence[str], update: Sequence[str] | None) -> list[str]:
     missing = [name for name in key if name not in columns]
     if missing:
-        raise ArgumentError(f"The key column {missing[0]!r} is not among the given values ({', '.join(columns)}).")
+        raise ArgumentError(f"Key column {missing[0]!r} is missing from the values ({', '.join(columns)}).")
     if update is None:
         update = [column for column in columns if column not in key]
     elif isinstance(update, (str, bytes, Mapping)) or not isinstance(update, Iterable):
@@ -67,14 +67,14 @@ def _changed(columns: Sequence[str], key: Sequence[str], update: Sequence[str] |
     update = list(update)
     strange = [name for name in update if name not in columns]
     if strange:
-        raise ArgumentError(f"{strange[0]!r} is to be updated, and is not among the given values.")
+        raise ArgumentError(f"Column {strange[0]!r} in update is missing from the values.")
     return [f"{quote_name(column)} = excluded.{quote_name(column)}" for column in update]
 
 
 def insert_statement(scope: Scope, data: Any, **options: Any) -> Statement:
-    """An INSERT of one row. ``options`` as for `insert_text`."""
+    """Compile an INSERT of one row. ``options`` as for `insert_text`."""
     if not isinstance(data, Mapping):
-        raise ArgumentError(f"A row is a dict from column to value, not {data!r:.60}.")
+        raise ArgumentError(f"A row must be a dict of column names to values, not {data!r:.60}.")
     sql = insert_text(scope, list(data), **options)
     return Statement(sql, [_adapted(name, value) for name, value in data.items()], "insert", True)
 
@@ -91,7 +91,7 @@ def update_statement(
 ) -> Statement:
     """``UPDATE table SET ... WHERE ...``."""
     if not isinstance(changes, Mapping) or not changes:
-        raise ArgumentError(f"set must be a dict from column to value that is not empty, not {changes!r}.")
+        raise ArgumentError(f"set must be a non-empty dict of column names to values, not {changes!r}.")
     bindings: list[Any] = []
     terms = []
     for name, value in changes.items():
@@ -119,8 +119,8 @@ def _guarded(verb: str, where: Where, scope: Scope, bindings: list[Any], all_row
     terms = where_terms(where, scope, bindings)
     if all_rows is not True and is_always_true(terms):
         raise ArgumentError(
-            f"{verb}() would touch every row of {scope.name!r}: its filter is empty or always true. "
-            "If that is meant, say all_rows=True."
+            f"{verb}() would affect every row of {scope.name!r}: its filter is empty or always true. "
+            "If that is intended, pass all_rows=True."
         )
     return f" WHERE {' AND '.join(terms)}" if terms else ""
 

@@ -1,7 +1,7 @@
 """The project is written in plain technical English: a list of words and phrases is kept out of its prose.
 
-Checked are comments, docstrings, messages (strings that contain a space) and the documentation. A line that needs one of them
-ends in the comment `# english: ok` (in Markdown, `<!-- english: ok -->`).
+Comments, docstrings, messages (strings that contain a space) and the documentation are checked. A line that needs one
+of the words ends in the comment `# english: ok` (in Markdown, `<!-- english: ok -->`).
 """
 
 import io
@@ -19,10 +19,7 @@ PHRASES = re.compile(
     |(?<!there\ )(?:is|are)\ no\ (?!longer|more|such))\b""",
     re.IGNORECASE | re.VERBOSE,
 )
-NOT_YET: tuple[str, ...] = (
-    "mesahub",
-    "transports",
-)
+CHECKED = ("mesahub/sql/",)  # packages whose prose was reviewed; the others follow
 PYTHON = sorted(path for folder in ("mesahub", "transports") for path in (ROOT / folder).rglob("*.py"))
 PAGES = sorted(
     [
@@ -59,7 +56,7 @@ def test_documentation_avoids_listed_phrases() -> None:
 
 
 def test_code_avoids_listed_phrases() -> None:
-    checked = [path for path in PYTHON if not str(path.relative_to(ROOT)).startswith(NOT_YET)]
+    checked = [path for path in PYTHON if path.relative_to(ROOT).as_posix().startswith(CHECKED)]
     assert [finding for path in checked for finding in found_in(path)] == []
 
 

@@ -125,7 +125,7 @@ NOT_ALWAYS: list[Any] = [
 
 @pytest.mark.parametrize("where", ALWAYS)
 def test_what_is_always_true_is_not_let_loose_on_a_table(where: Any) -> None:
-    with pytest.raises(ArgumentError, match=r"delete\(\) would touch every row of 't'.*all_rows=True"):
+    with pytest.raises(ArgumentError, match=r"delete\(\) would affect every row of 't'.*all_rows=True"):
         delete_statement(T, where)
     assert delete_statement(T, where, all_rows=True).sql.startswith('DELETE FROM "t"')
 
@@ -166,7 +166,7 @@ def test_a_json_path_begins_with_a_dollar(path: Any) -> None:
 
 @pytest.mark.parametrize("name", ["", None, 5, b"a"])
 def test_a_column_has_a_name(name: Any) -> None:
-    with pytest.raises(ArgumentError, match="named by a string that is not empty"):
+    with pytest.raises(ArgumentError, match="must be a non-empty string"):
         col(name)
 
 
@@ -182,7 +182,7 @@ def test_pythons_own_logic_is_refused_with_advice() -> None:
     ):
         with pytest.raises(ArgumentError, match="no truth value"):
             wrong()
-    with pytest.raises(ArgumentError, match="The column 'a' has no truth value"):
+    with pytest.raises(ArgumentError, match="Column 'a' has no truth value"):
         bool(a)
 
 

@@ -128,25 +128,25 @@ def test_the_text_is_the_same_each_time() -> None:
     [
         (
             {"age": {"gtt": 1}},
-            r"'gtt', on the column 'age', is no operator\. Did you mean 'gt'\? The operators are eq, ",
+            r"Unknown operator 'gtt' on column 'age'\. Did you mean 'gt'\? The operators are eq, ",
         ),
         ({"age": {">=": 1}}, "Did you mean 'gte'"),
         ({"age": {"$ne": 1}}, "Did you mean 'ne'"),
         ({"age": {"NOT_IN": [1]}}, "Did you mean 'not_in'"),
         ({"age": {"exists": True}}, "Did you mean 'is_not_null'"),
-        ({"age": {5: 1}}, "5, on the column 'age', is no operator. The operators"),
-        ({"age": {"zzzzzz": 1}}, r"is no operator\. The operators"),
+        ({"age": {5: 1}}, "Unknown operator 5 on column 'age'. The operators"),
+        ({"age": {"zzzzzz": 1}}, r"Unknown operator .* The operators"),
         ({"age": {}}, "The condition on 'age' is empty"),
-        ({"age": [1, 2]}, r"The condition on 'age' is a list: write \{'age': \{'in': "),
-        ({"age": {"eq": [1]}}, "'eq' on the column 'age': a list was given where one value belongs; use 'in'"),
-        ({"age": {"gt": None}}, "'gt' on the column 'age': nothing is greater or less than None"),
-        ({"age": {"in": "abc"}}, "'in' on the column 'age': the value must be a list of values, not str"),
+        ({"age": [1, 2]}, r"The condition on 'age' is a list; write \{'age': \{'in': "),
+        ({"age": {"eq": [1]}}, "'eq' on column 'age': expected a single value, not a list; use 'in'"),
+        ({"age": {"gt": None}}, "'gt' on column 'age': None .NULL. cannot be compared"),
+        ({"age": {"in": "abc"}}, "'in' on column 'age': the value must be a list of values, not str"),
         ({"age": {"in": b"abc"}}, "not bytes"),
         ({"age": {"in": 5}}, "not int"),
         ({"age": {"in": {"a": 1}}}, "not dict"),
-        ({"age": {"not_in": None}}, "'not_in' on the column 'age': .* not NoneType"),
-        ({"age": {"in": [2**64]}}, "'in' on the column 'age': The integer .* 64 bits"),
-        ({"age": {"is_null": "yes"}}, "'is_null' on the column 'age': the value must be True or False, not 'yes'"),
+        ({"age": {"not_in": None}}, "'not_in' on column 'age': .* not NoneType"),
+        ({"age": {"in": [2**64]}}, "'in' on column 'age': The integer .* 64 bits"),
+        ({"age": {"is_null": "yes"}}, "'is_null' on column 'age': the value must be True or False, not 'yes'"),
         ({"age": {"is_null": None}}, "True or False, not None"),
         ({"age": {"is_not_null": 2}}, "True or False, not 2"),
         ({"age": {"between": 5}}, r"two values, \[low, high\], not 5"),
@@ -154,16 +154,16 @@ def test_the_text_is_the_same_each_time() -> None:
         ({"age": {"between": [1, 2, 3]}}, "two values"),
         ({"age": {"between": [None, 2]}}, "two values"),
         ({"age": {"between": [2, None]}}, "two values"),
-        ({"name": {"like": 5}}, "'like' on the column 'name': the pattern must be a string, not int"),
+        ({"name": {"like": 5}}, "'like' on column 'name': the pattern must be a string, not int"),
         ({"name": {"contains": None}}, "the value must be a string, not NoneType"),
-        ({"name": {"startswith": "a\0b"}}, "NUL character, where SQLite would stop reading it"),
+        ({"name": {"startswith": "a\0b"}}, "NUL character, where SQLite would stop reading"),
         ({"name": {"glob": "\0"}}, "NUL character"),
         ({"name": {"like": "\ud800"}}, "lone surrogate"),
-        ({"age": 2**63}, "'eq' on the column 'age': The integer"),
-        ({"age": {"lt": float("nan")}}, "'lt' on the column 'age': nan cannot be stored"),
-        ({"age": {"eq": {"a": 1}}}, "'eq' on the column 'age': A value of the type dict .*json.dumps"),
+        ({"age": 2**63}, "'eq' on column 'age': The integer"),
+        ({"age": {"lt": float("nan")}}, "'lt' on column 'age': nan cannot be stored"),
+        ({"age": {"eq": {"a": 1}}}, "'eq' on column 'age': A value of type dict .*json.dumps"),
         ({"age": object()}, "type object cannot be stored.*register_adapter"),
-        ({5: 1}, "A column is named by a string, not by 5"),
+        ({5: 1}, "The name of a column must be a string, not 5"),
         ({"": 1}, "must not be empty"),
         ({"a\0": 1}, "NUL"),
         ({"\ud800": 1}, "lone surrogate"),
@@ -182,7 +182,7 @@ def test_a_key_that_is_no_name_is_refused() -> None:
         def items(self) -> Any:
             return [([], 1)]
 
-    with pytest.raises(ArgumentError, match=r"A key of where must be a column's name, not \[\]"):
+    with pytest.raises(ArgumentError, match=r"A key of where must be a column name, not \[\]"):
         compiled(Unhashable())
 
 

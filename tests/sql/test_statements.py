@@ -70,7 +70,7 @@ def test_find(arguments: dict[str, Any], sql: str, bindings: list[Any]) -> None:
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ({"limit": -1}, "limit must be an integer from 0 on, not -1"),
+        ({"limit": -1}, "limit must be an integer of 0 or more, not -1"),
         ({"limit": "5.5"}, "limit must be an integer"),
         ({"limit": "-5"}, "limit must be an integer"),
         ({"limit": ""}, "limit must be an integer"),
@@ -86,15 +86,15 @@ def test_find(arguments: dict[str, Any], sql: str, bindings: list[Any]) -> None:
         ({"select": {"a"}}, "select must be a list"),
         ({"select": {"a": 1}}, "select must be a list"),
         ({"select": 5}, "select must be a list"),
-        ({"select": [["a"]]}, "select must be a list of columns' names"),
-        ({"select": [5]}, "named by a string, not by 5"),
+        ({"select": [["a"]]}, "select must be a list of column names"),
+        ({"select": [5]}, "must be a string, not 5"),
         ({"order_by": 5}, "order_by must be a list"),
         ({"order_by": {"a"}}, "order_by must be a list"),
-        ({"order_by": [5]}, "A term of order_by is a name"),
+        ({"order_by": [5]}, "A term of order_by must be a name"),
         ({"order_by": [""]}, "must not be empty"),
         ({"order_by": ["-"]}, "must not be empty"),
-        ({"order_by": [{"direction": "asc"}]}, "A term of order_by is a name"),
-        ({"order_by": [{"column": "a", "dir": "asc"}]}, "no 'dir'; it has column, direction, nulls"),
+        ({"order_by": [{"direction": "asc"}]}, "A term of order_by must be a name"),
+        ({"order_by": [{"column": "a", "dir": "asc"}]}, "Unknown key 'dir' in order_by; the keys are column, direction, nulls"),
         (
             {"order_by": [{"column": "a", "direction": "down"}]},
             "The direction of 'a' must be 'asc' or 'desc', not 'down'",
@@ -102,10 +102,10 @@ def test_find(arguments: dict[str, Any], sql: str, bindings: list[Any]) -> None:
         ({"order_by": [{"column": "a", "direction": "asc; DROP TABLE t"}]}, "must be 'asc' or 'desc'"),
         ({"order_by": [{"column": "a", "direction": None}]}, "must be 'asc' or 'desc', not None"),
         ({"order_by": [{"column": "a", "direction": []}]}, "must be 'asc' or 'desc'"),
-        ({"order_by": [{"column": "a", "nulls": "middle"}]}, "must come 'first' or 'last'"),
-        ({"order_by": [{"column": "a", "nulls": []}]}, "must come 'first' or 'last'"),
-        ({"order_by": [{"column": ["a"], "nulls": "last"}]}, "named by a string"),
-        ({"order_by": [{"column": 5, "direction": "asc"}]}, "named by a string"),
+        ({"order_by": [{"column": "a", "nulls": "middle"}]}, "must be 'first' or 'last'"),
+        ({"order_by": [{"column": "a", "nulls": []}]}, "must be 'first' or 'last'"),
+        ({"order_by": [{"column": ["a"], "nulls": "last"}]}, "must be a string"),
+        ({"order_by": [{"column": 5, "direction": "asc"}]}, "must be a string"),
     ],
 )
 def test_find_refuses(arguments: dict[str, Any], message: str) -> None:
@@ -154,9 +154,9 @@ def test_aggregate() -> None:
         ({"functions": {"n": ("sum",)}}, "a pair"),
         ({"functions": {"n": ([], "a")}}, "a pair"),
         ({"functions": {"n": 5}}, "a pair"),
-        ({"functions": {"n": ("sum", ["a"])}}, "named by a string"),
-        ({"functions": {"g": "count"}, "group_by": ["g"]}, "The name 'g' is given twice"),
-        ({"functions": {"n": "count"}, "group_by": [["g"]]}, "named by a string"),
+        ({"functions": {"n": ("sum", ["a"])}}, "must be a string"),
+        ({"functions": {"g": "count"}, "group_by": ["g"]}, "Duplicate name 'g'"),
+        ({"functions": {"n": "count"}, "group_by": [["g"]]}, "must be a string"),
         (
             {"functions": {"total": "count"}, "having": {"totl": 1}},
             "'totl' is neither a group nor a function of this aggregate.*these are total.*Did you mean 'total'",
@@ -216,14 +216,14 @@ def test_insert_and_conflicts(options: dict[str, Any], sql: str) -> None:
     [
         ({"on_conflict": "upsert"}, "on_conflict must be None, 'ignore', 'replace' or 'update', not 'upsert'"),
         ({"on_conflict": []}, "on_conflict must be"),
-        ({"on_conflict": "update", "key": ["c"]}, "The key column 'c' is not among the given values"),
-        ({"on_conflict": "update", "key": ["a"], "update": ["c"]}, "'c' is to be updated"),
+        ({"on_conflict": "update", "key": ["c"]}, "Key column 'c' is missing from the values"),
+        ({"on_conflict": "update", "key": ["a"], "update": ["c"]}, "Column 'c' in update"),
         ({"on_conflict": "update", "key": ["a"], "update": "b"}, "update must be a list"),
         ({"on_conflict": "update", "key": ["a"], "update": 5}, "update must be a list"),
         ({"returning": "a"}, r"returning must be True or a list of columns, such as \['id'\], not 'a'"),
         ({"returning": []}, "returning must be True or a list"),
         ({"returning": 5}, "returning must be True or a list"),
-        ({"returning": [["a"]]}, "columns' names"),
+        ({"returning": [["a"]]}, "column names"),
     ],
 )
 def test_insert_refuses(options: dict[str, Any], message: str) -> None:
@@ -234,12 +234,12 @@ def test_insert_refuses(options: dict[str, Any], message: str) -> None:
 @pytest.mark.parametrize(
     ("data", "message"),
     [
-        (None, "A row is a dict from column to value, not None"),
-        ([("a", 1)], "A row is a dict"),
-        ("a", "A row is a dict"),
+        (None, "A row must be a dict of column names to values, not None"),
+        ([("a", 1)], "A row must be a dict"),
+        ("a", "A row must be a dict"),
         ({"a": 2**63}, "The value of 'a': The integer"),
-        ({"a": [1]}, "The value of 'a': A value of the type list"),
-        ({5: 1}, "named by a string"),
+        ({"a": [1]}, "The value of 'a': A value of type list"),
+        ({5: 1}, "must be a string"),
     ],
 )
 def test_a_row_is_a_dict_of_values(data: Any, message: str) -> None:
@@ -268,7 +268,7 @@ def test_all_rows_is_said_by_true_alone() -> None:
 
 @pytest.mark.parametrize("changes", [None, {}, [("a", 1)], "a"])
 def test_an_update_changes_something(changes: Any) -> None:
-    with pytest.raises(ArgumentError, match="set must be a dict"):
+    with pytest.raises(ArgumentError, match="set must be a non-empty dict"):
         update_statement(T, {"id": 1}, changes)
 
 

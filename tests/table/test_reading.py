@@ -35,8 +35,8 @@ def test_get_by_key(db: DatabaseHandle) -> None:
         ((1, 2, 3), "3 values were given"),
         ({"a": 1}, r"is \(a, b\), not \(a\)"),
         ({"a": 1, "c": 2}, r"is \(a, b\), not \(a, c\)"),
-        ((1, {"gt": 0}), "A value of the type dict"),
-        ((1, [2]), "a list was given where one value belongs"),
+        ((1, {"gt": 0}), "A value of type dict"),
+        ((1, [2]), "expected a single value, not a list"),
     ],
 )
 def test_get_wants_the_whole_key_and_values(db: DatabaseHandle, key: Any, message: str) -> None:

@@ -76,7 +76,7 @@ def test_insert_many_creates_a_table_from_its_rows(db: DatabaseHandle) -> None:
 def test_insert_many_create_needs_rows_with_columns_and_the_key(db: DatabaseHandle) -> None:
     db.table("t").insert_many([], create=True)
     assert not db.has_table("t")
-    with pytest.raises(ArgumentError, match="Key column 'id' is not among"):
+    with pytest.raises(ArgumentError, match="Key column 'id' is missing from"):
         db.table("t").insert_many([{"a": 1}], create=True, key="id")
     with pytest.raises(ArgumentError, match="without columns"):
         db.table("t").insert_many([{}], create=True)

@@ -62,9 +62,9 @@ def test_upsert_inserts_or_changes(t: mesahub.TableHandle) -> None:
 @pytest.mark.parametrize(
     ("arguments", "error", "message"),
     [
-        (({"name": "a"},), ArgumentError, "The key column 'id' is not among the given values"),
+        (({"name": "a"},), ArgumentError, "Key column 'id' is missing from the values"),
         (({"id": 1}, []), ArgumentError, "key must be a column or a list"),
-        (({"id": 1}, "id", ["n"]), ArgumentError, "'n' is to be updated, and is not among"),
+        (({"id": 1}, "id", ["n"]), ArgumentError, "Column 'n' in update is missing"),
         (({"id": 1, "n": 1}, "n"), SQLError, "ON CONFLICT"),
     ],
 )
