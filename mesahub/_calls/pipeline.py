@@ -59,6 +59,7 @@ class Stack:
             timeout=timeout,
             options=rest,
             open=open_transport,
+            unanswered=_unanswered(dialect),
             **own,
         )
         if transport is None:
@@ -97,6 +98,14 @@ class Stack:
         self._closing.set()
         if self._owns_transport:
             self.transport.close()
+
+
+def _unanswered(dialect: Dialect | None) -> Callable[[Request, Response], bool] | None:
+    if dialect is None or dialect.name == "mh":
+        return None
+    return lambda request, response: (
+        not dialect.succeeded(request, response) and dialect.outcome(request, response) is not None
+    )
 
 
 def _require(factory: Any, options: TransportOptions, name: str, **given: Any) -> None:

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     import ssl
 
     from mesahub.transport.endpoints import Endpoints
+    from mesahub.transport.messages import Request, Response
 
 MAX_RESPONSE_BYTES = 256 * 1024 * 1024
 """The longest response that is kept in memory, unless the caller says otherwise."""
@@ -87,6 +88,8 @@ class TransportOptions(Frozen):
         options: what the caller gave beyond these, by name: the transport's own.
         open: makes a transport from a name, a factory or an instance, for a transport that stands
             around another one (the recorder). Set by the client.
+        unanswered: says whether a response is not the engine's answer, so that the same request may be answered in a
+            moment; ``None`` for MesaHub's rules. Set by the client.
     """
 
     __slots__ = (
@@ -100,6 +103,7 @@ class TransportOptions(Frozen):
         "proxies",
         "timeout",
         "tls",
+        "unanswered",
     )
 
     base_url: str
@@ -112,6 +116,7 @@ class TransportOptions(Frozen):
     endpoints: Endpoints | None
     options: Mapping[str, Any]
     open: Callable[[Any, TransportOptions], Any] | None
+    unanswered: Callable[[Request, Response], bool] | None
 
     def __init__(
         self,
@@ -126,6 +131,7 @@ class TransportOptions(Frozen):
         endpoints: Endpoints | None = None,
         options: Mapping[str, Any] = EMPTY,
         open: Callable[[Any, TransportOptions], Any] | None = None,
+        unanswered: Callable[[Request, Response], bool] | None = None,
     ) -> None:
         proxies = hidden(proxies)
         self._set(
@@ -139,6 +145,7 @@ class TransportOptions(Frozen):
             endpoints=endpoints,
             options=options,
             open=open,
+            unanswered=unanswered,
         )
 
     def __repr__(self) -> str:

@@ -22,7 +22,8 @@ if TYPE_CHECKING:
     from tests.servers import Server
 
 HTTP = ["urllib", "requests", "urllib3"]
-WAYS = ["embedded", *HTTP, "replayed", pytest.param("rqlite", marks=pytest.mark.engines)]
+RQLITE = ["rqlite", "rqlite replayed"]
+WAYS = ["embedded", *HTTP, "replayed", *(pytest.param(way, marks=pytest.mark.engines) for way in RQLITE)]
 _number = itertools.count()
 
 
@@ -36,11 +37,18 @@ def db(way: str, request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Dat
     if way == "embedded":
         with mesahub.connect("mh://local/behaviour", data=str(tmp_path)) as handle:
             yield handle
-    elif way == "rqlite":
+    elif way in RQLITE:
         if request.module.__name__.endswith("test_files"):
             pytest.skip("rqlite has no files, and says so: tests/dialects/test_rqlite.py")
         cluster: Cluster = request.getfixturevalue("rqlite")
-        with mesahub.connect(cluster.url) as handle:
+        if way == "rqlite":
+            with mesahub.connect(cluster.url) as handle:
+                yield handle
+            return
+        recorder: dict[str, Any] = {"transport": "recorder", "cassette": str(tmp_path / "cassette.json")}
+        with mesahub.connect(cluster.url, mode="record", **recorder) as handle:
+            _run_body(request, handle)
+        with mesahub.connect("rqlite://127.0.0.1:9/", mode="replay", **recorder) as handle:
             yield handle
     elif way in HTTP:
         with mesahub.connect(_fresh_database(request), transport=way) as handle:
@@ -48,7 +56,7 @@ def db(way: str, request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Dat
     else:
         cassette = str(tmp_path / "cassette.json")
         url = _fresh_database(request)
-        recorder: dict[str, Any] = {"transport": "recorder", "cassette": cassette, "inner": "urllib"}
+        recorder = {"transport": "recorder", "cassette": cassette, "inner": "urllib"}
         with mesahub.connect(url, mode="record", **recorder) as handle:
             _run_body(request, handle)
         with mesahub.connect("mh://nobody@127.0.0.1:9/" + handle.name, mode="replay", **recorder) as handle:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 import json
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import pytest
 
@@ -27,7 +27,7 @@ from mesahub.dialects.rqlite.dialect import RqliteDialect
 from mesahub.errors import Outcome
 from mesahub.sql import Statement, prepare
 from mesahub.testing.dialect_contract import DialectContract, Exchange
-from mesahub.transport import Request, Response
+from mesahub.transport import Headers, Request, Response
 
 EXCHANGES: list[dict[str, Any]] = json.loads(
     (Path(__file__).parents[1] / "data" / "rqlite" / "exchanges.json").read_text("utf-8")
@@ -296,6 +296,33 @@ def test_the_url_and_what_goes_with_it() -> None:
 def test_a_key_that_is_no_user_and_password(key: str) -> None:
     with pytest.raises(ConfigurationError, match="user:password"):
         DIALECT.authorize(key)
+
+
+def test_a_recording_holds_answers_and_no_refusals(tmp_path: Path) -> None:
+    class One:
+        answers: ClassVar[list[bytes]] = [
+            b'{"results":[],"error":"not leader"}',
+            b'{"results":[{},{},{"last_insert_id":7,"rows_affected":1}]}',
+            b'{"results":[{},{},{"error":"UNIQUE constraint failed: t.a"}]}',
+        ]
+
+        def send(self, request: Request) -> Response:
+            return Response(200, Headers({"Content-Type": "application/json"}), self.answers.pop(0))
+
+        def close(self) -> None:
+            pass
+
+    def run(**options: Any) -> None:
+        cassette = str(tmp_path / "cassette.json")
+        retry = RetryPolicy(backoff=0)
+        with mesahub.connect("rqlite://a/", transport="recorder", cassette=cassette, retry=retry, **options) as db:
+            assert db.exec(INSERT, [1]).last_insert_rowid == 7
+            with pytest.raises(IntegrityError):
+                db.exec(INSERT, [1])
+
+    run(mode="record", inner=One())
+    run(mode="replay")
+    assert "not leader" not in (tmp_path / "cassette.json").read_text()
 
 
 class TestContract(DialectContract):

@@ -111,6 +111,7 @@ class RecorderTransport:
         self._folder: Path | None = None
         self.drift: list[str] = []
         rest = {name: value for name, value in given.items() if name not in _OWN}
+        self._unanswered = options.unanswered
         self._inner = self._open_inner(options, given.get("inner", "urllib"), rest)
 
     def _open(self, path: Any) -> Cassette:
@@ -206,7 +207,7 @@ class RecorderTransport:
                 self._cassette.concurrent = True
         try:
             response = self._live(request)
-            if not self._failures and is_refused(call, response):
+            if not self._failures and self._is_refused(request, call, response):
                 return response
             return self._keep(call, response, request.streams)
         except FAILURES as error:
@@ -217,6 +218,12 @@ class RecorderTransport:
         finally:
             with self._lock:
                 self._active -= 1
+
+    def _is_refused(self, request: Request, call: Call, response: Response) -> bool:
+        if self._unanswered is None:
+            return is_refused(call, response)
+        response.read()
+        return self._unanswered(request, response)
 
     def _keep(self, call: Call, response: Response, stream: bool) -> Response:
         answer = answer_of(call, response, self._spool())
