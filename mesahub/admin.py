@@ -13,9 +13,9 @@ from collections.abc import Iterable
 from contextlib import suppress
 from typing import Any, BinaryIO, Literal, cast
 
+from mesahub._calls.checks import checked_names, checked_text, given_texts
 from mesahub._calls.json_api import Api, Sender, check_slug, segment
 from mesahub._calls.sqlite_files import Progress, download_file, upload_form
-from mesahub._util.secret import Secret
 from mesahub.errors import ArgumentError, ServerError
 
 __all__ = ["Admin", "ApiKeys", "Databases", "Scope"]
@@ -58,11 +58,9 @@ _KNOWN = ("all:r", "all:w", "management", "db:*:r", "db:*:w")
 
 
 def _scopes(scopes: Iterable[str]) -> list[str]:
-    if isinstance(scopes, str):
-        raise ArgumentError(f"scopes is a list, such as [{scopes!r}].")
-    checked = []
-    for scope in scopes:
-        parts = scope.split(":") if isinstance(scope, str) else []
+    checked: list[str] = []
+    for scope in checked_names("scopes", scopes):
+        parts = scope.split(":")
         named = len(parts) >= 3 and parts[0] == "db" and ":".join(parts[1:-1]) and parts[-1] in ("r", "w")
         if scope not in _KNOWN and not named:
             raise ArgumentError(
@@ -70,7 +68,7 @@ def _scopes(scopes: Iterable[str]) -> list[str]:
                 "Scope.database('name', write=True), Scope.all() and Scope.management(), or as text db:NAME:w, all:r "
                 "and management."
             )
-        checked.append(str(scope))
+        checked.append(scope)
     if not checked:
         raise ArgumentError(
             "A key without scopes gets all:w, access to everything. If that is meant: Scope.all(write=True)."
@@ -93,11 +91,11 @@ class Admin:
 
     def health(self) -> Record:
         """``{"status": "ok", "uptime_sec": ...}``. Needs no key."""
-        return cast(Record, self._api.call("health", "GET", "/api/health"))
+        return self._api.record("health", "GET", "/api/health")
 
     def version(self) -> Record:
         """``{"version": ..., "redis": ...}``. Needs no key."""
-        return cast(Record, self._api.call("version", "GET", "/api/version"))
+        return self._api.record("version", "GET", "/api/version")
 
 
 class Databases:
@@ -133,27 +131,20 @@ class Databases:
         Raises:
             ConflictError: the slug is taken.
         """
-        if not isinstance(name, str) or not name.strip():
-            raise ArgumentError(f"A database needs a name, not {name!r}.")
+        name = checked_text("name", name)
         check_slug(name if slug is None else slug)
-        fields = {
-            "name": name,
-            "slug": slug,
-            "owner": owner,
-            "source": source,
-            "instance_id": instance_id,
-            "description": description,
-        }
-        payload = {field: value for field, value in fields.items() if value is not None}
-        return cast(Record, self._api.call("databases.create", "POST", "/api/db", payload=payload))
+        payload = {"name": name} | given_texts(
+            slug=slug, owner=owner, source=source, instance_id=instance_id, description=description
+        )
+        return self._api.record("databases.create", "POST", "/api/db", payload=payload)
 
     def list(self) -> Records:
         """All databases that are not deleted."""
-        return cast(Records, self._api.call("databases.list", "GET", "/api/db") or [])
+        return self._api.records("databases.list", "GET", "/api/db")
 
     def get(self, slug: str) -> Record:
         """One database. Raises `NotFoundError`."""
-        return cast(Record, self._call("databases.get", "GET", slug))
+        return self._api.record("databases.get", "GET", f"/api/db/{segment('A slug', slug)}", database=slug)
 
     def set_status(self, slug: str, status: Literal["active", "inactive"]) -> None:
         """Switch a database off for all keys but the admin's, or on again."""
@@ -171,7 +162,7 @@ class Databases:
 
     def list_deleted(self) -> Records:
         """Databases that were put aside, under the slugs by which `restore` takes them."""
-        return cast(Records, self._api.call("databases.list_deleted", "GET", "/api/db/deleted") or [])
+        return self._api.records("databases.list_deleted", "GET", "/api/db/deleted")
 
     def restore(self, deleted_slug: str) -> Record:
         """Bring a deleted database back under its old slug.
@@ -179,11 +170,15 @@ class Databases:
         Raises:
             ConflictError: the slug is taken again.
         """
-        return cast(Record, self._deleted("databases.restore", deleted_slug, "restore"))
+        path = f"/api/db/deleted/{segment('A slug', deleted_slug)}"
+        payload = {"action": "restore"}
+        return self._api.record("databases.restore", "POST", path, payload=payload, database=deleted_slug)
 
     def hard_delete(self, deleted_slug: str) -> None:
         """Remove a deleted database for good."""
-        self._deleted("databases.hard_delete", deleted_slug, "hard_delete")
+        path = f"/api/db/deleted/{segment('A slug', deleted_slug)}"
+        payload = {"action": "hard_delete"}
+        self._api.call("databases.hard_delete", "POST", path, payload=payload, database=deleted_slug)
 
     def export(
         self,
@@ -274,15 +269,9 @@ class Databases:
     def _call(self, what: str, method: str, slug: str, **fields: Any) -> Any:
         return self._api.call(what, method, f"/api/db/{segment('A slug', slug)}", database=slug, **fields)
 
-    def _deleted(self, what: str, slug: str, action: str) -> Any:
-        path = f"/api/db/deleted/{segment('A slug', slug)}"
-        return self._api.call(what, "POST", path, payload={"action": action}, database=slug)
-
 
 def _tables(tables: Iterable[str]) -> list[str]:
-    if isinstance(tables, str):
-        raise ArgumentError(f"tables is a list of names, such as [{tables!r}].")
-    names = list(dict.fromkeys(tables))  # the server fails over a table that is named twice
+    names = checked_names("tables", tables)  # the server fails over a table that is named twice
     if not names:
         raise ArgumentError("Name at least one table.")
     return names
@@ -320,19 +309,13 @@ class ApiKeys:
             ``id``, ``name``, ``scopes`` (a list), ``created_at``, ``expires_at``, and ``key``: its text, which the
             server shows this once (its ``repr`` is hidden).
         """
-        if not isinstance(name, str) or not name.strip():
-            raise ArgumentError(f"A key needs a name, not {name!r}.")
-        fields = {"owner": owner, "key_type": key_type, "expires_at": expires_at}
-        payload = {"name": name, "scopes": _scopes(scopes)}
-        payload |= {field: value for field, value in fields.items() if value is not None}
-        record = _with_scopes(self._api.call("api_keys.create", "POST", "/api/apikeys", payload=payload))
-        if isinstance(record.get("key"), str):
-            record["key"] = Secret(record["key"])
-        return record
+        payload: dict[str, Any] = {"name": checked_text("name", name), "scopes": _scopes(scopes)}
+        payload |= given_texts(owner=owner, key_type=key_type, expires_at=expires_at)
+        return _with_scopes(self._api.record("api_keys.create", "POST", "/api/apikeys", payload=payload))
 
     def list(self) -> Records:
         """All keys that are not revoked, without their text."""
-        return [_with_scopes(key) for key in self._api.call("api_keys.list", "GET", "/api/apikeys") or []]
+        return [_with_scopes(key) for key in self._api.records("api_keys.list", "GET", "/api/apikeys")]
 
     def revoke(self, key_id: str) -> None:
         """Revoke a key. The server does not tell whether there was one."""
@@ -345,4 +328,4 @@ def _with_scopes(record: Record) -> Record:
     if isinstance(scopes, str):
         with suppress(ValueError):
             scopes = json.loads(scopes)
-    return {**record, "scopes": scopes}
+    return record | {"scopes": scopes}

@@ -10,11 +10,13 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any, Literal, NotRequired, TypedDict, cast
 
+from mesahub._calls.checks import checked_text, given_texts
 from mesahub._calls.executor import Sender
 from mesahub._calls.json_api import check_slug
 from mesahub._util.secret import Secret
 from mesahub.dialects.mesahub.errors import raise_for_status
 from mesahub.dialects.mesahub.json_responses import read_list, read_object
+from mesahub.dialects.mesahub.multipart import checked_content_type
 from mesahub.errors import ArgumentError, MesahubError, NotFoundError
 from mesahub.files import DeletedFiles, Files, checked_file_id, checked_seconds
 from mesahub.results import FileRecord
@@ -69,13 +71,16 @@ class BucketFiles(Files):
             content_type: its media type; guessed from the name when not given.
             expires_in: seconds it works; by default as long as the server says.
         """
-        if not isinstance(filename, str) or not filename:
-            raise ArgumentError(f"filename must be a non-empty string, not {filename!r:.100}.")
+        filename = checked_text("filename", filename)
         if content_type is None:
             from mesahub._calls.uploads import guess_content_type
 
             content_type = guess_content_type(filename)
-        given = {"filename": filename, "content_type": content_type, "expires_in": checked_seconds(expires_in)}
+        given = {
+            "filename": filename,
+            "content_type": checked_content_type(content_type),
+            "expires_in": checked_seconds(expires_in),
+        }
         payload = {name: value for name, value in given.items() if value is not None}
         answer = read_object(self._send("presign_upload", "POST", "presign-upload", payload=payload, safe=True))
         return cast(PresignedUpload, _hidden(answer, "confirm_token"))
@@ -175,11 +180,10 @@ class Buckets:
             ArgumentError: the name is not a slug, and none was given.
             ConflictError: the slug is taken.
         """
-        payload: dict[str, Any] = {"name": checked_ref(name), "slug": check_slug(name if slug is None else slug)}
-        if description is not None:
-            payload["description"] = description
+        payload = {"name": checked_ref(name), "slug": check_slug(name if slug is None else slug)}
+        payload |= given_texts(description=description)
         request = self._request("create", "POST", _PATH, payload=payload)
-        return cast(BucketRecord, _hidden(read_object(self._client.send(request)), "api_key"))
+        return cast(BucketRecord, _hidden(read_object(self._client.send(request), write=True), "api_key"))
 
     def delete(self, ref: str) -> None:
         """Delete a bucket with all files in it, by its slug."""
@@ -201,6 +205,7 @@ def _one(ref: str) -> str:
 
 def checked_ref(ref: str) -> str:
     """A bucket's id or name, which ends in a path."""
-    if not isinstance(ref, str) or not ref.strip() or ref in (".", ".."):
-        raise ArgumentError(f"A bucket is named by its slug, a non-empty string, not {ref!r:.100}.")
-    return ref
+    text = checked_text("A bucket's name", ref)
+    if text in (".", ".."):
+        raise ArgumentError(f"A bucket cannot be named {text!r}, which a path cannot hold.")
+    return text

@@ -280,6 +280,8 @@ class MesahubClient:
         ``"transactions"``.
         """
         able = self.capabilities
+        if not isinstance(capability, str) or not hasattr(able, capability):
+            raise ArgumentError(f"There is no capability {capability!r:.100}.")
         if getattr(able, capability) in (False, "none"):
             raise unsupported(able, capability)
 

@@ -9,6 +9,7 @@ from typing import Any, BinaryIO, Literal, TypedDict, cast
 from mesahub._calls.downloads import Download, check_target, save
 from mesahub._calls.executor import Sender
 from mesahub._calls.uploads import Progress, Uploadable, guess_content_type, name_of, opened
+from mesahub._util.suggest import near
 from mesahub.dialects.mesahub.errors import error_from, raise_for_status
 from mesahub.dialects.mesahub.json_responses import read_object, records, unexpected
 from mesahub.dialects.mesahub.multipart import checked_content_type, encode_upload
@@ -126,7 +127,7 @@ class Files:
             )
             if response.status in (413, 415):
                 raise _refused_upload(response, content_type)
-        return _record(read_object(response, write=True))
+        return _record(read_object(response, write=not idempotent))
 
     def list(
         self,
@@ -157,6 +158,8 @@ class Files:
             "sort": sort,
             "order": order,
         }
+        _one_of("sort", sort, ("uploaded_at", "filename", "size_bytes", "content_type"))
+        _one_of("order", order, ("asc", "desc"))
         for name in ("limit", "offset"):
             number = given[name]
             if number is not None and (type(number) is not int or number < 0):
@@ -180,8 +183,8 @@ class Files:
         To delete what it yields, make a list of it first: the pages are counted from the start, and a
         deleted file moves those behind it forward.
         """
-        if not 1 <= page_size <= PAGE:
-            raise ArgumentError(f"page_size must be from 1 to {PAGE}, not {page_size!r}.")
+        if type(page_size) is not int or not 1 <= page_size <= PAGE:
+            raise ArgumentError(f"page_size must be an integer from 1 to {PAGE}, not {page_size!r:.100}.")
         offset = 0
         while True:
             page = self.list(page_size, offset, folder_prefix, sort="uploaded_at", order="asc")
@@ -261,6 +264,7 @@ class Files:
             expires_in: seconds it works; the server's default is 30 days.
             disposition: what a browser shall do: show it or save it.
         """
+        _one_of("disposition", disposition, ("inline", "attachment"))
         given = {"expires_in": checked_seconds(expires_in), "disposition": disposition}
         payload = {name: value for name, value in given.items() if value is not None}
         answer = read_object(self._send("presign", "POST", file_id, "/presign", payload=payload, safe=True))
@@ -341,6 +345,11 @@ def _sendable(what: str, text: str) -> str:
     except UnicodeEncodeError:
         raise ArgumentError(f"{what} holds a lone surrogate, which is not text: {text!r:.100}.") from None
     return text
+
+
+def _one_of(name: str, value: Any, words: tuple[str, ...]) -> None:
+    if value is not None and value not in words:
+        raise ArgumentError(f"{name} must be one of {', '.join(words)}, not {value!r:.100}.{near(value, words)}")
 
 
 def checked_seconds(value: int | None) -> int | None:

@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, BinaryIO, Self, Unpack, cast
+from typing import TYPE_CHECKING, Any, BinaryIO, Self, Unpack
 
 from mesahub._calls.arguments import transport_arguments
+from mesahub._calls.checks import checked_names, checked_text, given_texts
 from mesahub._calls.json_api import Api, segment
 from mesahub._calls.pipeline import Stack
 from mesahub._calls.sqlite_files import upload_form
@@ -90,36 +91,32 @@ class _Named:
 
     def list(self) -> Records:
         """All of the user's."""
-        return cast(Records, self._call("list", "GET") or [])
+        return self._api.records(f"{self._what}.list", "GET", self._path(None))
 
     def get(self, id: str) -> Record:
         """One, by its id. Raises `NotFoundError`."""
-        return cast(Record, self._call("get", "GET", id))
+        return self._api.record(f"{self._what}.get", "GET", self._path(id))
 
     def create(self, name: str, description: str | None = None) -> Record:
         """Make one.
 
         A database's name has 3 to 50 characters: lower case letters, digits, dashes, underscores.
         """
-        payload = {"name": name} | ({} if description is None else {"description": description})
-        return cast(Record, self._call("create", "POST", payload=payload))
+        payload = {"name": checked_text("name", name)} | given_texts(description=description)
+        return self._api.record(f"{self._what}.create", "POST", self._path(None), payload=payload)
 
     def delete(self, id: str) -> None:
         """Delete one, by its id."""
-        self._call("delete", "DELETE", id)
+        self._api.call(f"{self._what}.delete", "DELETE", self._path(id))
 
     def update(self, id: str, *, name: str | None = None, description: str | None = None) -> Record:
         """Give one another name or description."""
-        given = {"name": name, "description": description}
-        payload = {field: value for field, value in given.items() if value is not None}
-        return cast(Record, self._call("update", "PATCH", id, payload=payload))
+        payload = given_texts(name=name, description=description)
+        return self._api.record(f"{self._what}.update", "PATCH", self._path(id), payload=payload)
 
     def _path(self, id: str | None) -> str:
         path = f"/api/user/{self._what}"
         return path if id is None else f"{path}/{segment('An id', id)}"
-
-    def _call(self, what: str, method: str, id: str | None = None, **fields: Any) -> Any:
-        return self._api.call(f"{self._what}.{what}", method, self._path(id), **fields)
 
 
 class ManagedBuckets(_Named):
@@ -131,7 +128,8 @@ class ManagedDatabases(_Named):
 
     def export(self, id: str, tables: Names, filename: str | None = None) -> bytes:
         """Tables of a database as a SQLite file, in memory."""
-        payload = {"tables": tables} | ({"filename": filename} if filename else {})
+        payload: dict[str, Any] = {"tables": checked_names("tables", tables)}
+        payload |= given_texts(filename=filename or None)
         request = self._api.request(
             "databases.export", "POST", f"{self._path(id)}/export", payload=payload, safe=True, streams=True
         )
@@ -146,11 +144,12 @@ class ManagedDatabases(_Named):
 
     def import_tables(self, id: str, file: BinaryIO, tables: Names, filename: str = "import.db") -> Record:
         """Take tables of a SQLite file into a database."""
-        return self._import(id, file, filename, {"tables": json.dumps(tables)}, safe=False)
+        return self._import(id, file, filename, {"tables": json.dumps(checked_names("tables", tables))}, safe=False)
 
     def _import(self, id: str, file: BinaryIO, filename: str, fields: dict[str, str], *, safe: bool) -> Record:
         path = f"{self._path(id)}/import"
         what = "databases.inspect" if safe else "databases.import"
+        filename = checked_text("filename", filename)
         return upload_form(self._api, what, path, file, fields, None, database=id, safe=safe, filename=filename)
 
 
@@ -162,17 +161,18 @@ class ManagedKeys:
 
     def list(self) -> Records:
         """All keys, without their text."""
-        return cast(Records, self._api.call("api_keys.list", "GET", "/api/user/api-keys") or [])
+        return self._api.records("api_keys.list", "GET", "/api/user/api-keys")
 
     def create(self, name: str, scopes: Names | None = None) -> Record:
-        """Make a key: ``id``, ``name``, and ``key``, its text, which is shown this once.
+        """Make a key: ``id``, ``name``, and ``key``, its text, which is shown this once (its ``repr`` is hidden).
 
         Args:
             name: for people.
             scopes: what it may do; default ``["all:w"]``, everything. See `mesahub.admin.Scope`.
         """
-        payload = {"name": name, "scopes": ["all:w"] if scopes is None else scopes}
-        return cast(Record, self._api.call("api_keys.create", "POST", "/api/user/api-keys", payload=payload))
+        granted = ["all:w"] if scopes is None else checked_names("scopes", scopes)
+        payload = {"name": checked_text("name", name), "scopes": granted}
+        return self._api.record("api_keys.create", "POST", "/api/user/api-keys", payload=payload)
 
     def revoke(self, id: str) -> None:
         """Revoke a key, by its id."""

@@ -143,7 +143,7 @@ class TableHandle:
         Example:
             >>> users.exists(where={"email": "alice@example.com"})  # doctest: +SKIP
         """
-        return bool(self._query(exists_statement(self._scope, where), timeout).rows[0]["exists"])
+        return bool(_only(self._query(exists_statement(self._scope, where), timeout).rows, "exists"))
 
     def count(self, where: Where = None, *, timeout: float | None = None) -> int:
         """How many rows match.
@@ -151,7 +151,7 @@ class TableHandle:
         Example:
             >>> users.count(where={"active": 1})  # doctest: +SKIP
         """
-        return int(self._query(count_statement(self._scope, where), timeout).rows[0]["count"])
+        return int(_only(self._query(count_statement(self._scope, where), timeout).rows, "count"))
 
     def aggregate(
         self,
@@ -565,3 +565,10 @@ def _at_least_one(returning: Returning) -> Returning:
     if returning is None or returning is False:
         raise ArgumentError("The answer is the row: returning must be True or a list of columns, such as ['id'].")
     return returning
+
+
+def _only(rows: list[Row], name: str) -> int:
+    value = rows[0].get(name) if len(rows) == 1 else None
+    if not isinstance(value, int):
+        raise ServerError.of(f"The server answered {name} with {rows!r:.100} where one number was expected.")
+    return value

@@ -280,6 +280,10 @@ def encode_segment(name: str) -> str:
     Raises:
         ArgumentError: it is empty, ``.`` or ``..`` (which proxies resolve), or not text that UTF-8 can encode.
     """
+    if not isinstance(name, str):
+        raise ArgumentError(f"A name in a URL must be a string, not {type(name).__name__}.")
+    if type(name) is not str:
+        name = str.__str__(name)  # a subclass may format itself in another way
     if _PLAIN(name):
         return name
     if name in ("", ".", ".."):

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping, Sequence, Sized
 from typing import TYPE_CHECKING, Any
 
+from mesahub._calls.checks import checked_progress
 from mesahub.errors import AmbiguousResultError, ArgumentError, MesahubError
 from mesahub.results import ExecResult, Row
 from mesahub.sql import Scope, Statement, insert_text
@@ -50,7 +51,7 @@ class BulkInsert:
         self._key = key
         self._update = update
         self._returning = returning
-        self._progress = progress
+        self._progress = checked_progress(progress)
         # A wrong argument is an error before the first row is read.
         insert_text(scope, key or ("a",), on_conflict=on_conflict, key=key, returning=returning)
         limits = _limits(capabilities, returns=bool(returning))

@@ -8,6 +8,7 @@ import re
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any, BinaryIO, Self
 
+from mesahub._calls.checks import checked_progress, checked_text
 from mesahub._calls.uploads import Progress
 from mesahub.dialects.mesahub.errors import raise_for_status
 from mesahub.errors import (
@@ -68,7 +69,7 @@ class Download:
             raise ArgumentError(f"content_hash is a SHA-256 in 64 hexadecimal digits, not {content_hash!r}.")
         self._request = request
         self._send = send
-        self._progress = progress
+        self._progress = checked_progress(progress)
         self.received = 0
         self._failures = 0
         self._resumed_at = 0
@@ -259,7 +260,16 @@ def check_target(target: Any) -> None:
 def _absolute(path: str | os.PathLike[str]) -> Path:
     from pathlib import Path  # only who writes to a path pays for it
 
-    return Path(path).absolute()
+    text = os.fspath(path)
+    try:
+        if isinstance(text, str):
+            text = checked_text("A path", text)
+            os.fsencode(text)
+            if "\0" not in text:
+                return Path(text).absolute()
+    except UnicodeEncodeError:
+        pass
+    raise ArgumentError(f"The path {text!r:.100} cannot be one: it must be text without NUL characters.")
 
 
 def _write(download: Download, file: BinaryIO) -> None:

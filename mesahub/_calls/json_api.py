@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 from typing import Any, Protocol
 
+from mesahub._calls.checks import checked_text
+from mesahub._util.secret import Secret
 from mesahub.dialects.mesahub.json_responses import read_any, read_list, read_object
 from mesahub.errors import ArgumentError
 from mesahub.transport import Request, Response
@@ -63,6 +65,19 @@ class Api:
             return read_object(response, write=method != "GET")
         return self.answer(response)
 
+    def record(self, what: str, method: str, path: str, **fields: Any) -> dict[str, Any]:
+        """Send a request and give the object that it answers. Keys in it are a `Secret`, which no ``repr`` shows."""
+        request = self.request(what, method, path, **fields)
+        answer = read_object(self.send(request), write=not request.safe)
+        for name in ("key", "api_key"):
+            if isinstance(answer.get(name), str):
+                answer[name] = Secret(answer[name])
+        return answer
+
+    def records(self, what: str, method: str, path: str, **fields: Any) -> list[dict[str, Any]]:
+        """Send a request and give the list of objects that it answers."""
+        return read_list(self.send(self.request(what, method, path, **fields)))
+
     def answer(self, response: Response) -> Any:
         """The JSON of an answer."""
         return read_any(response)
@@ -70,9 +85,7 @@ class Api:
 
 def segment(what: str, value: Any) -> str:
     """A path segment of a name or id that the caller gave."""
-    if not isinstance(value, str) or not value or value in (".", ".."):
-        raise ArgumentError(f"{what} is text that is not empty, not {value!r}.")
-    return encode_segment(value)
+    return encode_segment(checked_text(what, value))
 
 
 _SLUG = re.compile(r"[A-Za-z0-9_-]+")
@@ -81,7 +94,7 @@ _SLUG = re.compile(r"[A-Za-z0-9_-]+")
 def check_slug(slug: Any) -> str:
     """A slug that the server will take, or `ArgumentError`."""
     if not isinstance(slug, str) or not _SLUG.fullmatch(slug):
-        raise ArgumentError(f"A slug consists of ASCII letters, digits, '_' and '-' (^[A-Za-z0-9_-]+$), not {slug!r}.")
+        raise ArgumentError(f"A slug must consist of ASCII letters, digits, '_' and '-', not {slug!r:.100}.")
     if len(slug) > 200:
         raise ArgumentError(f"A slug becomes a file's name: {len(slug)} characters are too many, take 200 at most.")
     if slug in ("deleted", "store"):

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from typing import BinaryIO
 
+from mesahub._calls.checks import checked_progress
 from mesahub.errors import ArgumentError, MesahubError
 from mesahub.transport import FileBody
 
@@ -32,6 +33,7 @@ def opened(data: Uploadable, progress: Progress | None = None) -> Iterator[bytes
     Raises:
         ArgumentError: nothing that can be uploaded, a file that is not there, or one that changed meanwhile.
     """
+    checked_progress(progress)
     with ExitStack() as stack:
         if isinstance(data, (bytes, bytearray, memoryview)):
             content = bytes(data)

@@ -28,7 +28,7 @@ def unsupported(capabilities: Capabilities, what: str) -> UnsupportedError:
 
 def check_consistency(capabilities: Capabilities, level: str) -> None:
     """Raise `UnsupportedError` for a level of consistency that the engine does not have."""
-    if level not in capabilities.consistency:
+    if not isinstance(level, str) or level not in capabilities.consistency:
         levels = ", ".join(sorted(capabilities.consistency))
         has = f"it has: {levels}" if levels else "its reads always see every write before them; rqlite and libSQL do"
         raise UnsupportedError(f"{capabilities.engine} does not support consistency={level!r:.40}; {has}.")

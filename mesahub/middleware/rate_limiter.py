@@ -7,9 +7,10 @@ import time
 from collections import deque
 from collections.abc import Callable
 
-from mesahub.errors import RateLimitError
+from mesahub.errors import ConfigurationError, RateLimitError
 from mesahub.middleware.base import Handler, Middleware, inside_retry
 from mesahub.transport import Request, Response
+from mesahub.transport.network import seconds, whole_number
 
 
 def rate_limit(
@@ -30,14 +31,17 @@ def rate_limit(
         clock, sleep: for tests.
 
     Raises:
+        ConfigurationError: an argument is wrong.
         RateLimitError: (from a call) its turn would come after its timeout; nothing was sent. ``.retry_after`` says
             in how many seconds it would.
 
     Example:
         >>> client = MesahubClient(key, url, middleware=[rate_limit(500)])  # doctest: +SKIP
     """
-    if type(per_minute) is not int or per_minute < 1:
-        raise ValueError(f"per_minute must be an integer from 1 on, not {per_minute!r}.")
+    per_minute = whole_number("per_minute", per_minute, most=1_000_000)
+    window = seconds("window", window)
+    if not callable(clock) or not callable(sleep):
+        raise ConfigurationError("clock and sleep must be functions.")
     sent: deque[float] = deque(maxlen=per_minute)
     lock = threading.Lock()
 

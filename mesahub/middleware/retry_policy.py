@@ -90,10 +90,12 @@ class RetryPolicy(Frozen):
             "budget": budget,
         }
         for name, value in numbers.items():
-            if not isinstance(value, (int, float)) or not value >= 0:
-                raise ConfigurationError(f"{name} must be a number from 0 on, not {value!r}.")
-        if attempt_timeout is not None and not attempt_timeout > 0:
-            raise ConfigurationError(f"attempt_timeout must be more than 0 seconds, not {attempt_timeout!r}.")
+            if not isinstance(value, (int, float)) or isinstance(value, bool) or not value >= 0:
+                raise ConfigurationError(f"{name} must be a number from 0 on, not {value!r:.100}.")
+        if attempt_timeout is not None and not (type(attempt_timeout) in (int, float) and attempt_timeout > 0):
+            raise ConfigurationError(f"attempt_timeout must be more than 0 seconds, not {attempt_timeout!r:.100}.")
+        if not isinstance(statuses, Collection) or not all(type(status) is int for status in statuses):
+            raise ConfigurationError("statuses must be a collection of HTTP statuses, such as {429, 503}.")
         self._set(attempts=attempts, attempt_timeout=attempt_timeout, statuses=frozenset(statuses), **numbers)
 
     @classmethod

@@ -129,6 +129,8 @@ def tables_statement(*, views: bool = False, name: str | None = None, by_creatio
         name: only the one with this name, compared without case as in SQLite; also SQLite's own tables.
         by_creation: in order of creation, so that referenced objects come first.
     """
+    if name is not None:
+        quote_name(name, "table")  # refuses what cannot be a name
     types = "('table', 'view')" if views else "('table')"
     condition = _NOT_INTERNAL if name is None else "name = ? COLLATE NOCASE"
     # Shadow tables hold the content of virtual tables: users see the virtual table.
@@ -139,7 +141,7 @@ def tables_statement(*, views: bool = False, name: str | None = None, by_creatio
     )
     order = "rowid" if by_creation else "name"
     sql = f"SELECT name, type FROM sqlite_schema WHERE type IN {types} AND {condition}{shadows} ORDER BY {order}"
-    return Statement(sql, [] if name is None else [name], "select", False)
+    return Statement(sql, [] if name is None else [str.__str__(name)], "select", False)
 
 
 def schema_statement(table: str | None = None) -> Statement:
@@ -148,7 +150,9 @@ def schema_statement(table: str | None = None) -> Statement:
     Args:
         table: only this table or view, with its indexes and triggers.
     """
-    condition, bindings = ("", []) if table is None else (" AND m.tbl_name = ? COLLATE NOCASE", [table])
+    if table is not None:
+        quote_name(table, "table")  # refuses what cannot be a name
+    condition, bindings = ("", []) if table is None else (" AND m.tbl_name = ? COLLATE NOCASE", [str.__str__(table)])
     sql = (
         "SELECT m.type AS type, m.name AS name, m.tbl_name AS tbl_name, m.sql AS sql, t.type AS kind, t.wr AS wr "
         "FROM sqlite_schema AS m LEFT JOIN pragma_table_list AS t "

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 from mesahub._util.suggest import near
@@ -234,8 +235,11 @@ def _count(what: str, number: Any) -> int:
         value = int(digits) if digits.isascii() and digits.isdecimal() and len(digits) < 20 else None
     elif isinstance(number, float):
         value = int(number) if number.is_integer() else None
-    elif not isinstance(number, bool) and hasattr(number, "__index__"):
-        value = number.__index__()
+    elif isinstance(number, int):
+        value = None if isinstance(number, bool) else int.__index__(number)
+    elif hasattr(number, "__index__"):  # such as numpy's
+        with suppress(Exception):
+            value = number.__index__()
     if type(value) is not int or not 0 <= value < _MOST:
         raise ArgumentError(f"{what} must be an integer of 0 or more, not {number!r:.100}.")
     return value

@@ -4,19 +4,22 @@ from __future__ import annotations
 
 import inspect
 import io
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import pytest
 
 from mesahub import (
+    AmbiguousResultError,
     AuthenticationError,
     ConfigurationError,
     ConflictError,
     MesahubClient,
     MesahubManagementClient,
     NotFoundError,
+    ServerError,
     ValidationError,
 )
+from mesahub.transport import Request, Response
 from tests.servers import Server
 
 
@@ -99,3 +102,41 @@ def test_the_surface_is_that_of_1_0_1(management: MesahubManagementClient) -> No
         "filename",
     ]
     assert list(inspect.signature(management.databases.export).parameters) == ["id", "tables", "filename"]
+
+
+def test_a_new_key_shows_in_no_repr() -> None:
+    class Answering:
+        def send(self, request: Request, /) -> Response:
+            return Response(200, payload={"id": "1", "name": "ci", "key": "shs_T0pS3cret", "api_key": "shs_T0pS3cret"})
+
+        def close(self) -> None: ...
+
+    management = MesahubManagementClient("http://localhost:1", "k", transport=Answering())
+    for record in (management.api_keys.create("ci"), management.buckets.create("photos")):
+        assert "T0pS3cret" not in repr(record)
+    assert management.api_keys.create("ci")["key"] == "shs_T0pS3cret"
+
+
+@pytest.mark.parametrize("answer", [None, [], "x", 5, {"error": "no"}])
+def test_a_write_that_answers_something_else_is_ambiguous(answer: object) -> None:
+    class Odd:
+        def send(self, request: Request, /) -> Response:
+            return Response(200, payload=answer)
+
+        def close(self) -> None: ...
+
+    management = MesahubManagementClient("http://localhost:1", "k", transport=Odd())
+    client = MesahubClient("k", transport=Odd())
+    writes: list[Callable[[], object]] = [
+        lambda: management.api_keys.create("ci"),
+        lambda: management.databases.create("name"),
+        lambda: client.admin.databases.create("name"),
+        lambda: client.admin.api_keys.create("name", ["all:r"]),
+        lambda: client.buckets.create("name"),
+        lambda: client.db("db").files.upload(b"x", "x.txt"),
+    ]
+    for write in writes:
+        with pytest.raises(AmbiguousResultError):
+            write()
+    with pytest.raises(ServerError):
+        management.databases.get("1")

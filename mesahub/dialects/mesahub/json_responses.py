@@ -14,7 +14,7 @@ __all__ = ["read_any", "read_list", "read_object", "records", "unexpected"]
 def read_object(response: Response, *, write: bool = False) -> dict[str, Any]:
     """The answer, which is a JSON object. Raises what an error's answer means."""
     answer = read_any(response, write=write)
-    if not isinstance(answer, dict):
+    if not isinstance(answer, dict) or answer.get("error") is not None:
         raise unexpected(response, "an object", write=write)
     return answer
 
@@ -52,7 +52,8 @@ def unexpected(response: Response, expected: str, *, write: bool = False) -> Mes
         write: the request may have changed something.
     """
     try:
-        shown = f"{response.payload!r:.100}"
+        # What a write returns is not repeated: it may hold a new key.
+        shown = "something else" if write else f"{response.payload!r:.100}"
     except (ValueError, RecursionError):
         shown = f"{response.content[:80]!r}"
     text = (

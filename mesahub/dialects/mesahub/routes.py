@@ -18,7 +18,10 @@ class Routes:
 
     def database(self, ref: str, what: str) -> str:
         """The path of ``query``, ``exec`` or ``files`` of a database."""
-        path = self._cache.get((ref, what))
+        try:
+            path = self._cache.get((ref, what))
+        except TypeError:  # not hashable
+            path = None
         if path is None:
             slug = encode_segment(ref)
             path = f"/api/db/{slug}/{what}" if self.prefix == "api" else f"/v1/{what}/{slug}"
