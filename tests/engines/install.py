@@ -36,3 +36,7 @@ def binary(package: str, version: str, name: str) -> Path:
         packed.extractall(folder, filter="data")
     archive.unlink()
     return program
+
+
+if __name__ == "__main__":
+    print(binary(*sys.argv[1:4]))

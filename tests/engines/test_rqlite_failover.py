@@ -24,7 +24,7 @@ FAULT_AFTER = 1.5
 
 @dataclass
 class Load:
-    """What the threads were told of their inserts, by number."""
+    """What became of the inserts of all threads, by their names."""
 
     done: list[str] = field(default_factory=list)
     ambiguous: list[str] = field(default_factory=list)

@@ -1,1 +1,1 @@
-"""rqlite: SQLite, replicated by Raft, behind HTTP."""
+"""rqlite: SQLite, replicated by Raft, with an HTTP API."""

@@ -87,7 +87,7 @@ class RqliteDialect(Dialect):
         plan = plan_of(statement)
         if statement.writes:
             check_write(statement, deterministic=self._deterministic)
-            # (/db/execute gives bytes as base64, which cannot be told from text.)
+            # (/db/execute gives bytes as base64, which looks like text.)
             path = "/db/request" if plan.returns else "/db/execute"
             params = (*_BLOBS, *_patience(timeout)) if plan.returns else _patience(timeout)
         else:

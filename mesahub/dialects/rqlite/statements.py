@@ -3,8 +3,8 @@
 rqlite takes a list of statements, each ``[sql, value, ...]``, and runs all of a request without another's between them.
 It loses the rows of a RETURNING clause wherever its own parser does not know the statement (a schema's name, json_each,
 a SELECT in brackets, COLLATE): the write is done, and no rows come. That parser looks at the first statement of a text
-only, and the rows that come are those of the last. So a statement that it knows, and that does nothing, stands in front
-of each write with RETURNING.
+only, and the rows that come are those of the last. So a statement that it knows, and that does nothing, is put before
+each write with RETURNING.
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ _KEPT_SIZE = 4096
 
 
 class Plan:
-    """What stands around a statement in its request.
+    """What is sent before and after a statement in its request.
 
     Attributes:
         before, after: statements in the form of the wire.
@@ -121,7 +121,7 @@ def _returns(statement: Statement) -> bool:
 
 
 class BatchPlan:
-    """What stands before a batch, and around each of its statements.
+    """What is sent before a batch, and around each of its statements.
 
     Args:
         statements: what to run, in order.
