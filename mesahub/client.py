@@ -147,6 +147,10 @@ class MesahubClient:
         able = self._dialect.capabilities
         return prepare(sql, bindings, operation=operation, max_sql=able.max_sql, max_bindings=able.max_bindings)
 
+    def check(self, ref: str, sql: str) -> None:
+        """Raise what `exec` would raise of this SQL before anything is sent. Nothing is sent."""
+        self._dialect.request(ref, "exec", self.prepare(sql, None, "exec"), timeout=None)
+
     def run_query(
         self,
         ref: str,

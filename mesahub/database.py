@@ -42,6 +42,10 @@ class Client(Executor, Sender, Protocol):
         """Check raw SQL and its values."""
         ...
 
+    def check(self, ref: str, sql: str) -> None:
+        """Raise what the engine's dialect refuses before anything is sent. Nothing is sent."""
+        ...
+
     def run_batch(
         self,
         ref: str,

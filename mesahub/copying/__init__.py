@@ -134,6 +134,8 @@ class _Copy:
     def run(self, wanted: list[str] | None) -> CopyResult:
         chosen, others = _choose(objects_of(self._source), wanted)
         refuse_virtual(chosen)
+        for entry in [*chosen, *others]:
+            self._target.client.check(self._target.name, entry.sql)
         self._exec(f"DROP TABLE IF EXISTS {STAGING}")
         existing = {(entry.type, entry.name): entry.sql for entry in objects_of(self._target)}
         self._refuse_strangers(existing, [*chosen, *others], all_of_it=wanted is None)

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 import mesahub
-from mesahub import AuthenticationError, DatabaseHandle, IntegrityError
+from mesahub import AuthenticationError, DatabaseHandle, IntegrityError, UnsupportedError
 from mesahub.copying import dump_script
 from mesahub.dialects.rqlite.dialect import RqliteDialect
 from mesahub.sql import prepare
@@ -80,6 +80,20 @@ def test_a_copy_there_and_home_is_exact(db: DatabaseHandle, tmp_path: Path) -> N
     with mesahub.connect("mh://local/home", data=str(tmp_path)) as home:
         mesahub.copy(db, home)
         assert list(dump_script(home)) == script
+
+
+def test_a_schema_that_is_refused_is_refused_before_anything_is_copied(
+    db: DatabaseHandle, rqlite: Cluster, tmp_path: Path
+) -> None:
+    with mesahub.connect("mh://local/shop", data=str(tmp_path)) as shop:
+        shop.exec("CREATE TABLE a (id INTEGER PRIMARY KEY)")
+        shop.exec("CREATE TABLE b (id INTEGER PRIMARY KEY, at TEXT DEFAULT CURRENT_TIMESTAMP)")
+        with pytest.raises(UnsupportedError, match="CURRENT_TIMESTAMP"):
+            mesahub.copy(shop, db)
+        assert db.query("SELECT name FROM sqlite_schema").rows == []
+        with mesahub.connect(f"{rqlite.url}?nondeterministic=allow") as other:
+            mesahub.copy(shop, other)
+        assert len(db.query("SELECT name FROM sqlite_schema").rows) == 2
 
 
 def test_a_batch_is_all_or_nothing(db: DatabaseHandle) -> None:
