@@ -1,4 +1,4 @@
-"""Python client for MesaHub: SQLite databases behind HTTP, in a file, or in a recording."""
+"""Python client for MesaHub: SQLite databases over HTTP, in a file, or in a recording."""
 
 from __future__ import annotations
 

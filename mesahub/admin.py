@@ -157,7 +157,7 @@ class Databases:
         self._call("databases.reset", "PATCH", slug, payload={"action": "reset_db"})
 
     def delete(self, slug: str) -> None:
-        """Put a database aside; `restore` brings it back, `hard_delete` removes it."""
+        """Soft-delete a database; `restore` restores it, `hard_delete` removes it."""
         self._call("databases.delete", "DELETE", slug)
 
     def list_deleted(self) -> Records:
@@ -234,7 +234,7 @@ class Databases:
         """Take tables of a SQLite file into a database.
 
         Rows whose key is there already are left as they are, indexes are not taken over, and names of tables that the
-        file does not have are passed over: `inspect` tells what it has.
+        file does not have are skipped: `inspect` lists its content.
 
         Args:
             slug: the database.
@@ -318,7 +318,7 @@ class ApiKeys:
         return [_with_scopes(key) for key in self._api.records("api_keys.list", "GET", "/api/apikeys")]
 
     def revoke(self, key_id: str) -> None:
-        """Revoke a key. The server does not tell whether there was one."""
+        """Revoke a key. Whether it existed is unknown."""
         self._api.call("api_keys.revoke", "DELETE", f"/api/apikeys/{segment('A key id', key_id)}", safe=True)
 
 

@@ -54,7 +54,7 @@ class MesahubClient:
         api_key: the key, or a function that gives the current one. Needed where the transport needs it.
         api_url: the server's URL; may end in ``/v1`` or ``/api``. Needed where the transport needs it. A list of URLs
             where one engine has several addresses.
-        route_prefix: ``"v1"`` behind the server's front, ``"api"`` on the core itself.
+        route_prefix: ``"v1"`` for the server's front end, ``"api"`` on the core itself.
         timeout: seconds for a whole call, all its attempts and waits included; ``None`` for no limit.
             For the body of a file, the longest silence instead.
         dialect: what the server understands: a name (``"mh"``, or one of an installed package), a factory, or a

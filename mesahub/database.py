@@ -111,7 +111,7 @@ class Client(Executor, Sender, Protocol):
 
 
 class DatabaseHandle:
-    """A database of a client's; `MesahubClient.db` and `mesahub.connect` make it."""
+    """One database. Created by `MesahubClient.db` and `mesahub.connect`."""
 
     def __init__(self, ref: str, client: Client, *, owns_client: bool = False) -> None:
         if not isinstance(ref, str) or not ref.strip() or ref in (".", ".."):
@@ -133,7 +133,7 @@ class DatabaseHandle:
 
     @property
     def files(self) -> Files:
-        """The files stored beside the database."""
+        """The files of the database."""
         self._client.require("files")
         from mesahub.files import Files
 

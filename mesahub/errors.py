@@ -29,7 +29,7 @@
     │   ├── ConnectionLostError        it was sent, no trustworthy answer came back
     │   ├── RequestTimeoutError        the time given ran out (also a TimeoutError)
     │   ├── AmbiguousResultError       a write that may or may not have happened
-    │   └── TLSError                   the other side cannot be trusted; no retry can mend it
+    │   └── TLSError                   the server cannot be trusted; retrying does not help
     └── ConfigurationError             unknown transport, missing extra, bad URL (also a ValueError)
 
 A transport may raise `NotSentError`, `ConnectionLostError`, `RequestTimeoutError`, `TLSError` and
@@ -60,7 +60,7 @@ class MesahubError(Exception):
     Attributes:
         code: a short constant for programs, as the server gave it or as the class has it.
         status_code: the HTTP status, 0 where no answer came.
-        details: what the server sent beside the message; ``{}`` when nothing.
+        details: what the server sent besides the message; ``{}`` if nothing.
         attempts: what was tried before this was raised, oldest first (see `mesahub.middleware.retry`).
     """
 
@@ -82,7 +82,7 @@ class MesahubError(Exception):
         status_code: int = 0,
         details: dict[str, Any] | None = None,
     ) -> Self:
-        """Make an error of exactly this class with the message as it stands.
+        """Make an error of exactly this class with the message unchanged.
 
         The public constructors differ from class to class (as they did in mesahub 1.x); this one is
         the same for all.

@@ -1,4 +1,4 @@
-"""The files stored beside a database, or in a bucket."""
+"""Files of a database or a bucket."""
 
 from __future__ import annotations
 
@@ -85,7 +85,7 @@ class Files:
         """Store a file. It is read and sent in pieces: a large one takes no memory.
 
         Args:
-            data: the bytes, the path of a file, or a file opened in binary mode (sent from where it stands).
+            data: the bytes, the path of a file, or a file opened in binary mode (sent from its current position).
             filename: its name in the store; by default that of the path or the open file.
             content_type: its media type; guessed from the name when not given. ``""`` sends none.
             folder: a path such as ``"invoices/2026"``.
@@ -181,7 +181,7 @@ class Files:
         """All files, oldest first, page by page.
 
         To delete what it yields, make a list of it first: the pages are counted from the start, and a
-        deleted file moves those behind it forward.
+        deleted file moves later ones forward.
         """
         if type(page_size) is not int or not 1 <= page_size <= PAGE:
             raise ArgumentError(f"page_size must be an integer from 1 to {PAGE}, not {page_size!r:.100}.")
@@ -206,11 +206,11 @@ class Files:
         """A file to read piece by piece: a context manager, an iterator of ``bytes``, with ``read(size)``.
 
         A connection that breaks is taken up where it broke off. At the end the length is verified, and the content's
-        hash where it is known: many servers tell it in the list only, so hand it in from there.
+        hash if it is known: many servers report it only in the list, so pass it from there.
 
         Args:
             file_id: the file's id.
-            progress: called with (bytes read, bytes in all; ``None`` where the server does not tell).
+            progress: called with (bytes read, bytes in all; ``None`` if unknown).
             content_hash: the SHA-256 that the content must have, such as the ``content_hash`` of a list's record.
 
         Example:
@@ -262,7 +262,7 @@ class Files:
         Args:
             file_id: the file's id.
             expires_in: seconds it works; the server's default is 30 days.
-            disposition: what a browser shall do: show it or save it.
+            disposition: what a browser should do: show it or save it.
         """
         _one_of("disposition", disposition, ("inline", "attachment"))
         given = {"expires_in": checked_seconds(expires_in), "disposition": disposition}

@@ -165,7 +165,7 @@ class TableHandle:
         offset: int | None = None,
         timeout: float | None = None,
     ) -> list[Row]:
-        """Counts, sums and their kin, of all rows or by group.
+        """Counts, sums and other aggregates, of all rows or by group.
 
         Args:
             functions: from the name of a result to ``"count"``, or a pair such as ``("sum", "amount")`` of
@@ -197,7 +197,8 @@ class TableHandle:
     ) -> Iterator[Row]:
         """All rows that match, however many, in pages: memory holds one page at a time.
 
-        Each page begins behind the last row of the one before (by its key, not by a count), so inserts and deletes
+        Each page starts after the last row of the previous one (keyset pagination, without OFFSET), so inserts and
+        deletes
         meanwhile shift nothing: a row that stays is seen exactly once.
 
         Args:
@@ -316,7 +317,7 @@ class TableHandle:
                 the order is kept.
             on_conflict: ``None`` raises, ``"ignore"`` keeps the row that is there, ``"replace"`` puts the new one
                 in its place, ``"update"`` changes it (see `upsert_many`).
-            key: for ``"update"``: the columns that tell rows apart; default: the primary key.
+            key: for ``"update"``: the columns that are unique together; default: the primary key.
             update: for ``"update"``: the columns to change; default: all that are given but the key.
             create: create the table if it does not exist, with the columns of the first 1,000 rows, the types of their
                 values (several kinds in one column: no type, so that none is changed), and ``key`` as primary key.
@@ -530,7 +531,7 @@ class TableHandle:
     def primary_key(self, *, timeout: float | None = None) -> list[tuple[str, str]]:
         """(name, declared type) of the columns of the primary key; ``[("rowid", "INTEGER")]`` where none is declared.
 
-        ``[]`` for a view. Asked once per handle; a table that was made anew with another key wants a new handle.
+        ``[]`` for a view. Read once per handle; create a new handle if the table's key changes.
 
         Raises:
             NoSuchTableError: there is no such table.

@@ -365,7 +365,7 @@ def _by_plain_http(host: str) -> bool:
 def is_private_host(host: str) -> bool:
     """Is this a host of the machine's own or of a private network, by its name or address?"""
     if ":" not in host:
-        # The usual names need no look at addresses, which would take longer than the rest of a client's making.
+        # The usual names need no look at addresses, which would take longer than creating the rest of the client.
         if host == "127.0.0.1" or "." not in host or host.endswith((".internal", ".localhost", ".local")):
             return True
         if not host[-1:].isdigit():

@@ -1,6 +1,6 @@
-"""The keyword arguments that all clients have in common, for type checkers: spelled here, and nowhere else.
+"""The keyword arguments that all clients have in common, for type checkers: defined only here.
 
-Nothing imports this at run time, because a TypedDict of many fields takes longer to make than a client.
+Nothing imports this at run time, because a TypedDict with many fields takes longer to create than a client.
 """
 
 from __future__ import annotations
@@ -66,7 +66,7 @@ class ClientOptions(TransportArguments, total=False):
         tls: a custom CA or a client certificate.
         proxies: ``{"http": url, "https": url}``; by default from the environment.
         pool_size: connections kept open; default 10.
-        max_response_bytes: the longest answer that is taken, files not counted; a longer one is a `ResultError`.
+        max_response_bytes: the longest accepted response, except for files; a longer one is a `ResultError`.
             Default: 256 MiB.
         transport_options: arguments of a transport or dialect that is not in this package, by name. They may be given
             as keyword arguments, too, which a type checker does not know.

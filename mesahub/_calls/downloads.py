@@ -1,4 +1,4 @@
-"""The body of a file on its way to the caller: counted, verified, and taken up again where it broke off."""
+"""The body of a file on its way to the caller: counted, verified, and resumed after a break."""
 
 from __future__ import annotations
 
@@ -42,8 +42,8 @@ _RANGE = re.compile(r"bytes (\d+)-(\d+)/(\d+|\*)")
 class Download:
     """A file that is being downloaded: iterate over it, or read from it.
 
-    Use it as a context manager. When the connection breaks, the rest is asked for (``Range``) and joined on.
-    At the end the length is verified, and the content hash where it is known.
+    Use it as a context manager. If the connection breaks, the download is resumed with ``Range``. At
+    the end the length is verified, and the content hash if it is known.
 
     Args:
         request: asks for the file.
@@ -52,8 +52,8 @@ class Download:
         content_hash: the SHA-256 that the content must have; default: what the server announces, if it does.
 
     Attributes:
-        length: bytes in all; ``None`` where the server does not tell.
-        content_type: the media type, ``None`` where the server does not tell.
+        length: total bytes; ``None`` if unknown.
+        content_type: the media type; ``None`` if unknown.
         received: bytes read so far.
     """
 
@@ -95,8 +95,8 @@ class Download:
         """At most ``size`` bytes, ``b""`` at the end; all that is left when ``size`` is negative.
 
         Raises:
-            TransportError: the connection broke and could not be taken up again.
-            ResultError: the file is not the one that was announced, or changed meanwhile.
+            TransportError: the connection broke and the download could not be resumed.
+            ResultError: the file is not the announced one, or changed during the download.
         """
         if size < 0:
             # Unlike a list of pieces that are joined, this never holds the content twice.
@@ -187,8 +187,8 @@ class Download:
             response.close()
             self.close()
             raise ResultError(
-                f"The download broke off after {self.received} bytes and could not be taken up again: the "
-                "server does not send the rest of the same file. Download it anew."
+                f"The download broke off after {self.received} bytes and could not be resumed: the "
+                "server does not send the rest of the same file. Download it again."
             ) from error
 
     def _finish(self) -> None:
@@ -198,7 +198,7 @@ class Download:
             raise ResultError(f"The file has {self.received} bytes where {self.length} were announced.")
         if self._hash is not None and self._hash.hexdigest() != self._announced:
             raise ResultError(
-                "The file's content is not what the server announced: its SHA-256 differs. Download it anew."
+                "The file's content is not what the server announced: its SHA-256 differs. Download it again."
             )
 
     def _refuse_empty_front(self, response: Response) -> None:
@@ -221,8 +221,8 @@ def _length(response: Response) -> int | None:
 def save(download: Download, target: str | os.PathLike[str] | BinaryIO) -> int:
     """Write a download to a path or to an open file, and close it.
 
-    A path is written under a name of its own beside it and renamed when all of it is there and verified:
-    nobody sees half a file, and a failure leaves what was there before.
+    A path is written under a temporary name next to it and renamed once the content is complete and verified:
+    a partial file is never visible, and a failure keeps the previous file.
 
     Returns:
         The bytes written.

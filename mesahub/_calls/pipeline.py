@@ -1,4 +1,4 @@
-"""A transport with the middleware around it: what every client stands on."""
+"""A transport wrapped in middleware: the base of every client."""
 
 from __future__ import annotations
 
@@ -88,7 +88,7 @@ class Stack:
         if api_key:
             authorize = bearer if dialect is None else dialect.authorize
             layers.append(auth(api_key, urls, allow_insecure=allow_insecure, authorize=authorize))
-        # Last: what is refused above must not leave an open transport behind.
+        # Last: an error above must not leave a transport open.
         self._owns_transport = callable(transport)
         self.transport: Transport = open_transport(transport, transport_options)
         self.send: Callable[[Request], Response] = compose(layers, self.transport.send)

@@ -1,4 +1,4 @@
-"""What tells the rows of a table apart: asked of the database, once per table handle."""
+"""The key of a table: read from the database, once per table handle."""
 
 from __future__ import annotations
 
@@ -73,7 +73,7 @@ class Keys:
                     f"{len(values)} values were given."
                 )
             found = dict(zip(columns, values, strict=True))
-        # NULL is nobody's key: there could be many of them. A dict, or a list, is no value but would be an operator.
+        # NULL identifies no row: there could be several. A dict or a list is not a value but would be an operator.
         if any(value is None for value in found.values()):
             return None
         return {name: {"eq": value} for name, value in found.items()}
@@ -86,7 +86,7 @@ class Keys:
         """The primary key's columns, where one is declared."""
         if not keys.declared:
             raise ArgumentError(
-                f"{self._table!r} has no primary key: say by which unique columns rows are told apart, key=[...]."
+                f"{self._table!r} has no primary key; pass key=[...] with columns that are unique together."
             )
         return [name for name, _ in keys.primary]
 
@@ -104,7 +104,7 @@ class Keys:
         return key
 
     def taken(self, key: list[str]) -> IntegrityError:
-        """What is wrong where another row has the key."""
+        """The message if another row has the key."""
         columns = ", ".join(f"{self._table}.{name}" for name in key)
         error = IntegrityError.of(f"UNIQUE constraint failed: {columns}: another row has this key", status_code=400)
         error.kind, error.table, error.columns = "unique", self._table, tuple(key)

@@ -15,7 +15,7 @@ from mesahub.transport import FileBody
 __all__ = ["Progress", "Uploadable", "guess_content_type", "name_of", "opened"]
 
 Progress = Callable[[int, "int | None"], None]
-"""Called with (bytes done, bytes in all); the second is ``None`` where the server does not tell."""
+"""Called with (bytes done, bytes in all); the second is ``None`` if unknown."""
 
 Uploadable = bytes | bytearray | memoryview | str | os.PathLike[str] | BinaryIO
 """The content itself, the path of a file, or a file opened for reading in binary mode."""
@@ -25,7 +25,7 @@ _PIECE = 256 * 1024
 
 @contextmanager
 def opened(data: Uploadable, progress: Progress | None = None) -> Iterator[bytes | FileBody]:
-    """The body of an upload. What was opened for it is closed afterwards; the caller's own file is not.
+    """The body of an upload. Files opened here are closed on exit; the caller's file is not.
 
     A file that cannot be rewound (a pipe, a socket) is first copied to a temporary file, so that its
     length is known and a lost attempt can be repeated.
@@ -70,7 +70,7 @@ def name_of(data: Uploadable) -> str:
 
 
 def guess_content_type(filename: str) -> str:
-    """The media type that a file's name speaks of; ``application/octet-stream`` when it tells nothing."""
+    """The media type for a file name; ``application/octet-stream`` if unknown."""
     import mimetypes  # reads the system's tables when it is first used
 
     guessed, encoding = mimetypes.guess_type(filename, strict=False)

@@ -1,4 +1,4 @@
-"""Puts the key on each request, and nowhere else."""
+"""Add the key to each request."""
 
 from __future__ import annotations
 
@@ -30,8 +30,8 @@ def auth(
     Transports follow no redirect, so the key goes to ``base_url`` and to no other origin.
 
     Args:
-        api_key: the key, or a function that gives the current one. It is asked once, and once more after a
-            401; when it then gives another key, the request is sent again with that.
+        api_key: the key, or a function that returns the current one. It is called once, and again
+            after a 401; if it then returns another key, the request is sent again with that.
         base_url: where the key will go: one URL, or several.
         allow_insecure: let it go over plain HTTP to a host outside of private networks.
         authorize: makes headers of a key; default: a bearer token.
@@ -49,7 +49,7 @@ def auth(
         if not is_private_host(host):
             raise ConfigurationError(
                 f"The API key would travel unencrypted to {host}, a host that is not of a private network. Use "
-                "https://, or say allow_insecure=True if the network between is yours."
+                "https://, or pass allow_insecure=True if the network between is yours."
             )
     return _with_function(api_key, authorize) if callable(api_key) else _with_key(api_key, authorize)
 

@@ -11,12 +11,12 @@ from mesahub.transport import Request, Response
 
 
 class Details:
-    """What a callback is told; it cannot be changed.
+    """What a callback receives; immutable.
 
     Attributes:
         operation: ``"query"``, ``"exec"``, ``"files.upload"``, ...
         database: the database's slug, or ``None``.
-        sql: the statement as it was written, ``None`` for what is none. Never its values.
+        sql: the statement as written; ``None`` if there is no SQL. Never its values.
         status: the answer's HTTP status, ``None`` before and where none came.
         error: what was raised, or ``None``.
         seconds: since the call began, retries included.
@@ -68,7 +68,7 @@ Callback = Callable[[Details], object]
 def hooks(
     *, before: Callback | None = None, after: Callback | None = None, retry: Callback | None = None
 ) -> Middleware:
-    """A middleware that calls back.
+    """A middleware that calls your functions.
 
     A callback that raises ends the call with its error.
 

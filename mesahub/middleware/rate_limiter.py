@@ -1,4 +1,4 @@
-"""Stays under the server's rate limit instead of running into it."""
+"""Pace requests to stay below the server's rate limit."""
 
 from __future__ import annotations
 
@@ -20,9 +20,9 @@ def rate_limit(
     clock: Callable[[], float] = time.monotonic,
     sleep: Callable[[float], object] = time.sleep,
 ) -> Middleware:
-    """A middleware that lets through at most so many requests in any minute, and makes the others wait.
+    """A middleware that limits the number of requests in any minute, and delays further ones.
 
-    It stands below retry, so that retries count too; all threads of a client share it, and several clients may
+    It runs below retry, so that retries count too; all threads of a client share it, and several clients may
     share one.
 
     Args:
@@ -66,8 +66,8 @@ def rate_limit(
 
 def _too_late(per_minute: int, window: float, left: float, timeout: float) -> RateLimitError:
     error = RateLimitError.of(
-        f"{per_minute} requests per {window:g} seconds are all taken, and nothing was sent: the turn of this call "
-        f"would come in {left:.1f} seconds, after its timeout of {timeout:g}. Wait, or give it more time.",
+        f"rate_limit({per_minute}) reached ({window:g} s window), nothing was sent: this call "
+        f"would wait {left:.1f} s, longer than its timeout of {timeout:g} s. Wait, or raise the timeout.",
         status_code=429,
         details={"retry_after": left},
     )

@@ -1,4 +1,4 @@
-"""Tries again where that is safe, and never writes twice.
+"""Retry where that is safe, and never write twice.
 
 What became of a request and whether it may be sent twice decide together:
 
@@ -39,7 +39,7 @@ def retrying(
     sleep: Callable[[float], object] | None = None,
     random: Callable[[], float] | None = None,
 ) -> Middleware:
-    """The layer that tries again.
+    """The layer that retries.
 
     Args:
         policy: decides.
@@ -96,7 +96,7 @@ class _RetryLoop:
 
     def send(self, request: Request, forward: Handler) -> Response:
         """Send a request, again where that is safe."""
-        # A call that succeeds at once pays for what stands between here and the first return, and no more.
+        # A call that succeeds immediately runs only the code from here to the first return.
         began = self._clock()
         first, state, policy = request, self._state, self._policy
         if state.quiet_until and request.operation in STATEMENTS:

@@ -29,7 +29,7 @@ class RetryPolicy(Frozen):
         max_retry_after: seconds; where a server asks to wait longer, the call raises at once, with
             ``.retry_after``. Nor is a client held back longer than this after a 429, whatever the server asked.
         throttle_window: seconds that nothing is sent after a 429 without Retry-After. MesaHub's server starts
-            its window of 60 s anew at each request that it refuses, so that a client which keeps trying never gets
+            its window of 60 s again at each request that it rejects, so that a client which keeps trying never gets
             out; until the time is over all calls of the client wait, or raise `RateLimitError` where their timeout
             is shorter. 0 for a server that does not do this.
         attempt_timeout: seconds for one attempt; ``None``: what is left of the call's own ``timeout``.
@@ -105,7 +105,7 @@ class RetryPolicy(Frozen):
 
     @classmethod
     def for_failover(cls, seconds: float) -> RetryPolicy:
-        """The policy for a cluster that needs so many seconds to choose another leader; the default one for 0.0.
+        """The policy for a cluster that needs this many seconds to elect another leader; the default one for 0.0.
 
         It tries until the call's own time is over. A leader that is frozen answers no one: a call that may be sent
         twice is given 2 seconds at first, and twice as long with each attempt, so that slow statements end as well. A
@@ -221,7 +221,7 @@ class RetryState:
             return True
 
     def succeeded(self, retries: int = 0) -> None:
-        """Note a call that succeeded after so many retries."""
+        """Note a call that succeeded after this many retries."""
         if self.fifths < self._full:
             with self._lock:
                 self.fifths = min(self.fifths + 5 * retries + 1, self._full)

@@ -68,7 +68,7 @@ class AsyncTransportContract(TransportContract):
                 held.cancel()
                 with pytest.raises(asyncio.CancelledError):
                     await held
-                server.gate.set()  # now the answer to nobody comes
+                server.gate.set()  # now the response to the cancelled call arrives
                 return [(await transport.send(call("/echo", b"mine"))).content for _ in range(3)]
             finally:
                 await transport.close()

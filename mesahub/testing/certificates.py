@@ -1,4 +1,4 @@
-"""Certificates for the conformance server: a good one, an expired one, one for another host, a stranger's."""
+"""Certificates for the conformance server: a good one, an expired one, one for another host, one from an unknown CA."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from mesahub.errors import ConfigurationError
 
 @dataclass(frozen=True, slots=True)
 class Certificates:
-    """Made anew for each run, by an authority that nobody else trusts.
+    """Created for each run, by a CA that is trusted only here.
 
     Attributes:
         ca_file: the authority, as `TLSOptions.ca_file` takes it.

@@ -17,7 +17,7 @@ class Faults(Fixtures):
     @pytest.mark.usefixtures("server")
     def test_refused_is_not_sent(self, make: Make) -> None:
         with socket.socket() as unused:
-            unused.bind(("127.0.0.1", 0))  # bound and not listening: refuses, and nobody else takes the port
+            unused.bind(("127.0.0.1", 0))  # bound but not listening: refuses connections, and the port stays reserved
             transport = make(f"http://127.0.0.1:{unused.getsockname()[1]}")
             with pytest.raises(NotSentError) as caught:
                 transport.send(call("/echo", b"abc"))

@@ -1,4 +1,4 @@
-"""What every engine must do behind mesahub's API, by its capabilities, as tests: subclass `EngineContract`.
+"""Tests of mesahub's API on an engine, according to its capabilities: subclass `EngineContract`.
 
 ::
 

@@ -1,6 +1,6 @@
 """A server that behaves, and misbehaves, as the path of a request asks: for the transports' contract.
 
-It works on bare sockets, so that it can do what no HTTP server would: reset a connection amid an answer, let
+It works on bare sockets, so that it can do what no HTTP server would: reset a connection during a response, let
 one drip, lie about a length. What each path does is in `mesahub.testing.scenarios`.
 """
 

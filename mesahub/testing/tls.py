@@ -1,4 +1,4 @@
-"""TLS: whom to trust, and what happens when that is nobody."""
+"""TLS: trusted and untrusted certificates."""
 
 from __future__ import annotations
 

@@ -43,8 +43,8 @@ TransportFactory = Callable[[TransportOptions], Transport]
 """What an entry point of ``mesahub.transports`` names: usually the transport's class.
 
 It may carry two attributes, both ``True`` when absent: ``needs_url`` and ``needs_key`` say whether a
-client can be made without ``api_url`` and ``api_key``. Each may also be a function of the
-`TransportOptions` that tells.
+client can be made without ``api_url`` and ``api_key``. Each may also be a callable that
+takes the `TransportOptions`.
 """
 
 AsyncTransportFactory = Callable[[TransportOptions], AsyncTransport]

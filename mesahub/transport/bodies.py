@@ -24,7 +24,7 @@ class BodyStream(Protocol):
 
 
 class DownloadStream(Protocol):
-    """The body of an answer, read as it comes. ``read`` raises the contract's errors."""
+    """The body of a response, read as a stream. ``read`` raises the contract's errors."""
 
     def read(self, size: int = -1, /) -> bytes:
         """At most ``size`` bytes, ``b""`` at the end; all that is left when ``size`` is negative."""
@@ -36,7 +36,7 @@ class DownloadStream(Protocol):
 
 
 class AsyncDownloadStream(Protocol):
-    """The body of an answer to an asynchronous transport, read as it comes."""
+    """The body of an asynchronous transport's response, read as a stream."""
 
     async def read(self, size: int = -1, /) -> bytes:
         """At most ``size`` bytes, ``b""`` at the end; all that is left when ``size`` is negative."""

@@ -32,7 +32,7 @@ class Capabilities(Frozen):
         max_body: bytes of a request.
         max_sql: bytes of a statement.
         max_bindings: values of a statement.
-        session_pragmas: for whom a PRAGMA such as foreign_keys is set: for all clients (``"shared"``), for the
+        session_pragmas: the scope of a PRAGMA such as foreign_keys: for all clients (``"shared"``), for the
             statements of one ``"request"``, or for ``"none"``.
         deterministic_writes: ``False`` where replicas run each statement again, so that ``random()`` may differ.
         failover: seconds that the cluster needs to choose another leader; 0.0 where there is no cluster.

@@ -15,7 +15,7 @@ __all__ = ["AsyncResponse", "EMPTY", "Encoder", "Headers", "Request", "Response"
 _YEAR = 365 * 86400.0
 """Seconds: no server means to be left alone for longer than this."""
 _LONG = 1024 * 1024
-"""Bytes from which on a body is not kept beside what was parsed of it."""
+"""Size in bytes from which a body is dropped once it is parsed."""
 
 STATEMENTS = frozenset({"query", "exec", "batch"})
 """Operations that carry SQL."""
@@ -252,7 +252,7 @@ class Response:
     def payload(self) -> Any:
         """The answer as Python objects: as an in-process transport gave it, else the parsed JSON.
 
-        Parsed once and kept. ``None`` for an empty body. Raises ``ValueError`` for one that is no JSON.
+        Parsed once and kept. ``None`` for an empty body. Raises ``ValueError`` if it is not valid JSON.
         """
         if self._payload is None and self.content:
             length = len(self.content)
@@ -311,7 +311,7 @@ class Response:
         return min(max(seconds, 0.0), _YEAR)
 
     def close(self) -> None:
-        """Drop a body that nobody will read."""
+        """Drop a body that will not be read."""
         if self.stream is not None:
             self.stream.close()
             self.stream = None

@@ -35,7 +35,7 @@ def origin(base_url: str) -> Origin:
     """Take a base URL apart.
 
     Raises:
-        ConfigurationError: it is none.
+        ConfigurationError: it is not a valid URL.
     """
     match = _ORIGIN.fullmatch(base_url)
     port = int(match[4]) if match and match[4] else None

@@ -159,7 +159,7 @@ class TransportOptions(Frozen):
     def origin(self) -> network.Origin:
         """Scheme, host, port (``None`` for the scheme's own) and path of ``base_url``.
 
-        Raises `ConfigurationError` for what is no ``http://`` or ``https://`` URL.
+        Raises `ConfigurationError` if it is not a valid ``http://`` or ``https://`` URL.
         """
         return network.origin(self.base_url)
 

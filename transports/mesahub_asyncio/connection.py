@@ -130,7 +130,7 @@ class Connection(asyncio.BufferedProtocol):
             end = self._loop.time() + self._silence
         self._expires, self._expiring = end, waiter
         timer = self._timer
-        # One timer per connection, set anew only when it rings or would ring too late: most calls set none.
+        # One timer per connection, reset only when it fires or would fire too late: most calls set none.
         if timer is None or timer.when() > end:
             self._stop_timer()
             self._timer = self._loop.call_at(end, self._ring)

@@ -56,7 +56,7 @@ class AsyncioTransport:
     async def send(self, request: Request, /) -> AsyncResponse:
         """Send one request and return the answer. See `mesahub.transport` for what it raises.
 
-        A cancelled call drops its connection: what comes over it later is nobody's answer.
+        A cancelled call drops its connection: a late response is discarded.
         """
         loop = asyncio.get_running_loop()
         pool = self._pool

@@ -1,4 +1,4 @@
-"""SQLite in this process, behind mesahub's API; and a server over the same engine.
+"""SQLite in this process, with mesahub's API; and a server over the same engine.
 
 `EmbeddedTransport` is what ``mesahub.connect("mh://local/name")`` uses; `application` is the server as a WSGI
 application (``mesahub serve`` runs it). Both keep everything in one data folder and may share it.

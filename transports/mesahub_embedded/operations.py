@@ -1,4 +1,4 @@
-"""Operations of the embedded transport beside query and exec, by name: files, without HTTP."""
+"""Operations of the embedded transport other than query and exec, by name: files, without HTTP."""
 
 from __future__ import annotations
 

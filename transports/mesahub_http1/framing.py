@@ -28,7 +28,7 @@ def framing_of(method: str, status: int, headers: Headers, *, keep_alive: bool =
         whether the connection may carry another request after it.
 
     Raises:
-        ProtocolError: an interim response, another coding than chunked, lengths that differ or are no numbers.
+        ProtocolError: an interim response, another coding than chunked, lengths that differ or are not numbers.
     """
     get = headers.get
     connection = get("connection")

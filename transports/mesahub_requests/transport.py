@@ -161,7 +161,7 @@ class _Adapter(HTTPAdapter):
 
 def _session(options: TransportOptions) -> requests.Session:
     session = requests.Session()
-    # Not trusted: ~/.netrc would be read at each call. What else it stands for is done here, once.
+    # Not trusted: ~/.netrc would be read at each call. Its other effects are applied here, once.
     session.trust_env = False
     session.verify = os.environ.get("REQUESTS_CA_BUNDLE") or os.environ.get("CURL_CA_BUNDLE") or True
     proxy = options.proxy_url()

@@ -16,14 +16,14 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 _SLACK = 0.01
-"""Seconds by which a socket's timeout may be off before it is set anew: each setting is a system call."""
+"""Seconds by which a socket's timeout may be off before it is set again: each setting is a system call."""
 
 
 class Connection:
     """A connected socket, plain or TLS.
 
     Attributes:
-        peer: whom it leads to, for messages.
+        peer: the server, for messages.
         idle_since: when it was last given back.
         end: when the present request, or what is left of it, must be over (monotonic seconds); ``None`` for never.
         pending: under TLS, says how many bytes were decrypted that no one has read: they make no socket readable, and

@@ -72,7 +72,7 @@ def _translation(chain: list[BaseException], peer: str, limits: Limits) -> Mesah
         if _any(chain, TimeoutError, u.TimeoutError):
             return RequestTimeoutError(f"{peer} could not be reached in time.", outcome=Outcome.NOT_SENT)
         return NotSentError(f"The request to {peer} was not sent: {last}.")
-    # urllib3 1.26 calls every broken connection behind a proxy a ProxyError, also after sending.
+    # urllib3 1.26 calls every broken connection through a proxy a ProxyError, also after sending.
     if limits.sent is None and _any(chain, u.ProxyError) and not _any(chain, ConnectionError):
         return NotSentError(f"The proxy opened no way to {peer}: {last}.")
     if _any(chain, TimeoutError, u.TimeoutError):

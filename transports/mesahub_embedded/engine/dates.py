@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 
 ZERO = "0001-01-01T00:00:00Z"
-"""What the server makes of text that is no date."""
+"""What the server returns for text that is not a date."""
 
 # The layouts of go-sqlite3, after a final Z was taken off; an offset only follows seconds. Go takes several blanks for
 # one.
@@ -34,7 +34,7 @@ def from_text(text: str) -> str:
     year, month, day, hour, minute, second, fraction, offset = match.groups()
     hour, minute, second = (hour or "0").zfill(2), minute or "00", second or "00"
     try:
-        # Year 0 is a year to the server and none to Python; any leap year stands in for it.
+        # Year 0 is a year to the server and none to Python; any leap year can replace it.
         datetime(int(year) or 2000, int(month), int(day), int(hour), int(minute), int(second))
     except ValueError:
         return ZERO

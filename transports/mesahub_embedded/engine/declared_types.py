@@ -1,6 +1,6 @@
-"""The declared types of a statement's columns, which Python's sqlite3 does not tell.
+"""The declared types of a statement's columns, which Python's sqlite3 does not provide.
 
-SQLite tells them of a view: the statement becomes a temporary one (with NULL for its parameters), and
+SQLite reports them for a view: the statement becomes a temporary one (with NULL for its parameters), and
 ``PRAGMA table_info`` reads it.
 """
 
@@ -27,7 +27,7 @@ _STANDARD = frozenset({"any", "blob", "int", "integer", "real", "text"})
 
 
 class DeclaredTypes:
-    """Asks SQLite on a connection of its own: a new view makes all statements of its connection compile anew."""
+    """Query SQLite on a separate connection: a new view makes all statements of its connection recompile."""
 
     def __init__(self, connect: Callable[[], Connection]) -> None:
         self._connect = connect

@@ -105,7 +105,7 @@ class Engine:
     Args:
         path: the file; made when it is not there.
         busy: seconds to wait for a lock that another process holds.
-        opened: told whenever a connection was opened, so that an owner of many databases can let others `rest`.
+        opened: called after a connection opens, so that an owner of many databases can let others `rest`.
         limits: what a result may take; default: no limits.
         mode: ``"own"``: made when it is not there, and kept in WAL mode. Of a file that is somebody else's, whose
             journal mode stays: ``"rwc"`` makes it when it is not there, ``"rw"`` does not, ``"ro"`` only reads.
@@ -316,7 +316,7 @@ class Engine:
 
     @contextmanager
     def script(self, timeout: float | None = None) -> Iterator[Script]:
-        """Several statements on one connection, with nobody else's between them; they may BEGIN and COMMIT.
+        """Run several statements on one connection, with no others between them; they may BEGIN and COMMIT.
 
         Args:
             timeout: seconds to wait for the other statements that write.
@@ -512,7 +512,7 @@ class Engine:
         self._start()
 
     def rest(self) -> None:
-        """Close what lies idle. The next statement opens it again: a folder may hold more databases than a process
+        """Close idle connections. The next statement opens it again: a folder may hold more databases than a process
         may have files open."""
         while self._readers:
             try:

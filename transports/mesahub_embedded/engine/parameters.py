@@ -35,7 +35,7 @@ def _named(sql: str) -> tuple[str, tuple[str, ...] | None]:
     names = tuple(name for name in analysis.parameters if name is not None)
     if not analysis.positional and len(set(names)) == len(names):
         return sql, names
-    # ":a" and "@a" are two parameters to SQLite and one name to sqlite3; "?" beside ":a" it cannot do.
+    # ":a" and "@a" are two parameters to SQLite and one name to sqlite3; it does not support "?" together with ":a".
     numbers: dict[str, int] = {}
     highest = 0
     parts = []

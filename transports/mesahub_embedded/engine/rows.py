@@ -134,7 +134,7 @@ def _reals(column: Any, *, keep: bool) -> Any:
 
 
 def whole(value: float) -> float | int:
-    """A real as JSON shows it: whole ones below 1e21 without a point, with the fewest digits that tell it.
+    """A real as JSON shows it: whole ones below 1e21 without a point, with the fewest digits that identify it.
 
     >>> whole(3.0), whole(2.0**63), whole(1.5), whole(1e21)
     (3, 9223372036854776000, 1.5, 1e+21)

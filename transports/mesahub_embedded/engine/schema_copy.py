@@ -1,7 +1,7 @@
 """A copy of a database's schema in which each declared type names its column.
 
 From 3.41 on SQLite gives the columns of a view a type also where they are expressions (``CAST(n AS TEXT)`` is
-TEXT) or have none (BLOB), so that a view over a statement no longer tells what is declared. In a copy of the schema
+TEXT) or have none (BLOB), so that a view over a statement no longer shows what is declared. In a copy of the schema
 whose ambiguous types are replaced by words of our own, of the same affinity, whatever comes back as one of these
 words is a column, and everything that is still ambiguous is none.
 """
@@ -71,7 +71,7 @@ class Shadow:
             return
 
     def declared(self, select: str) -> list[str] | None:
-        """The declared types of a SELECT's columns; ``None`` where it cannot be told here."""
+        """The declared types of a SELECT's columns; ``None`` if unknown."""
         try:
             self._sqlite.execute(f"CREATE VIEW mesahub_columns AS {_first_part(_without_sqlites_own(select))}")
         except (sqlite3.Error, sqlite3.Warning):

@@ -54,7 +54,7 @@ def export_tables(source: Path, tables: list[str]) -> tuple[int, Iterator[bytes]
 
 
 def _in_schema(sql: str, schema: str, name: str) -> str:
-    """``CREATE TABLE`` in another schema: the name is what stands behind TABLE in what SQLite keeps."""
+    """``CREATE TABLE`` in another schema: the name follows TABLE in the SQL that SQLite keeps."""
     from mesahub.sql import tokenize
 
     tokens = [token for token in tokenize(sql) if token[0] not in ("space", "comment")]

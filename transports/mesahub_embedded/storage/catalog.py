@@ -212,7 +212,7 @@ class Catalog:
             sqlite.execute(f"UPDATE databases SET {assignment} WHERE slug = ?", (*values, slug))
 
     def soft_delete(self, slug: str) -> Record:
-        """Put a database aside, under the slug ``<slug>-<unix seconds>``. Raises `RefusedError` (404)."""
+        """Soft-delete a database, under the slug ``<slug>-<unix seconds>``. Raises `RefusedError` (404)."""
         row = self.database(slug)
         if row is None or row["deleted_at"] is not None:
             raise RefusedError(404, "Not found")
@@ -276,7 +276,7 @@ class Catalog:
         key_type: str | None = None,
         expires_at: str | None = None,
     ) -> Record:
-        """Make a key. The answer is the only place where it stands in plain text; only its hash is kept."""
+        """Create a key. Only the response contains it in plain text; only its hash is stored."""
         key = f"shk_{secrets.token_hex(32)}"
         record = {
             "id": new_id(),

@@ -1,4 +1,4 @@
-"""The files beside a database: contents named after their SHA-256, records in the catalogue."""
+"""The files of a database: contents named after their SHA-256, records in the catalogue."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ Record = dict[str, Any]
 
 @dataclass(slots=True)
 class Upload:
-    """What an upload says beside its content."""
+    """Metadata of an upload."""
 
     filename: str
     content_type: str = ""
@@ -50,7 +50,7 @@ class Upload:
 
 
 class Incoming:
-    """A content on its way in: written to a temporary file, hashed as it comes.
+    """A content on its way in: written to a temporary file and hashed on the fly.
 
     A context manager; what was not kept by `FileStore.keep` is removed at its end.
     """
@@ -239,7 +239,7 @@ class FileStore:
         return dict(row)
 
     def storage_path(self, record: Record) -> str:
-        """Where the content of a file lies."""
+        """The path of a file's content."""
         return str(self._blob(record["hash"]))
 
     def open(self, record: Record) -> BinaryIO:
@@ -315,7 +315,7 @@ class FileStore:
 
 
 def _checked_type(content_type: str, head: bytes) -> str:
-    """The type to keep: the one that was given, or the one that the first bytes tell."""
+    """The type to keep: the one passed, or the one detected from the first bytes."""
     for magic, kind in _MAGIC:
         if head.startswith(magic):
             if not content_type:

@@ -147,7 +147,7 @@ def _bound(bindings: list[Any]) -> list[Any]:
 
 
 def _text(value: str) -> str:
-    # A lone surrogate is no text: Go's decoder puts U+FFFD in its place.
+    # A lone surrogate is not valid text: Go's decoder puts U+FFFD in its place.
     try:
         value.encode()
     except UnicodeEncodeError:
