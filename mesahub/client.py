@@ -52,31 +52,31 @@ class MesahubClient:
 
     Args:
         api_key: the key, or a function that gives the current one. Needed where the transport needs it.
-        api_url: the server's URL; may end in ``/v1`` or ``/api``. Needed where the transport needs it. A list of URLs
-            where one engine has several addresses.
+        api_url: the server's URL; may end in ``/v1`` or ``/api``. Required if the transport needs it. A list
+            of URLs if an engine has several addresses.
         route_prefix: ``"v1"`` for the server's front end, ``"api"`` on the core itself.
         timeout: seconds for a whole call, all its attempts and waits included; ``None`` for no limit.
-            For the body of a file, the longest silence instead.
-        dialect: what the server understands: a name (``"mh"``, or one of an installed package), a factory, or a
+            For file bodies, the idle timeout instead.
+        dialect: the protocol of the server: a name (``"mh"``, or one of an installed package), a factory, or a
             `mesahub.dialects.base.Dialect`.
-        consistency: the level of all reads, where the engine has levels.
+        consistency: the level of all reads, if the engine has levels.
         **options: `mesahub.ClientOptions`:
 
             * ``transport``: a name from the registry (`mesahub.installed_transports`), a factory, or an instance
               (which is then yours to close). Default: ``MESAHUB_TRANSPORT``, or ``"urllib"``.
             * ``middleware``: your own, outermost first: functions ``(request, next) -> response``.
-            * ``retry``: when to try again; `RetryPolicy.none()` never.
+            * ``retry``: when to retry; `RetryPolicy.none()` never retries.
             * ``allow_insecure``: send the key over plain HTTP to a host outside of private networks.
             * ``connect_timeout``: seconds to make a connection; default 10.
             * ``tls``: a custom CA or a client certificate.
             * ``proxies``: ``{"http": url, "https": url}``; by default from the environment.
             * ``pool_size``: connections kept open; default 10.
-            * ``max_response_bytes``: the longest answer that is taken, files not counted; default 256 MiB.
-            * what the transport itself takes, such as ``session`` of ``requests``, or ``data`` of ``embedded``.
+            * ``max_response_bytes``: the longest accepted response, except for files; default 256 MiB.
+            * options of the transport, such as ``session`` of ``requests``, or ``data`` of ``embedded``.
             * ``transport_options``: the same as a dict, for transports that a type checker does not know.
 
     Raises:
-        ConfigurationError: says what is missing or wrong.
+        ConfigurationError: an argument is missing or invalid.
     """
 
     def __init__(
@@ -296,7 +296,7 @@ class MesahubClient:
 
     @property
     def admin(self) -> Admin:
-        """The administration of a server of one's own; needs its admin token."""
+        """Administration of a self-hosted server; requires its admin token."""
         self.require("admin")
         from mesahub.admin import Admin
 
@@ -304,7 +304,7 @@ class MesahubClient:
 
     @property
     def buckets(self) -> Buckets:
-        """Files that belong to no database."""
+        """Buckets: files outside databases."""
         self.require("files")
         from mesahub.buckets import Buckets
 
@@ -323,7 +323,7 @@ class MesahubClient:
         return Bucket(ref, self)
 
     def session(self, ref: str) -> DatabaseHandle:
-        """A connection of its own to the database ``ref``. See `DatabaseHandle.session`."""
+        """Open a separate connection to the database ``ref``. See `DatabaseHandle.session`."""
         from mesahub.middleware.retry_policy import RetryPolicy
         from mesahub.session import Limit, Session
 
@@ -359,7 +359,7 @@ def connect(url: str | os.PathLike[str] | None = None, **options: Unpack[Connect
             is that of an installed dialect. A SQLite file is opened where it is by its path (`pathlib.Path`) or by
             ``sqlite:///relative.db`` and ``sqlite:////absolute.db``; ``sqlite://`` is a database in memory.
             Its query string may carry options, such as ``?transport=requests`` or ``?data=DIR``.
-        **options: as `MesahubClient` takes them; they win over the URL's.
+        **options: as `MesahubClient` takes them; they override the URL's.
 
     Returns:
         A handle that owns its client: close it, or use it as a context manager.
@@ -371,7 +371,7 @@ def connect(url: str | os.PathLike[str] | None = None, **options: Unpack[Connect
         url = os.environ.get("MESAHUB_URL")
         if not url:
             raise ConfigurationError(
-                "No database to connect to: give a URL (mh://apikey@host/database or mh://local/database) "
+                "No database to connect to: pass a URL (mh://apikey@host/database or mh://local/database) "
                 "or set MESAHUB_URL."
             )
     if isinstance(url, str):

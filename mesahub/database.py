@@ -115,7 +115,7 @@ class DatabaseHandle:
 
     def __init__(self, ref: str, client: Client, *, owns_client: bool = False) -> None:
         if not isinstance(ref, str) or not ref.strip() or ref in (".", ".."):
-            raise ArgumentError(f"A database is named by its slug, a non-empty string, not {ref!r}.")
+            raise ArgumentError(f"The slug of a database must be a non-empty string, not {ref!r}.")
         encode_segment(ref)
         self._ref = ref
         self._client = client
@@ -159,7 +159,7 @@ class DatabaseHandle:
         """Run one statement that reads.
 
         Args:
-            sql: one statement. A write is refused here; use `exec`.
+            sql: one statement. Writes are rejected; use `exec`.
             bindings: a list for ``?``, a dict for ``:name``, ``@name`` and ``$name``.
             timeout: seconds for this call, in place of the client's.
             consistency: the level of this read, where the engine has levels (``db.capabilities.consistency``).
@@ -170,7 +170,7 @@ class DatabaseHandle:
         Raises:
             ArgumentError: refused before it was sent; the message says why and what to do.
             SQLError: the database refused it.
-            TruncatedResultError: there may be more rows than the server hands out.
+            TruncatedResultError: there may be more rows than the server returns.
         """
         return self._client.query(self._ref, sql, bindings, timeout=timeout, consistency=consistency)
 
@@ -190,7 +190,7 @@ class DatabaseHandle:
         first, once per text, in a separate request.
 
         Args:
-            sql: one statement. A write is refused here; use `exec`.
+            sql: one statement. Writes are rejected; use `exec`.
             bindings: a list for ``?``, a dict for ``:name``, ``@name`` and ``$name``.
             timeout: seconds for this call, in place of the client's.
             consistency: the level of this read, where the engine has levels.

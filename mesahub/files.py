@@ -108,7 +108,7 @@ class Files:
         if filename is None:
             filename = name_of(data)
         elif not isinstance(filename, str) or not filename:
-            raise ArgumentError(f"A file's name is text that is not empty, not {filename!r}.")
+            raise ArgumentError(f"filename must be a non-empty string, not {filename!r}.")
         payload: dict[str, Any] = {"filename": _sendable("filename", filename)}
         if content_type is None:
             content_type = guess_content_type(filename)
@@ -205,7 +205,7 @@ class Files:
     def stream(self, file_id: str, *, progress: Progress | None = None, content_hash: str | None = None) -> Download:
         """A file to read piece by piece: a context manager, an iterator of ``bytes``, with ``read(size)``.
 
-        A connection that breaks is taken up where it broke off. At the end the length is verified, and the content's
+        A broken download is resumed. At the end the length is verified, and the content's
         hash if it is known: many servers report it only in the list, so pass it from there.
 
         Args:

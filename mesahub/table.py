@@ -41,9 +41,9 @@ class Database(Protocol):
 
 
 class TableHandle:
-    """A table or view of a database; `DatabaseHandle.table` makes it.
+    """A table or view of a database. Created by `DatabaseHandle.table`.
 
-    Wherever a ``where`` is taken it is a dict, an expression (`mesahub.col`), or ``None`` for all rows. Every call
+    A ``where`` is a dict, an expression (`mesahub.col`), or ``None`` for all rows. Every call
     takes ``timeout``: seconds for this call, in place of the client's.
     """
 
@@ -69,16 +69,16 @@ class TableHandle:
         distinct: bool = False,
         timeout: float | None = None,
     ) -> list[Row]:
-        """The rows that match.
+        """Return the matching rows.
 
         Args:
             where: a filter.
             select: the columns; default: all.
             order_by: ``["name", "-created_at"]`` (``-`` for descending), or dicts with ``column``,
                 ``direction`` (``"asc"``, ``"desc"``) and ``nulls`` (``"first"``, ``"last"``).
-            limit: most rows.
+            limit: maximum number of rows.
             offset: rows to skip.
-            distinct: each combination of values once.
+            distinct: return each combination of values once.
             timeout: seconds.
 
         Returns:
@@ -86,8 +86,8 @@ class TableHandle:
 
         Raises:
             ArgumentError: something in the arguments is wrong; nothing was sent.
-            NoSuchTableError, NoSuchColumnError: of a name that the database does not know.
-            TruncatedResultError: there may be more rows than the 100,000 that the server hands out;
+            NoSuchTableError, NoSuchColumnError: the table or column does not exist.
+            TruncatedResultError: there may be more rows than the server's limit of 100,000;
                 see `iterate`.
 
         Example:
@@ -105,7 +105,7 @@ class TableHandle:
         *,
         timeout: float | None = None,
     ) -> Row | None:
-        """The first row that matches, or ``None``. Arguments as for `find`.
+        """Return the first matching row, or ``None``. Arguments as for `find`.
 
         Example:
             >>> users.find_one(where={"email": "alice@example.com"})  # doctest: +SKIP
@@ -114,7 +114,7 @@ class TableHandle:
         return rows[0] if rows else None
 
     def get(self, key: Any, select: Sequence[str] | None = None, *, timeout: float | None = None) -> Row | None:
-        """The row with this primary key, or ``None``.
+        """Return the row with this primary key, or ``None``.
 
         Args:
             key: the value; for a key of several columns a tuple in their order, or a dict.
@@ -138,7 +138,7 @@ class TableHandle:
         return self._keys.using(find, deadline)
 
     def exists(self, where: Where = None, *, timeout: float | None = None) -> bool:
-        """Is there any row that matches?
+        """Return whether any row matches.
 
         Example:
             >>> users.exists(where={"email": "alice@example.com"})  # doctest: +SKIP
@@ -146,7 +146,7 @@ class TableHandle:
         return bool(_only(self._query(exists_statement(self._scope, where), timeout).rows, "exists"))
 
     def count(self, where: Where = None, *, timeout: float | None = None) -> int:
-        """How many rows match.
+        """Return the number of matching rows.
 
         Example:
             >>> users.count(where={"active": 1})  # doctest: +SKIP
@@ -174,7 +174,7 @@ class TableHandle:
             group_by: one row for each combination of these columns; without it there is one row in all.
             having: which groups, by the names of ``group_by`` and ``functions``.
             order_by: by the same names.
-            limit, offset: most groups, and groups to skip.
+            limit, offset: maximum number of groups, and groups to skip.
 
         Returns:
             One dict per group: its columns, and the results.
@@ -195,11 +195,10 @@ class TableHandle:
         batch_size: int = 1000,
         timeout: float | None = None,
     ) -> Iterator[Row]:
-        """All rows that match, however many, in pages: memory holds one page at a time.
+        """Iterate over all matching rows in pages: memory holds one page at a time.
 
-        Each page starts after the last row of the previous one (keyset pagination, without OFFSET), so inserts and
-        deletes
-        meanwhile shift nothing: a row that stays is seen exactly once.
+        Each page starts after the last row of the previous one (keyset pagination, without OFFSET), so concurrent
+        inserts and deletes shift nothing: a row that stays is returned exactly once.
 
         Args:
             where: a filter.
@@ -246,7 +245,7 @@ class TableHandle:
 
         Args:
             data: from column to value; the others get their defaults.
-            returning: the columns of the answer, where all are too many.
+            returning: the columns to return; default: all.
             idempotent: the row carries its own primary key (made by the client, such as a UUID), so the call may
                 be sent again when its answer was lost: it is an INSERT ... ON CONFLICT DO NOTHING, and a row with
                 that key whose columns hold what ``data`` says is this one.
@@ -315,8 +314,8 @@ class TableHandle:
             rows: any iterable of dicts, read as it goes. A column that a row does not name gets its default.
                 Rows with different columns are grouped, which may change their order; with ``on_conflict``
                 the order is kept.
-            on_conflict: ``None`` raises, ``"ignore"`` keeps the row that is there, ``"replace"`` puts the new one
-                in its place, ``"update"`` changes it (see `upsert_many`).
+            on_conflict: ``None`` raises, ``"ignore"`` keeps the existing row, ``"replace"``
+                replaces it, ``"update"`` updates it (see `upsert_many`).
             key: for ``"update"``: the columns that are unique together; default: the primary key.
             update: for ``"update"``: the columns to change; default: all that are given but the key.
             create: create the table if it does not exist, with the columns of the first 1,000 rows, the types of their
@@ -412,14 +411,14 @@ class TableHandle:
         idempotent: bool = False,
         timeout: float | None = None,
     ) -> Row | None:
-        """Insert a row, or change the one that has its key (ON CONFLICT DO UPDATE).
+        """Insert a row, or update the one with its key (ON CONFLICT DO UPDATE).
 
         Args:
             data: from column to value, the key's included, and that of each column which is NOT NULL without a
                 default: SQLite looks at those first, also where it will change a row that is there.
             key: the columns of a unique constraint; default: the primary key.
             update: the columns to change; default: all that are given but the key. ``[]`` changes nothing.
-            returning: the columns of the answer, where all are too many.
+            returning: the columns to return; default: all.
             idempotent: it may be sent again when its answer was lost (true unless triggers count).
             timeout: seconds.
 
@@ -489,12 +488,12 @@ class TableHandle:
         idempotent: bool = False,
         timeout: float | None = None,
     ) -> ExecResult:
-        """Change the rows that match.
+        """Update the matching rows.
 
         Args:
             where: a filter.
             set: from column to new value; ``col("other")`` takes it from another column.
-            all_rows: must be said where the filter is empty or always true.
+            all_rows: required if the filter is empty or always true.
             returning: ``True`` or columns: the changed rows come in ``result.rows``.
             idempotent: running it twice does no harm, so it may be sent again when its answer was lost.
             timeout: seconds.
@@ -503,7 +502,7 @@ class TableHandle:
             ``rows_affected``.
 
         Raises:
-            ArgumentError: the filter is empty or always true, and ``all_rows=True`` was not said.
+            ArgumentError: the filter is empty or always true, and ``all_rows=True`` was not passed.
 
         Example:
             >>> users.update(where={"id": 5}, set={"name": "Robert"})  # doctest: +SKIP
@@ -520,7 +519,7 @@ class TableHandle:
         idempotent: bool = False,
         timeout: float | None = None,
     ) -> ExecResult:
-        """Delete the rows that match. Arguments as for `update`.
+        """Delete the matching rows. Arguments as for `update`.
 
         Example:
             >>> sessions.delete(where={"expires_at": {"lt": "2026-01-01"}}).rows_affected  # doctest: +SKIP

@@ -1,7 +1,7 @@
 """The command line.
 
-What stands in this file and in `mesahub.cli.plain` needs no extra: it finds the commands that belong to transports
-(``serve``, ``cassette``), and does ``query`` and ``transports`` in a plain form where click is missing.
+This file and `mesahub.cli.plain` need no extra: they find the commands of transports
+(``serve``, ``cassette``), and run ``query`` and ``transports`` with plain output if click is missing.
 """
 
 from __future__ import annotations

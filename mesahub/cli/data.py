@@ -130,7 +130,7 @@ def _change_table(db: DatabaseHandle, table: str, new: dict[str, str], pk: tuple
 @command("dump")
 @click.argument("tables", nargs=-1)
 def dump(tables: tuple[str, ...]) -> None:
-    """Print the SQL script that makes the database anew: schema and rows, streamed.
+    """Print the SQL script that recreates the database: schema and rows, streamed.
 
     It is for SQLite's own shell: sqlite3 shop.db < shop.sql. From one MesaHub database to another, `mesahub copy` is
     faster, and verified.

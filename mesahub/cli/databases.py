@@ -58,7 +58,7 @@ def _on_slug(name: str, method: str, what: str) -> None:
             getattr(db.client.admin.databases, method)(slug)
 
 
-_on_slug("rm", "delete", "Put a database aside; `restore` brings it back.")
+_on_slug("rm", "delete", "Soft-delete a database; `restore` restores it.")
 _on_slug("restore", "restore", "Bring a deleted database back, by the slug that `ls --deleted` shows.")
 
 

@@ -113,7 +113,7 @@ def _shake_hands(known: dict[str, Any]) -> str | None:
         except ssl.SSLCertVerificationError as error:
             raise Failed(
                 f"the certificate is not trusted: {error.verify_message}. "
-                "For an own authority: tls=TLSOptions(ca_file=)."
+                "For a private CA, pass tls=TLSOptions(ca_file=...)."
             ) from None
         except (ssl.SSLError, OSError) as error:
             raise Failed(f"no TLS: {error}. Is it an http:// server? Then ?scheme=http.") from None
@@ -143,7 +143,7 @@ def _key(known: dict[str, Any]) -> str | None:
     except AuthorizationError as error:
         raise Failed(f"{error}. Scopes match the database's name, not its slug.") from None
     except (NotFoundError, DatabaseInactiveError):
-        return "cannot be told without the database"
+        return "unknown (database not found)"
     return "accepted"
 
 

@@ -1,4 +1,4 @@
-"""Commands for the files beside a database, or in a bucket."""
+"""Commands for the files of a database or a bucket."""
 
 from __future__ import annotations
 

@@ -46,7 +46,7 @@ def print_rows(columns: Sequence[str], rows: Iterable[Row], format_: str | None,
     """Print rows as they come, holding no more than a page of them.
 
     Args:
-        limit: print only so many, and say so if there are more.
+        limit: print at most this many, and say so if there are more.
 
     Raises:
         ArgumentError: two columns have one name, so a row has only one of their values.
@@ -110,7 +110,7 @@ def _csv_cell(value: Any) -> str:
     if value is None:
         return ""
     text = _cell(value)
-    # Empty text, and text that reads as a number, are told from NULL and numbers by their quotes.
+    # Quotes distinguish empty text from NULL, and text that looks like a number from numbers.
     if isinstance(value, str) and (not text or NUMBER.fullmatch(text)):
         return f'"{text}"'
     return _quoted(text)

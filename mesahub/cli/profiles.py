@@ -41,7 +41,7 @@ def load() -> dict[str, dict[str, str]]:
     try:
         found: dict[str, dict[str, str]] = tomllib.loads(file.read_text(encoding="utf-8"))
     except tomllib.TOMLDecodeError as error:
-        raise ConfigurationError(f"{file} is no TOML: {error}.") from None
+        raise ConfigurationError(f"{file} is not valid TOML: {error}.") from None
     return found
 
 

@@ -204,7 +204,7 @@ def condition_of(text: str) -> dict[str, Any]:
     places = [(lowered.find(sign), -len(sign), sign) for sign in _OPERATORS if lowered.find(sign) > 0]
     if not places:
         raise click.BadParameter(
-            f"{text!r} is no condition. Write column, operator, value: age>=18, name=Ann, 'name like A%', "
+            f"{text!r} is not a condition. Write column, operator, value: age>=18, name=Ann, 'name like A%', "
             "'role in admin,editor', 'email is null'; ~ finds text within."
         )
     at, _, sign = min(places)

@@ -76,10 +76,10 @@ def copy(
     a table of any size takes the memory of one page. Triggers are made when all rows are in, so none fires; foreign
     keys are not checked meanwhile. At the end the rows of every table are counted and hashed on both sides.
 
-    A copy that broke off is continued by calling it again: tables go on behind the last row that is there.
+    Call it again to resume an interrupted copy: tables resume after the last row already copied.
 
     Args:
-        source: a database handle, or its URL. Nobody should write to it meanwhile.
+        source: a database handle, or its URL. Do not write to it during the copy.
         target: likewise. It must be empty, or hold the beginning of this very copy.
         tables: copy only these, with their indexes and triggers; no views. The target may then hold other tables.
         batch_size: rows per request, at most; large rows go in smaller numbers.
@@ -209,7 +209,7 @@ class _Copy:
             raise CopyError(
                 f"The table {table.name!r} differs: {here[0]} rows in the source, {found[0]} in the target"
                 + (", and their values are not the same." if here[0] == found[0] else ".")
-                + " Was one of them changed meanwhile? Copy it anew into an empty database."
+                + " Was one of them changed during the copy? Copy again into an empty database."
             )
         return TableCopy(table.name, *here)
 
@@ -291,7 +291,7 @@ def _choose(objects: list[SchemaObject], wanted: list[str] | None) -> tuple[list
 
 
 def dump_script(db: DatabaseHandle, tables: Iterable[str] | None = None, *, batch_size: int = BATCH) -> Iterator[str]:
-    """The SQL script that makes a database anew, line by line: schema, rows, then indexes, views and triggers.
+    """The SQL script that recreates a database, line by line: schema, rows, then indexes, views and triggers.
 
     Args:
         db: the database.

@@ -60,7 +60,7 @@ class Reader:
         self._timeout = timeout
 
     def pages(self, behind: Row | None = None) -> Iterator[list[Row]]:
-        """Pages of rows, from the one behind this key on."""
+        """Pages of rows, starting after this key."""
         while True:
             limit = self._page_rows(behind)
             rows = self._page(behind, limit)
@@ -96,7 +96,7 @@ class Reader:
         return Size(int(found[0]["n"]), int(sum(row["b"] for row in found)), int(sum(row["m"] for row in found)))
 
     def _page_rows(self, behind: Row | None) -> int:
-        """So many rows that they fit into a page."""
+        """The number of rows that fit into a page."""
         if self.size.largest * self._most_rows <= 2 * PAGE_BYTES:
             return self._most_rows
         # Large rows among small ones: their sizes are looked at before they are read.
@@ -125,7 +125,7 @@ class Reader:
     def _page(self, behind: Row | None, limit: int) -> list[Row]:
         rows = self._select(behind, limit)
         if any("\ufffd" in value for row in rows for value in row if type(value) is str):
-            # The server puts U+FFFD for bytes that are not UTF-8; only the bytes tell whether it did.
+            # The server puts U+FFFD for bytes that are not UTF-8; only the bytes show whether it did.
             rows = self._select(behind, limit, as_bytes=True)
         return rows
 
@@ -217,7 +217,7 @@ class Digest:
     def add(self, rows: list[Row]) -> None:
         """The next rows."""
         self.rows += len(rows)
-        # repr() tells 1 from 1.0, and text from bytes; a line per row, whatever the pages were.
+        # repr() distinguishes 1 from 1.0, and text from bytes; one line per row, independent of pages.
         self._hash.update("".join([f"{row!r}\n" for row in rows]).encode("utf-8", "surrogatepass"))
 
     @property
@@ -274,7 +274,7 @@ class Writer:
                 self._db.client.run_exec(self._db.name, statement, timeout=self._timeout)
                 return
             except AmbiguousResultError:
-                # Rows come in the order of the key, so the last key tells whether these are in.
+                # Rows come in the order of the key, so the last key shows whether these were inserted.
                 if self._reader.last_key() == self._table.key_of(last):
                     return
                 if not left:

@@ -142,7 +142,7 @@ def joined(terms: list[str], operator: str) -> str:
 
 
 def is_derived(entry: SchemaObject) -> bool:
-    """Is it a full-text index of another table's content? Then it is made anew of that, not copied."""
+    """Whether it is a full-text index of another table's content, which is rebuilt, not copied."""
     return entry.kind == "virtual" and "content=" in _module(entry)[1]
 
 
@@ -156,7 +156,7 @@ def refuse_virtual(entries: Iterable[SchemaObject]) -> None:
         if module not in _FULL_TEXT or contentless:
             raise ArgumentError(
                 f"{entry.name!r} is a virtual table ({module or 'of an unknown module'}) whose content cannot be read "
-                "back as rows. Copy the other tables (tables=[...]) and make this one anew."
+                "back as rows. Copy the other tables (tables=[...]) and recreate this one."
             )
 
 
@@ -177,8 +177,8 @@ def _module(entry: SchemaObject) -> tuple[str, str]:
 
 
 def parents_first(db: DatabaseHandle, tables: list[Table]) -> tuple[list[Table], bool]:
-    """The tables so that each comes behind those that its foreign keys name (cycles as they are), and whether there
-    are foreign keys at all."""
+    """Sort tables so that each follows those its foreign keys reference (cycles unchanged); also return whether
+    there are foreign keys."""
     by_name = {table.name.lower(): table for table in tables}
     parents: dict[str, list[str]] = {}
     listed = 'SELECT m.name AS child, f."table" AS parent FROM sqlite_schema AS m, pragma_foreign_key_list(m.name) AS f'

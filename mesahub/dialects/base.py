@@ -200,7 +200,7 @@ class Dialect:
         return None if final else Outcome.MAYBE_RAN
 
     def error(self, response: Response, operation: str = "") -> MesahubError:
-        """The error that a response stands for."""
+        """The error for a response."""
         raise NotImplementedError
 
     def authorize(self, key: str) -> Mapping[str, str]:

@@ -1,4 +1,4 @@
-"""Downloads: whole, verified, in one step, and taken up again where they broke off."""
+"""Downloads: whole, verified, in one step, and resumed after a break."""
 
 from __future__ import annotations
 
@@ -76,12 +76,12 @@ def test_a_download_that_never_gets_on_gives_up(tmp_path: Path) -> None:
 
 def test_a_file_that_was_replaced_meanwhile_is_not_joined_on() -> None:
     options: dict[str, Any] = {"breaks": [100_000], "replacement": b"x" * len(CONTENT)}
-    with downloading(**options) as (db, _), pytest.raises(ResultError, match="anew"):
+    with downloading(**options) as (db, _), pytest.raises(ResultError, match="again"):
         db.files.download("f")
 
 
 def test_a_server_without_ranges_cannot_go_on() -> None:
-    with downloading(breaks=[100_000], ranges=False) as (db, _), pytest.raises(ResultError, match="anew"):
+    with downloading(breaks=[100_000], ranges=False) as (db, _), pytest.raises(ResultError, match="again"):
         db.files.download("f")
 
 

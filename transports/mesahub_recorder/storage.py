@@ -64,7 +64,7 @@ def opened(path: Path, *, follow: bool = False) -> BinaryIO:
     """Open a regular file. A device or a FIFO, which might never end or never begin, is refused at once.
 
     Raises:
-        CassetteError: it is no regular file, or too large, or cannot be read.
+        CassetteError: it is not a regular file, or too large, or cannot be read.
         FileNotFoundError: it does not exist.
     """
     flags = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)

@@ -122,7 +122,7 @@ def is_result(request: Request, response: Response) -> bool:
 
 
 def _is_file_or_record(request: Request, response: Response) -> bool:
-    """Is this the answer to a call that carries no SQL: a file, or JSON that is no error?"""
+    """Whether this is the response to a call without SQL: a file, or JSON that is not an error."""
     if response.stream is not None or (request.streams and not request.uploads):
         return True
     if request.operation.endswith(".download"):
@@ -247,7 +247,7 @@ def _to_bytes(rows: list[Row], name: str) -> None:
     import base64
     import binascii
 
-    # A blob came as base64. Text stored in a BLOB column comes as it is, and nothing tells the two apart.
+    # A blob came as base64. Text stored in a BLOB column comes as it is, and cannot be distinguished from it.
     for row in rows:
         value = row.get(name)
         if type(value) is str:

@@ -39,7 +39,7 @@ class MesahubDialect(Dialect):
     """What a MesaHub server understands.
 
     Args:
-        options: ``route_prefix``: ``"v1"`` behind the server's front, ``"api"`` on the core itself.
+        options: ``route_prefix``: ``"v1"`` for the server's front end, ``"api"`` on the core itself.
     """
 
     name = "mh"

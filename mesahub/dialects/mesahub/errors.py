@@ -41,7 +41,7 @@ def raise_for_status(response: Response, operation: str = "") -> None:
 
 
 def error_from(response: Response, operation: str = "") -> MesahubError:
-    """The error that an answer stands for."""
+    """The error for a response."""
     response.read()
     status = response.status
     details, code, text = _words(response)
@@ -62,7 +62,7 @@ def error_from(response: Response, operation: str = "") -> MesahubError:
 
 
 def text_of(response: Response) -> str:
-    """The server's own words in an answer that was read; ``""`` for none, and for what is no message (HTML)."""
+    """The server's own words in an answer that was read; ``""`` if there is none, or for other content (HTML)."""
     return _words(response)[2] or ""
 
 

@@ -1,4 +1,4 @@
-"""JSON answers beside those of query and exec: checked, or the error that they stand for."""
+"""JSON responses other than those of query and exec: checked, or raised as errors."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def read_object(response: Response, *, write: bool = False) -> dict[str, Any]:
 
 
 def read_list(response: Response) -> list[dict[str, Any]]:
-    """The answer, which is a JSON array of objects; ``null`` stands for an empty one, as Go writes it."""
+    """The answer, which is a JSON array of objects; ``null`` means an empty one, as Go writes it."""
     return records(response, read_any(response))
 
 

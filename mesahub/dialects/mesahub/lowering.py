@@ -5,9 +5,9 @@ placeholder for an integer becomes ``+CAST(? AS INTEGER)``: exact to 64 bits, an
 affinity of the CAST away again, so that it compares and stores as a bound integer does. A placeholder for
 bytes becomes ``unhex(?)``. Unary operators bind tighter than all others, so neither needs parentheses.
 
-Two dangers, and what is done: behind something that is an operand already, the plus would join the two
+Two special cases: after an operand, the plus would join the two
 (``IN (? ?)``), so a placeholder there stays as it is and SQLite says what is wrong; and within UNION, INTERSECT and
-EXCEPT, SQLite looks through the plus to find a column's affinity, so a function, ``ifnull``, stands there instead.
+EXCEPT, SQLite looks through the plus to find a column's affinity, so a function, ``ifnull``, is used instead.
 """
 
 from __future__ import annotations
@@ -71,7 +71,7 @@ def _wire(value: Any) -> Any:
     return value
 
 
-# Words behind which an operand may stand; the second set may be names of columns as well.
+# Words that an operand may follow; the second set may also be column names.
 _BEFORE_OPERAND = frozenset(
     {
         "select", "distinct", "all", "where", "and", "or", "not", "between", "is", "case", "when", "then", "else", "on",
@@ -155,7 +155,7 @@ def restore_name(name: str, sql: str = "") -> str:
 
     Args:
         name: as the server gives it.
-        sql: the statement as it was written; what stands so in it is left as it is.
+        sql: the statement as it was written; what appears in it verbatim is kept.
 
     >>> restore_name("+CAST(? AS INTEGER) + 1")
     '? + 1'

@@ -11,7 +11,7 @@ from mesahub.transport import BodyStream, FileBody, Request
 __all__ = ["FORM_FIELDS", "MultipartBody", "checked_content_type", "encode_form", "encode_upload"]
 
 FORM_FIELDS = ("filename", "folder_path", "conflict_mode", "metadata", "expires_in")
-"""What an upload's payload may say beside the file; ``content_type`` travels with the file's own part."""
+"""Fields of an upload's payload other than the file; ``content_type`` travels with the file's own part."""
 
 
 class MultipartBody:

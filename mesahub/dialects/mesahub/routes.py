@@ -8,7 +8,7 @@ __all__ = ["Routes"]
 
 
 class Routes:
-    """The paths of a server: ``/v1/...`` behind its front, ``/api/db/...`` on the core itself."""
+    """The paths of a server: ``/v1/...`` for its front end, ``/api/db/...`` on the core itself."""
 
     __slots__ = ("_cache", "prefix")
 

@@ -27,7 +27,7 @@ def check_name(name: str) -> str:
     if not isinstance(name, str) or not name.strip():
         problem = "it is empty"
     elif "/" in name or "\\" in name:
-        problem = "it has a slash in it (a path is given as data=DIR, beside the name)"
+        problem = "it contains a slash (pass a path as data=DIR, separately from the name)"
     elif name.startswith("."):
         problem = "it begins with a dot"
     elif _CONTROL.search(name):

@@ -1,7 +1,7 @@
 """The REST layer over tables: rows by GET, POST, PATCH and DELETE (docs/protocol.md, section 8).
 
-Columns are qualified with their table here. The real server quotes them alone, and SQLite takes a quoted name that
-is no column for text: ``DELETE ...?typo=eq.typo`` empties the table there.
+Columns are qualified with their table here. The real server quotes them alone, and SQLite treats a quoted name that
+is not a column as text: ``DELETE ...?typo=eq.typo`` empties the table there.
 """
 
 from __future__ import annotations
