@@ -161,7 +161,7 @@ class Databases:
         self._call("databases.delete", "DELETE", slug)
 
     def list_deleted(self) -> Records:
-        """Databases that were put aside, under the slugs by which `restore` takes them."""
+        """List soft-deleted databases, with the slugs for `restore`."""
         return self._api.records("databases.list_deleted", "GET", "/api/db/deleted")
 
     def restore(self, deleted_slug: str) -> Record:

@@ -86,8 +86,8 @@ class TransportOptions(Frozen):
         endpoints: all addresses of the engine, where it has several; ``base_url`` is the first of them. Whoever opens
             the transport opens one for each, so only a transport that ``wraps`` another one sees more than one.
         options: what the caller gave beyond these, by name: the transport's own.
-        open: makes a transport from a name, a factory or an instance, for a transport that stands
-            around another one (the recorder). Set by the client.
+        open: makes a transport from a name, a factory or an instance, for a transport that
+            wraps another one (the recorder). Set by the client.
         unanswered: says whether a response is not the engine's answer, so that the same request may be answered in a
             moment; ``None`` for MesaHub's rules. Set by the client.
     """

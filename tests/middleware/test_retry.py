@@ -284,7 +284,7 @@ def test_an_answer_that_is_no_result_is_asked_for_again_where_that_is_safe(body:
     broken = Response(200, content=body)
     assert Line(broken).call(safe=False) is broken, "the wire says that this is ambiguous"
     assert Line(*[broken] * 3).call(safe=True) is broken
-    with pytest.raises(AmbiguousResultError, match="what is no result"):
+    with pytest.raises(AmbiguousResultError, match="with an unexpected body"):
         Line(*[broken] * 3).call(safe=True, operation="exec")
 
 

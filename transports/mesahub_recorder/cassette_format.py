@@ -208,7 +208,7 @@ def _check_row(row: Any) -> None:
 
 
 def _check_positions(given: Any) -> None:
-    _need(isinstance(given, list) and all(type(p) is int and 0 <= p < 100_000 for p in given), "ignored is no list")
+    _need(isinstance(given, list) and all(type(p) is int and 0 <= p < 100_000 for p in given), "ignored is not a list")
 
 
 def _is_bytes(value: Any) -> bool:
@@ -277,7 +277,7 @@ def _answer_lines(answer: Mapping[str, Any], files: dict[str, bytes | BodyFile])
         return
     text = table_text(pack(rows))
     if len(text) > LONG:
-        yield f' "answer": {compact({**packed, "of": "rows", "beside": _keep(text.encode(), files)})}}},\n'
+        yield f' "answer": {compact({**packed, "of": "rows", "beside": _keep(text.encode(), files)})}}},\n'  # english: ok
     elif rows:
         yield f' "answer": {compact(packed)[:-1]}{", " if packed else ""}"rows": {text}}}}},\n'
     else:

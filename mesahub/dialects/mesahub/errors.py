@@ -212,7 +212,7 @@ def _unnamed(status: int, response: Response) -> str:
     kind = response.headers.get("content-type") or "no content type"
     what = "an empty body" if not response.content else f"{kind}, {len(response.content)} bytes"
     said = f"The server, or something before it, answered {status} {_phrase(status)} ({what}) "
-    said += "with what is no result" if status < 300 else "without saying why"
+    said += "with an unexpected body" if status < 300 else "without saying why"
     location = response.headers.get("location")
     if 300 <= status < 400 and location:
         # Without what follows "?", which may be a token.
