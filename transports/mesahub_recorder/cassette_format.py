@@ -277,7 +277,8 @@ def _answer_lines(answer: Mapping[str, Any], files: dict[str, bytes | BodyFile])
         return
     text = table_text(pack(rows))
     if len(text) > LONG:
-        yield f' "answer": {compact({**packed, "of": "rows", "beside": _keep(text.encode(), files)})}}},\n'  # english: ok
+        stored = {**packed, "of": "rows", "beside": _keep(text.encode(), files)}
+        yield f' "answer": {compact(stored)}}},\n'
     elif rows:
         yield f' "answer": {compact(packed)[:-1]}{", " if packed else ""}"rows": {text}}}}},\n'
     else:
