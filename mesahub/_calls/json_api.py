@@ -99,6 +99,6 @@ def check_slug(slug: Any) -> str:
         raise ArgumentError(f"A slug becomes a file's name: {len(slug)} characters are too many, take 200 at most.")
     if slug in ("deleted", "store"):
         raise ArgumentError(
-            f"The slug {slug!r} is taken by the server itself, which would accept it and then mix up the two."
+            f"The slug {slug!r} is reserved by the server, which would accept it and then confuse the two."
         )
     return slug

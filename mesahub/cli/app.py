@@ -34,7 +34,7 @@ def group() -> None:
 
 @group.command("transports")
 def transports() -> None:
-    """List the transports that are installed, from which package, and why one does not load."""
+    """List installed transports, their packages, and why one cannot be loaded."""
     from mesahub.cli.output import print_rows
 
     rows = [
@@ -64,7 +64,7 @@ def _belongs_to_a_transport(name: str, what: str) -> None:
 
 # Shown in the help; `mesahub.cli.main` finds and runs them before click is asked.
 _belongs_to_a_transport("serve", "Run a server for development and tests (extra: serve).")
-_belongs_to_a_transport("cassette", "Look at recordings: show, stats, verify, prune, replay-into.")
+_belongs_to_a_transport("cassette", "Inspect recordings: show, stats, verify, prune, replay-into.")
 
 for module in (sql, data, files, databases, profiles, doctor, shell):
     for command in module.COMMANDS:
@@ -72,7 +72,7 @@ for module in (sql, data, files, databases, profiles, doctor, shell):
 
 
 def run(arguments: list[str]) -> int:
-    """Run a command; gives the exit code."""
+    """Run a command and return the exit code."""
     prepare_streams()
     instruction = os.environ.get(_COMPLETE)
     if instruction:
@@ -89,7 +89,7 @@ def run(arguments: list[str]) -> int:
 
 
 def ending(run_it: Callable[[], object]) -> int:
-    """Run something, and make an exit code of however it ends: never a traceback for what is not our fault."""
+    """Run a function and return an exit code, without a traceback for expected errors."""
     try:
         code = run_it()
     except click.exceptions.Exit as stop:

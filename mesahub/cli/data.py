@@ -52,7 +52,7 @@ def _one_character(_context: click.Context, _option: click.Parameter, value: str
 )
 @click.option("--on-conflict", type=click.Choice(["ignore", "replace", "update"]), help="If a row has the same key.")
 @click.option("--create", is_flag=True, help="Create the table if it does not exist.")
-@click.option("--alter", is_flag=True, help="Add columns that the table does not have.")
+@click.option("--alter", is_flag=True, help="Add missing columns.")
 @click.option("--pk", multiple=True, metavar="COLUMN", help="Primary key for --create; key for --on-conflict update.")
 @click.option("--encoding", help="Default: by the byte order mark, or else UTF-8.")
 @click.option("--delimiter", default=",", callback=_one_character, help="Between the cells of a CSV.")
@@ -166,7 +166,7 @@ def copy(source: str, target: str, tables: tuple[str, ...]) -> None:
             )
         except KeyboardInterrupt:
             counts = ", ".join(f"{printable(name)}: {rows:,} rows" for name, rows in done_by_table.items())
-            click.echo(f"copied so far: {counts or 'nothing'}; the same command continues there", err=True)
+            click.echo(f"copied so far: {counts or 'nothing'}; the same command resumes there", err=True)
             raise
     for table in result.tables:
         click.echo(f"{table.name}: {table.rows:,} rows, sha256 {table.checksum[:12]}", err=True)

@@ -32,7 +32,7 @@ def db_() -> None:
 
 
 @db_.command("ls", cls=Command)
-@click.option("--deleted", is_flag=True, help="Those that were deleted.")
+@click.option("--deleted", is_flag=True, help="List soft-deleted databases.")
 @format_options
 def db_ls(deleted: bool, format_: str | None) -> None:
     """List the databases."""
@@ -45,7 +45,7 @@ def db_ls(deleted: bool, format_: str | None) -> None:
 @click.argument("name")
 @click.option("--description")
 def db_create(name: str, description: str | None) -> None:
-    """Make a database."""
+    """Create a database."""
     with connect() as db:
         click.echo(db.client.admin.databases.create(name, description=description)["slug"])
 
@@ -59,21 +59,21 @@ def _on_slug(name: str, method: str, what: str) -> None:
 
 
 _on_slug("rm", "delete", "Soft-delete a database; `restore` restores it.")
-_on_slug("restore", "restore", "Bring a deleted database back, by the slug that `ls --deleted` shows.")
+_on_slug("restore", "restore", "Restore a deleted database, by the slug from `ls --deleted`.")
 
 
 @db_.command("purge", cls=Command)
 @click.argument("slug")
-@click.confirmation_option(prompt="Everything in it will be lost. Remove it for good?")
+@click.confirmation_option(prompt="All its data will be lost. Remove it permanently?")
 def db_purge(slug: str) -> None:
-    """Remove a deleted database for good."""
+    """Remove a deleted database permanently."""
     with connect() as db:
         db.client.admin.databases.hard_delete(slug)
 
 
 @db_.command("reset", cls=Command)
 @click.argument("slug")
-@click.confirmation_option(prompt="Everything in it will be lost. Empty it?")
+@click.confirmation_option(prompt="All its data will be lost. Empty it?")
 def db_reset(slug: str) -> None:
     """Empty a database."""
     with connect() as db:
@@ -84,7 +84,7 @@ def db_reset(slug: str) -> None:
 @click.argument("slug")
 @click.argument("status", type=click.Choice(["active", "inactive"]))
 def db_status(slug: str, status: Any) -> None:
-    """Switch a database on or off."""
+    """Activate or deactivate a database."""
     with connect() as db:
         db.client.admin.databases.set_status(slug, status)
 
@@ -105,7 +105,7 @@ def db_export(slug: str, file: Path, tables: tuple[str, ...]) -> None:
 @click.argument("file", type=click.Path(exists=True, path_type=Path))
 @click.argument("tables", nargs=-1)
 def db_import(slug: str, file: Path, tables: tuple[str, ...]) -> None:
-    """Take tables of a SQLite file into a database; without TABLES, list what is in it."""
+    """Import tables of a SQLite file into a database; without TABLES, list its content."""
     with connect() as db, bar(file.name, is_bytes=True) as update:
         databases = db.client.admin.databases
         if not tables:
@@ -133,9 +133,9 @@ def keys_ls(format_: str | None) -> None:
 @click.option(
     "-s", "--scope", "scopes", multiple=True, required=True, help="all:r, all:w, db:NAME:r, db:NAME:w, management"
 )
-@click.option("-o", "--output", type=click.Path(path_type=Path), help="Write the key to this file, for you alone.")
+@click.option("-o", "--output", type=click.Path(path_type=Path), help="Write the key to this file, with mode 0600.")
 def keys_create(name: str, scopes: tuple[str, ...], output: Path | None) -> None:
-    """Make a key. Its text is shown this once: a key is what this command is for."""
+    """Create a key. It is shown only once."""
     # The file is opened first: a key that cannot be written would be lost.
     with ExitStack() as stack:
         out = None if output is None else stack.enter_context(_private(output))
@@ -161,7 +161,7 @@ def _private(path: Path) -> TextIO:
 @keys.command("revoke", cls=Command)
 @click.argument("key_id")
 def keys_revoke(key_id: str) -> None:
-    """Revoke a key. (The real server may honour it for some minutes more.)"""
+    """Revoke a key. (The real server may accept it for a few more minutes.)"""
     with connect() as db:
         db.client.admin.api_keys.revoke(key_id)
 
@@ -183,7 +183,7 @@ def buckets_ls(format_: str | None) -> None:
 @click.argument("name")
 @click.option("--description")
 def buckets_create(name: str, description: str | None) -> None:
-    """Make a bucket, and print its id."""
+    """Create a bucket, and print its id."""
     with connect() as db:
         click.echo(db.client.buckets.create(name, description)["id"])
 

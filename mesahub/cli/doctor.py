@@ -1,4 +1,4 @@
-"""``doctor``: takes a connection apart, step by step, and says which one fails and what to do."""
+"""``doctor``: check a connection step by step, and explain how to fix the step that fails."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ def examine(url: str | None) -> Iterator[tuple[str, str, bool]]:
 
 def _parse(known: dict[str, Any]) -> str:
     if not known["url"]:
-        raise Failed("no database was named: give mh://..., @profile, or set MESAHUB_URL")
+        raise Failed("no database given; pass mh://... or @profile, or set MESAHUB_URL")
     target, factory = parse_any_url(known["url"])
     known["target"], known["mesahub"] = target, factory is MesahubDialect
     known["local"] = not target.api_url
@@ -79,7 +79,7 @@ def _resolve(known: dict[str, Any]) -> str | None:
     known["port"] = origin.port or (443 if origin.scheme == "https" else 80)
     if options.proxy_url():
         known["proxied"] = True
-        return "left to the proxy that the environment names"
+        return "done by the proxy from the environment"
     try:
         addresses = socket.getaddrinfo(origin.host, known["port"], type=socket.SOCK_STREAM)
     except OSError as error:
@@ -97,7 +97,7 @@ def _connect(known: dict[str, Any]) -> str | None:
     except TimeoutError:
         raise Failed(f"{host}:{port} does not answer: a firewall? Is it the right port?") from None
     except OSError as error:
-        raise Failed(f"{host}:{port} refuses ({error.strerror}): is the server running, on this port?") from None
+        raise Failed(f"{host}:{port} refuses ({error.strerror}): is the server running on this port?") from None
     return f"connected to {host}:{port}"
 
 
@@ -166,7 +166,7 @@ def _select_one(known: dict[str, Any]) -> str:
 
 @command("doctor")
 def doctor() -> int:
-    """Check a connection step by step, and say what to do about the step that fails."""
+    """Check a connection step by step, and explain how to fix the step that fails."""
     well = True
     try:
         url = given_url()

@@ -42,7 +42,7 @@ def file_commands(group: click.Group, files_of: Any, owner: str | None = None) -
         return files_of(db, *names.values())
 
     @command("ls")
-    @click.option("--folder", help="Only folders whose path begins with this.")
+    @click.option("--folder", help="Only folders with this prefix.")
     @format_options
     def ls(folder: str | None, format_: str | None, **names: str) -> None:
         """List the files."""
@@ -52,9 +52,9 @@ def file_commands(group: click.Group, files_of: Any, owner: str | None = None) -
 
     @command("put")
     @click.argument("path", type=click.Path(exists=True, dir_okay=False, path_type=Path))
-    @click.option("--name", help="Its name there; default: its own.")
-    @click.option("--folder", help="Its folder there.")
-    @click.option("--type", "content_type", help="Its media type; default: by its name.")
+    @click.option("--name", help="Stored name; default: the file's name.")
+    @click.option("--folder", help="Target folder.")
+    @click.option("--type", "content_type", help="Media type; default: guessed from the name.")
     def put(path: Path, name: str | None, folder: str | None, content_type: str | None, **names: str) -> None:
         """Upload a file, and print its id."""
         with connect() as db, bar(path.name, is_bytes=True) as update:

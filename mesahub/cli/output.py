@@ -43,7 +43,7 @@ def is_shown(format_: str | None) -> bool:
 
 
 def print_rows(columns: Sequence[str], rows: Iterable[Row], format_: str | None, *, limit: int | None = None) -> None:
-    """Print rows as they come, holding no more than a page of them.
+    """Print rows as a stream, with at most one page in memory.
 
     Args:
         limit: print at most this many, and say so if there are more.

@@ -10,7 +10,7 @@ from mesahub.errors import MesahubError
 
 
 def run(arguments: list[str], extra: str) -> int:
-    """Run a command; gives the exit code."""
+    """Run a command and return the exit code."""
     commands: dict[str, Callable[[list[str]], Iterable[list[object]]]] = {"query": _query, "transports": _transports}
     if arguments[:1] == ["--version"]:
         print(f"mesahub, version {mesahub.__version__}")

@@ -1,4 +1,4 @@
-"""Named databases, with their keys, in a file that only its owner may read."""
+"""Named databases, with their keys, in a file that only its owner can read."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def load() -> dict[str, dict[str, str]]:
     except FileNotFoundError:
         return {}
     if os.name == "posix" and stat.S_IMODE(mode) & 0o077:
-        raise ConfigurationError(f"{file} holds keys and can be read by others. Say: chmod 600 {file}")
+        raise ConfigurationError(f"{file} contains keys and can be read by others. Run: chmod 600 {file}")
     try:
         found: dict[str, dict[str, str]] = tomllib.loads(file.read_text(encoding="utf-8"))
     except tomllib.TOMLDecodeError as error:
@@ -97,7 +97,9 @@ def add(name: str, url: str) -> None:
         raise click.UsageError("A profile's name consists of letters, digits, '-' and '_'.")
     rest = url.removeprefix("mh://")
     if "@" in rest.partition("/")[0]:
-        raise click.UsageError("Leave the key out of the URL: it would stay in the shell's history. It is asked for.")
+        raise click.UsageError(
+            "Omit the key from the URL: it would stay in the shell's history. You will be prompted for it."
+        )
     fields = {"url": url}
     if not rest.startswith("local/"):
         key = os.environ.get("MESAHUB_API_KEY") or click.prompt("API key", hide_input=True, err=True)

@@ -1,4 +1,4 @@
-"""``shell``: SQL by hand, with history and completion."""
+"""``shell``: an interactive SQL shell, with history and completion."""
 
 from __future__ import annotations
 
@@ -229,7 +229,7 @@ def shell() -> None:
     """SQL by hand: history, completion of names, several lines, .tables and .schema."""
     with connect() as db:
         if not sys.stdin.isatty():
-            raise click.UsageError("The shell needs a terminal; for a script there is `mesahub exec -f FILE`.")
+            raise click.UsageError("The shell needs a terminal; for a script, use `mesahub exec -f FILE`.")
         Shell(db).run()
 
 

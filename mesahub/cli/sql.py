@@ -60,7 +60,7 @@ def _text(sql: str | None, file: str | None) -> str:
     if (sql is None) == (file is None):
         if sql is None and not sys.stdin.isatty():
             return read_stdin()
-        raise click.UsageError("Give the SQL as an argument, by -f FILE, or on standard input.")
+        raise click.UsageError("Pass the SQL as an argument, with -f FILE, or on standard input.")
     if file is not None:
         return read_stdin() if file == "-" else Path(file).read_text(encoding="utf-8-sig")
     return read_stdin() if sql == "-" else str(sql)
@@ -75,7 +75,7 @@ def _bindings(sql: str, parameters: tuple[tuple[str, str], ...]) -> Any:
         try:
             return [value for _, value in sorted((int(name), value) for name, value in values.items())]
         except ValueError:
-            raise click.UsageError("The statement has ? parameters: give them as -p 1 VALUE -p 2 VALUE.") from None
+            raise click.UsageError("The statement has ? parameters; pass them as -p 1 VALUE -p 2 VALUE.") from None
     return values
 
 
@@ -178,7 +178,7 @@ def tables(format_: str | None) -> None:
 @command("schema")
 @click.argument("table", required=False)
 def schema(table: str | None) -> None:
-    """Print the SQL that makes the database, or one table with its indexes and triggers."""
+    """Print the SQL that creates the database, or one table with its indexes and triggers."""
     with connect_existing() as db:
         entries = db.schema(table)
         if table is not None and not entries:
@@ -222,10 +222,10 @@ def _name(text: str) -> str:
 
 @command("rows")
 @click.argument("table")
-@click.option("-w", "--where", multiple=True, metavar="CONDITION", help="age>=18; all conditions must hold.")
+@click.option("-w", "--where", multiple=True, metavar="CONDITION", help="age>=18; several are combined with AND.")
 @click.option("-o", "--order", multiple=True, metavar="COLUMN", help="Order by; -COLUMN for descending.")
 @click.option("-s", "--select", multiple=True, metavar="COLUMN", help="Only these columns.")
-@click.option("-n", "--limit", type=click.IntRange(min=0), help="At most this many rows.")
+@click.option("-n", "--limit", type=click.IntRange(min=0), help="Maximum number of rows.")
 @_all
 @format_options
 def rows(
@@ -237,7 +237,7 @@ def rows(
     all_: bool,
     format_: str | None,
 ) -> None:
-    """Print the rows of a table, however many: they are read page by page."""
+    """Print the rows of a table of any size, page by page."""
     from mesahub import all_of
 
     filter_ = all_of(*[condition_of(text) for text in where]) if where else None

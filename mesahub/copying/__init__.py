@@ -1,4 +1,4 @@
-"""Copies a database from anywhere to anywhere: exact, in bounded memory, resumable, verified."""
+"""Copy a database: exact, in bounded memory, resumable, verified."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ Progress = Callable[[str, int, int], object]
 
 
 class CopyError(MesahubError):
-    """The two databases are not the same at the end, or the target holds something else."""
+    """The databases differ at the end, or the target has other content."""
 
     default_code = "COPY_ERROR"
 
@@ -56,7 +56,7 @@ class CopyResult(NamedTuple):
 
     @property
     def rows(self) -> int:
-        """Rows in all."""
+        """Total number of rows."""
         return sum(table.rows for table in self.tables)
 
 
@@ -102,7 +102,7 @@ def copy(
     if type(batch_size) is not int or not 1 <= batch_size <= 50_000:
         raise ArgumentError(f"batch_size must be an integer from 1 to 50,000, not {batch_size!r}.")
     if isinstance(tables, str):
-        raise ArgumentError(f"tables is a list of names, such as [{tables!r}].")
+        raise ArgumentError(f"tables must be a list of names, such as [{tables!r}].")
     with ExitStack() as stack:
         here = stack.enter_context(connect(source)) if isinstance(source, str) else source
         there = stack.enter_context(connect(target)) if isinstance(target, str) else target

@@ -294,7 +294,7 @@ class Writer:
         return Statement(f"{self._table.insert} VALUES ({', '.join(terms)})", bindings, "insert", True)
 
     def _in_pieces(self, row: Row) -> None:
-        """A row that is larger than a request: its large values are sent in pieces and put together there."""
+        """A row that is larger than a request: its large values are sent in pieces and reassembled."""
         self._exec(f"CREATE TABLE IF NOT EXISTS {STAGING} (number INTEGER PRIMARY KEY, piece BLOB)")
         self._exec(f"DELETE FROM {STAGING}")
         terms, bindings, number = [], [], 0

@@ -1,4 +1,4 @@
-"""What a database consists of, and how its tables are gone through."""
+"""Schema objects, and the key order in which tables are read."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def objects_of(db: DatabaseHandle) -> list[SchemaObject]:
 
 
 class KeyPart(NamedTuple):
-    """A column of the key by which a table is gone through.
+    """A column of the key by which a table is read.
 
     Attributes:
         column: its name, quoted.
@@ -53,7 +53,7 @@ class KeyPart(NamedTuple):
 
 
 class Table:
-    """A table's columns, and the key by which it is gone through: its primary key, or the rowid.
+    """A table's columns, and the key by which it is read: its primary key, or the rowid.
 
     Attributes:
         name: its name.
@@ -129,7 +129,7 @@ def _rowid_name(table: str, columns: Iterable[str]) -> str:
         if name not in taken:
             return name
     raise ArgumentError(
-        f"The table {table!r} cannot be gone through: its columns rowid, _rowid_ and oid hide its rowid. "
+        f"Table {table!r} cannot be read in pages: its columns rowid, _rowid_ and oid hide its rowid. "
         "Rename one of them."
     )
 

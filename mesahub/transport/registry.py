@@ -1,4 +1,4 @@
-"""Finds transports by name: entry-point group ``mesahub.transports``.
+"""Find transports by name: entry-point group ``mesahub.transports``.
 
 mesahub names none of them in its code. Third-party packages register theirs in the same
 way as the bundled ones::
@@ -75,7 +75,7 @@ def find_factory(name: str) -> TransportFactory:
     if not chosen:
         names = sorted({plugin.name for plugin in plugins})
         raise ConfigurationError(
-            f"There is no transport named {name!r}.{near(name, names)} Installed: {', '.join(names) or 'none'}."
+            f"Unknown transport {name!r}.{near(name, names)} Installed: {', '.join(names) or 'none'}."
         )
     return _load(chosen[0])
 

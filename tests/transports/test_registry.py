@@ -65,7 +65,7 @@ def test_a_stranger_s_is_found_like_ours(install: Install) -> None:
 
 
 def test_an_unknown_name_is_refused_with_the_nearest_one() -> None:
-    with pytest.raises(ConfigurationError, match=r"no transport named 'urlib'.*Did you mean 'urllib'\?.*requests"):
+    with pytest.raises(ConfigurationError, match=r"Unknown transport 'urlib'.*Did you mean 'urllib'\?.*requests"):
         find_factory("urlib")
 
 

@@ -198,7 +198,7 @@ class Catalog:
         self._change(slug, "status = ?", status)
 
     def describe(self, slug: str, *, name: str | None = None, description: str | None = None) -> None:
-        """Another name or description; ``None`` leaves it. Raises `RefusedError` (404)."""
+        """Update the name or description; ``None`` keeps it. Raises `RefusedError` (404)."""
         self._change(slug, "name = coalesce(?, name), description = coalesce(?, description)", name, description)
 
     def reset(self, slug: str) -> None:
