@@ -133,7 +133,7 @@ class Cassette:
             raise _damaged(path, str(error)) from None
         if type(version) is not int or version != VERSION:
             raise CassetteError(
-                f"The cassette {path} has the format {str(version)[:20]!r}, and this mesahub reads {VERSION}. "
+                f"The cassette {path} has the format {str(version)[:20]!r}, but this mesahub reads {VERSION}. "
                 "Update mesahub, or record it again."
             )
         cassette.content = content

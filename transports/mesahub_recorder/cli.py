@@ -41,15 +41,13 @@ def _parser() -> argparse.ArgumentParser:
         ("show", "print the interactions"),
         ("stats", "count them, print their age, and which SELECTs have no ORDER BY"),
         ("verify", "run all statements again, on a fresh database in this process unless --url is given, and compare"),
-        ("prune", "drop reads that repeat the one before, and files that nothing names"),
-        ("replay-into", "carry out the writes, on a fresh database in this process or on URL"),
+        ("prune", "drop reads that repeat the previous one, and unused files"),
+        ("replay-into", "run the writes on a fresh database in this process or on URL"),
     ):
         command = commands.add_parser(name, help=what, description=what[0].upper() + what[1:] + ".")
         command.add_argument("cassette", type=Path)
         if name == "verify":
-            command.add_argument(
-                "--url", help="a live database; one that has no statement that writes needs no --write"
-            )
+            command.add_argument("--url", help="a live database; --write is required only if a statement writes")
             command.add_argument(
                 "--ignore",
                 action="append",
@@ -95,9 +93,7 @@ def _replay(arguments: argparse.Namespace, cassette: Cassette) -> int:
                 return 2
         if arguments.command == "replay-into":
             done = replay_into(cassette, target.ask)
-            print(
-                f"{done} writes carried out" + ("" if arguments.url else " on a fresh database, which is dropped now")
-            )
+            print(f"{done} writes carried out" + ("" if arguments.url else " on a fresh database, now dropped"))
             return 0
         drift = verify(cassette, target.ask, Filter(arguments.ignore), Path(folder))
     print("\n\n".join(drift) if drift else f"{len(cassette.interactions)} interactions, no difference")

@@ -38,13 +38,13 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         default=None,
         metavar="MODE",
         help=f"how the cassettes of mesahub_db are used: {', '.join(MODES)} (default: replay). "
-        "'record' leaves those that are there as they are. Where CI is set nothing is ever recorded.",
+        "'record' keeps existing ones. If CI is set, nothing is ever recorded.",
     )
     group.addoption(
         "--mesahub-unused",
         choices=("fail", "warn"),
         default=None,
-        help="what to do about interactions that no test used",
+        help="what to do about unused interactions",
     )
     group.addoption(
         "--mesahub-unordered",
@@ -59,9 +59,9 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         help="what to do about cassettes next to the collected test files that no test of theirs uses",
     )
     parser.addini("mesahub_cassettes", "folder of the cassettes, next to the test file", default="cassettes")
-    parser.addini("mesahub_redact", "names of bindings and columns that never get into a cassette", "linelist", [])
+    parser.addini("mesahub_redact", "names of bindings and columns to redact in cassettes", "linelist", [])
     parser.addini("mesahub_ignore_bindings", "names of values that change from run to run", "linelist", [])
-    parser.addini("mesahub_url", "the database that is recorded; MESAHUB_URL wins over it", default="")
+    parser.addini("mesahub_url", "the database to record; MESAHUB_URL takes precedence", default="")
     parser.addini("mesahub_unused", "'fail' or 'warn' about interactions that no test used", default="")
     parser.addini("mesahub_unordered", "'fail' or 'warn' about SELECTs of several rows without ORDER BY", default="")
 
@@ -92,7 +92,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     found = orphans(config, items)
     if not found:
         return
-    text = "These cassettes are used by no test: " + ", ".join(map(str, found))
+    text = "No test uses these cassettes: " + ", ".join(map(str, found))
     if what == "fail":
         raise pytest.UsageError(text)
     warnings.warn(pytest.PytestWarning(text), stacklevel=1)

@@ -149,7 +149,7 @@ class RecorderTransport:
         if not isinstance(inner, str) and not callable(inner):
             return inner  # type: ignore[no-any-return]
         if options.open is None:
-            raise ConfigurationError("The recorder was made without a client: give inner= as a transport.")
+            raise ConfigurationError("The recorder was created without a client; pass inner= as a transport.")
         self._owns_inner = True
         opened: Transport = options.open(inner, options.replace(options=rest))
         return opened
