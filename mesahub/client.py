@@ -66,7 +66,7 @@ class MesahubClient:
               (which is then yours to close). Default: ``MESAHUB_TRANSPORT``, or ``"urllib"``.
             * ``middleware``: your own, outermost first: functions ``(request, next) -> response``.
             * ``retry``: when to retry; `RetryPolicy.none()` never retries.
-            * ``allow_insecure``: send the key over plain HTTP to a host outside of private networks.
+            * ``allow_insecure``: send the key over plain HTTP to a host outside private networks.
             * ``connect_timeout``: seconds to make a connection; default 10.
             * ``tls``: a custom CA or a client certificate.
             * ``proxies``: ``{"http": url, "https": url}``; by default from the environment.

@@ -161,15 +161,15 @@ class DatabaseHandle:
         Args:
             sql: one statement. Writes are rejected; use `exec`.
             bindings: a list for ``?``, a dict for ``:name``, ``@name`` and ``$name``.
-            timeout: seconds for this call, in place of the client's.
+            timeout: seconds for this call, instead of the client's.
             consistency: the level of this read, where the engine has levels (``db.capabilities.consistency``).
 
         Returns:
             ``rows``, ``columns``, ``row_count``, ``query_duration_ms``.
 
         Raises:
-            ArgumentError: refused before it was sent; the message says why and what to do.
-            SQLError: the database refused it.
+            ArgumentError: rejected before sending; the message says why and what to do.
+            SQLError: the database rejected it.
             TruncatedResultError: there may be more rows than the server returns.
         """
         return self._client.query(self._ref, sql, bindings, timeout=timeout, consistency=consistency)
@@ -192,7 +192,7 @@ class DatabaseHandle:
         Args:
             sql: one statement. Writes are rejected; use `exec`.
             bindings: a list for ``?``, a dict for ``:name``, ``@name`` and ``$name``.
-            timeout: seconds for this call, in place of the client's.
+            timeout: seconds for this call, instead of the client's.
             consistency: the level of this read, where the engine has levels.
 
         Returns:
@@ -223,8 +223,8 @@ class DatabaseHandle:
         Args:
             sql: one statement; a script goes through `exec_script`.
             bindings: a list for ``?``, a dict for ``:name``, ``@name`` and ``$name``.
-            timeout: seconds for this call, in place of the client's.
-            idempotent: running it twice does no harm, so it may be sent again when its answer was lost.
+            timeout: seconds for this call, instead of the client's.
+            idempotent: running it twice does no harm, so it may be retried if its response is lost.
 
         Returns:
             ``rows_affected``, ``last_insert_rowid``, ``query_duration_ms``, and ``rows`` and ``columns`` of
@@ -260,7 +260,7 @@ class DatabaseHandle:
             idempotent: it is carried out exactly once, also when an answer is lost and it is sent again: a ticket goes
                 into the table ``mesahub_tickets``, which is made when it is first needed; tickets of more than a week
                 are removed.
-            timeout: seconds for this call, in place of the client's.
+            timeout: seconds for this call, instead of the client's.
 
         Returns:
             One result per statement; ``rows_affected`` is ``None`` where the engine does not say.
@@ -271,7 +271,7 @@ class DatabaseHandle:
             UnsupportedError: the engine has no batches.
             SQLError: nothing was changed. ``details["statement"]`` is the number of the statement, from 0, where the
                 engine says which it was.
-            AmbiguousResultError: the answer was lost. See ``idempotent``.
+            AmbiguousResultError: the response was lost. See ``idempotent``.
 
         Example:
             >>> with db.batch(idempotent=True) as b:  # doctest: +SKIP

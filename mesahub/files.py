@@ -29,10 +29,10 @@ METADATA_LIMIT = 4096
 """Bytes of an upload's ``metadata``; the server answers 500 to more."""
 
 PAGE = 1000
-"""The most records that the server lists at once."""
+"""Maximum number of records per list request."""
 
 DELETED_AT_ONCE = 100
-"""The most ids that the server deletes at once (docs/protocol.md, end)."""
+"""Maximum number of ids per delete request (docs/protocol.md, end)."""
 
 Sort = Literal["uploaded_at", "filename", "size_bytes", "content_type"]
 
@@ -93,7 +93,7 @@ class Files:
                 the old id is gone), or raise an ``"error"``.
             metadata: text of at most 4096 bytes that is kept with it.
             expires_in: seconds after which the server may remove it.
-            idempotent: storing it twice does no harm, so it may be sent again when the answer was lost.
+            idempotent: storing it twice does no harm, so it may be retried if the response is lost.
             progress: called with (bytes sent, bytes in all).
 
         Returns:
@@ -141,10 +141,10 @@ class Files:
         """One page of the files.
 
         Args:
-            limit: records at most; the server's default is 100, its most 1000.
+            limit: maximum number of records; the server's default is 100, its maximum 1000.
             offset: records to skip.
             folder_prefix: the folder's beginning, compared by LIKE: ``docs`` finds ``docs``, ``docs-old`` and
-                ``docs/2024``; ``%`` and ``_`` stand for anything.
+                ``docs/2024``; ``%`` and ``_`` are wildcards.
             sort: what to sort by; default ``uploaded_at``.
             order: default ``desc``, the latest first.
 
@@ -178,7 +178,7 @@ class Files:
         )
 
     def iterate(self, folder_prefix: str | None = None, *, page_size: int = PAGE) -> Iterator[FileRecord]:
-        """All files, oldest first, page by page.
+        """Iterate over all files, oldest first, page by page.
 
         To delete what it yields, make a list of it first: the pages are counted from the start, and a
         deleted file moves later ones forward.

@@ -85,7 +85,7 @@ class TableHandle:
             One dict per row.
 
         Raises:
-            ArgumentError: something in the arguments is wrong; nothing was sent.
+            ArgumentError: an argument is invalid; nothing was sent.
             NoSuchTableError, NoSuchColumnError: the table or column does not exist.
             TruncatedResultError: there may be more rows than the server's limit of 100,000;
                 see `iterate`.
@@ -252,11 +252,11 @@ class TableHandle:
             timeout: seconds.
 
         Returns:
-            The row as it is stored.
+            The stored row.
 
         Raises:
             IntegrityError: a constraint failed; with ``idempotent`` also when another row has the key.
-            AmbiguousResultError: the answer was lost. See ``idempotent``.
+            AmbiguousResultError: the response was lost. See ``idempotent``.
 
         Example:
             >>> users.insert({"name": "Bob", "email": "bob@example.com"})["id"]  # doctest: +SKIP
@@ -324,7 +324,7 @@ class TableHandle:
                 columns before a wrong row may be in.
             returning: ``True`` or columns: the stored rows come in ``result.rows``.
             progress: called with (rows done, rows in all or ``None``) after each request.
-            idempotent: running it twice does no harm, so it may be sent again when an answer was lost. It needs an
+            idempotent: running it twice does no harm, so it may be retried if a response is lost. It needs an
                 ``on_conflict`` (and rows with a unique key); ``rows_affected`` is what the last sending did.
             timeout: seconds for each request.
 
@@ -495,7 +495,7 @@ class TableHandle:
             set: from column to new value; ``col("other")`` takes it from another column.
             all_rows: required if the filter is empty or always true.
             returning: ``True`` or columns: the changed rows come in ``result.rows``.
-            idempotent: running it twice does no harm, so it may be sent again when its answer was lost.
+            idempotent: running it twice does no harm, so it may be retried if its response is lost.
             timeout: seconds.
 
         Returns:

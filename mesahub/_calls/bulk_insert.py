@@ -30,7 +30,7 @@ class BulkInsert:
         capabilities: those of the engine, for its limits; default: MesaHub's.
 
     Raises:
-        ArgumentError: something in the arguments is wrong. (Rows are looked at when their turn comes.)
+        ArgumentError: an argument is invalid. (Rows are looked at when their turn comes.)
     """
 
     def __init__(

@@ -60,8 +60,8 @@ class ClientOptions(TransportArguments, total=False):
         transport: a name from the registry (`mesahub.installed_transports`), a factory, or an instance
             (which is then yours to close). Default: ``MESAHUB_TRANSPORT``, or ``"urllib"``.
         middleware: your own, outermost first: functions ``(request, next) -> response``.
-        retry: when to try again; `RetryPolicy.none()` never.
-        allow_insecure: send the key over plain HTTP to a host outside of private networks.
+        retry: when to retry; `RetryPolicy.none()` never retries.
+        allow_insecure: send the key over plain HTTP to a host outside private networks.
         connect_timeout: seconds to make a connection; default 10.
         tls: a custom CA or a client certificate.
         proxies: ``{"http": url, "https": url}``; by default from the environment.

@@ -39,7 +39,7 @@ class Pages:
         batch_size: rows per page.
 
     Raises:
-        ArgumentError: something in the arguments is wrong.
+        ArgumentError: an argument is invalid.
     """
 
     __slots__ = ("_batch_size", "_chosen", "_condition", "_head", "_last", "_order_by", "_plain", "_scope", "_select",

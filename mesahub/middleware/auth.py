@@ -33,7 +33,7 @@ def auth(
         api_key: the key, or a function that returns the current one. It is called once, and again
             after a 401; if it then returns another key, the request is sent again with that.
         base_url: where the key will go: one URL, or several.
-        allow_insecure: let it go over plain HTTP to a host outside of private networks.
+        allow_insecure: let it go over plain HTTP to a host outside private networks.
         authorize: makes headers of a key; default: a bearer token.
 
     Raises:
