@@ -284,24 +284,25 @@ def _in_json(column: str, values: list[Any], sign: str, bindings: list[Any]) -> 
     without affinity, which is exact.
     """
     rounded = [value for value in values if _is_rounded(value)]
-    others = [value for value in values if not _is_rounded(value)] if rounded else values
+    if not rounded:
+        inner, text = lower_list(values)
+        bindings.append(text)
+        return f"{column} {sign} ({inner})"
+    others = [value for value in values if not _is_rounded(value)]
     terms = []
     if others:
         inner, text = lower_list(others)
         bindings.append(text)
         terms.append(f"{column} IN ({inner})")
-    if rounded:
-        inner, text = lower_list(rounded)
-        again = _again(column, bindings) if others else column
-        bindings.append(text)
-        kind = _again(column, bindings)
-        plain = _again(column, bindings)
-        bindings.append(lower_list([int(value) for value in rounded])[1])
-        terms.append(f"({again} IN ({inner}) AND (typeof({kind}) <> 'real' OR +{plain} IN ({inner})))")
+    inner, text = lower_list(rounded)
+    again = _again(column, bindings) if others else column
+    bindings.append(text)
+    kind = _again(column, bindings)
+    plain = _again(column, bindings)
+    bindings.append(lower_list([int(value) for value in rounded])[1])
+    terms.append(f"({again} IN ({inner}) AND (typeof({kind}) <> 'real' OR +{plain} IN ({inner})))")
     condition = terms[0] if len(terms) == 1 else f"({' OR '.join(terms)})"
-    if sign == "IN":
-        return condition
-    return f"{column} NOT IN ({inner})" if not rounded else f"NOT {condition}"
+    return condition if sign == "IN" else f"NOT {condition}"
 
 
 def _is_rounded(value: Any) -> bool:

@@ -48,7 +48,8 @@ class Lease:
 
 
 class Slots(Generic[T]):
-    """A fixed number of slots that threads (or greenlets) share, the one used last first.
+    """A fixed number of slots that threads (or greenlets) share, the one used last first. Callers get
+    them in the order in which they came.
 
     After a fork the child begins with slots of its own.
 
@@ -85,12 +86,18 @@ class Slots(Generic[T]):
             NotSentError: none became free in time.
             ConfigurationError: closed.
         """
+        waited = False
         while not self.closed:
+            # Those who wait come first: whoever gives a slot back and asks again at once would always be quicker.
+            if self._waiters and not waited:
+                self._wait(end, waited=False)
+                waited = True
             try:
                 slot = self._free.pop()
             except IndexError:
                 if not self._find_free():
-                    self._wait(end)
+                    self._wait(end, waited=waited)
+                    waited = True
             else:
                 if self._owners.setdefault(slot.number, lease) is lease:
                     lease.slot = slot
@@ -103,7 +110,8 @@ class Slots(Generic[T]):
                 self._free.appendleft(slot)
         return bool(self._free)
 
-    def _wait(self, end: float | None) -> None:
+    def _wait(self, end: float | None, *, waited: bool) -> None:
+        """Wait for a turn: at the end of the queue, or at its front for one who has waited already."""
         left = None if end is None else end - monotonic()
         if left is not None and left <= 0:
             raise NotSentError(
@@ -112,13 +120,19 @@ class Slots(Generic[T]):
             )
         waiter = threading.Lock()
         waiter.acquire()
-        self._waiters.append(waiter)
+        (self._waiters.appendleft if waited else self._waiters.append)(waiter)
         try:
-            if not self._free and not self.closed:
+            if not (self._is_first(waiter) and self._free) and not self.closed:
                 waiter.acquire(timeout=_LOOK_AGAIN if left is None else min(left, _LOOK_AGAIN))
         finally:
             with suppress(ValueError):  # it was woken
                 self._waiters.remove(waiter)
+
+    def _is_first(self, waiter: Any) -> bool:
+        try:
+            return self._waiters[0] is waiter
+        except IndexError:  # it was woken
+            return True
 
     def held(self, lease: Lease) -> Slot[T] | None:
         """The slot of a lease, ``None`` when it has none, or no longer."""

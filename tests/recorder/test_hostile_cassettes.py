@@ -181,7 +181,9 @@ ANYTHING = st.recursive(
 )
 
 
-@settings(max_examples=300, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(
+    max_examples=300, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
+)
 @given(data=st.data())
 def test_any_change_of_a_cassette_is_read_or_refused(tmp_path: Path, data: st.DataObject) -> None:
     made = json.loads(json.dumps(document(QUERY, OTHER, BULK)))

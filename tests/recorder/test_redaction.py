@@ -246,7 +246,9 @@ def test_a_batch_of_any_shape_is_redacted(tmp_path: Path) -> None:
     assert replay.send(request).payload == {"ok": 1}
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(
+    max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
+)
 @given(
     secret=st.text(st.characters(codec="utf-8", exclude_categories=["Cs", "Cc"]), min_size=8, max_size=40),
     before=st.text(max_size=5),

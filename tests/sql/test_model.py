@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 import mesahub
 from mesahub import DatabaseHandle, all_of, any_of, col, not_
-from mesahub.sql import Scope, select_statement
+from mesahub.sql import Column, Scope, select_statement
 from tests.properties import examples
 from tests.sql import model
 from tests.sql.native import connect, run_lowered, run_natively
@@ -147,7 +147,7 @@ def as_dicts(node: Any) -> Any:
         return not_(as_dicts(node[1]))
     _, name, word, value = node
     value = said(value)
-    return {name: value} if word == "eq" and not isinstance(value, mesahub.sql.Column) else {name: {word: value}}
+    return {name: value} if word == "eq" and not isinstance(value, Column) else {name: {word: value}}
 
 
 @examples(300)

@@ -219,6 +219,8 @@ class _Limited:
 
 @functools.cache
 def _limited(pool: type[HTTPConnectionPool]) -> type[HTTPConnectionPool]:
+    if issubclass(pool.ConnectionCls, _Limited):  # the manager was seen before: requests keeps one per proxy
+        return pool
     connection = type(pool.ConnectionCls.__name__, (_Limited, pool.ConnectionCls), {})
     return type(pool.__name__, (pool,), {"ConnectionCls": connection})
 

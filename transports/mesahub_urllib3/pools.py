@@ -42,7 +42,7 @@ def make_manager(options: TransportOptions) -> urllib3.PoolManager:
 
 def _proxy_manager(proxy: Secret, arguments: dict[str, Any]) -> urllib3.PoolManager:
     headers = _proxy_headers(proxy)
-    made = None
+    made, why = None, ""
     try:
         made = urllib3.ProxyManager(proxy, proxy_headers=headers, **arguments)
     except (urllib3.exceptions.HTTPError, ValueError) as error:

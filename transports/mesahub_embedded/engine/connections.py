@@ -282,11 +282,12 @@ def _is_wal(sqlite: sqlite3.Connection) -> bool:
 
 def _harden(sqlite: sqlite3.Connection) -> None:
     """Switch off what no statement of a caller needs (from Python 3.12 on; the authorizer denies it everywhere)."""
-    if hasattr(sqlite, "setconfig"):
+    setconfig = getattr(sqlite, "setconfig", None)
+    if setconfig is not None:
         for name, on in (("DEFENSIVE", True), ("ENABLE_FTS3_TOKENIZER", False), ("ENABLE_LOAD_EXTENSION", False)):
             option = getattr(sqlite3, f"SQLITE_DBCONFIG_{name}", None)
             if option is not None:
-                sqlite.setconfig(option, on)
+                setconfig(option, on)
 
 
 # PRAGMAs that may be given a value. These stay in the file, or do their work and are over ...
