@@ -7,10 +7,10 @@ from typing import Any
 
 import pytest
 
-from mesahub.errors import ConfigurationError, NotSentError, TLSError
+from mesahub.errors import ConfigurationError, ConnectionLostError, NotSentError, TLSError
 from mesahub.testing import ConformanceServer
 from mesahub.testing.certificates import Certificates
-from mesahub.transport import Request, TLSOptions, Transport, TransportOptions
+from mesahub.transport import Request, Response, TLSOptions, Transport, TransportOptions
 from mesahub.transport.registry import find_factory
 
 from .conftest import ForwardProxy, Front
@@ -41,6 +41,14 @@ def call(path: str = "/seen", body: bytes | None = b"{}", **more: Any) -> Reques
     return Request("test", "POST", path, body=body, headers=headers, **{"timeout": 20.0, **more})
 
 
+def send(transport: Transport, request: Request) -> Response:
+    """Send a request, and again if it is lost: tinyproxy announces no end of a connection before it closes it."""
+    try:
+        return transport.send(request)
+    except ConnectionLostError:
+        return transport.send(request)
+
+
 def test_http_through_a_proxy(make: Make, forward_proxy: StartProxy) -> None:
     proxy = forward_proxy()
     with ConformanceServer() as server:
@@ -50,8 +58,8 @@ def test_http_through_a_proxy(make: Make, forward_proxy: StartProxy) -> None:
         assert seen["headers"]["host"] == server.url.removeprefix("http://")
         assert seen["headers"]["authorization"] == "Bearer shk_1"
         big = b"0123456789" * 500_000
-        assert transport.send(call("/echo", big)).content == big
-        response = transport.send(call("/bytes/3000000", streams=True))
+        assert send(transport, call("/echo", big)).content == big
+        response = send(transport, call("/bytes/3000000", streams=True))
         assert len(response.read()) == 3_000_000
     assert f"POST {server.url}/seen?a=%20b" in proxy.log.read_text()
 
