@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import os
 import sys
 from collections.abc import Callable
@@ -11,7 +12,7 @@ import click
 import mesahub
 from mesahub.cli import data, databases, doctor, files, profiles, shell, sql
 from mesahub.cli.groups import Group
-from mesahub.cli.terminal import one_line, prepare_streams
+from mesahub.cli.terminal import one_line, prepare_streams, without_keys
 from mesahub.errors import MesahubError
 
 HELP = """MesaHub databases from the command line.
@@ -95,7 +96,9 @@ def ending(run_it: Callable[[], object]) -> int:
     except click.exceptions.Exit as stop:
         return stop.exit_code
     except click.ClickException as error:
-        error.show()
+        usage = io.StringIO()
+        error.show(usage)
+        sys.stderr.write(without_keys(usage.getvalue()))
         return error.exit_code
     except (click.Abort, KeyboardInterrupt):
         print("Aborted", file=sys.stderr)
@@ -108,6 +111,7 @@ def ending(run_it: Callable[[], object]) -> int:
         print(f"mesahub: {one_line(error)}", file=sys.stderr)
         return 1
     except OSError as error:
-        print(f"mesahub: {error.strerror or error}: {error.filename or ''}".rstrip(": "), file=sys.stderr)
+        text = f"{error.strerror or error}: {error.filename or ''}".rstrip(": ")
+        print(f"mesahub: {without_keys(text)}", file=sys.stderr)
         return 1
     return code if isinstance(code, int) else 0

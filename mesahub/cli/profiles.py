@@ -96,12 +96,13 @@ def add(name: str, url: str) -> None:
     if not re.fullmatch(r"[A-Za-z0-9_-]+", name):
         raise click.UsageError("A profile's name consists of letters, digits, '-' and '_'.")
     rest = url.removeprefix("mh://")
-    if "@" in rest.partition("/")[0]:
+    if "@" in rest:
         raise click.UsageError(
             "Omit the key from the URL: it would stay in the shell's history. You will be prompted for it."
         )
     fields = {"url": url}
     if not rest.startswith("local/"):
+        parse_url(f"mh://key@{rest}")  # before the key is asked for
         key = os.environ.get("MESAHUB_API_KEY") or click.prompt("API key", hide_input=True, err=True)
         parse_url(f"mh://{quote(key, safe='')}@{rest}")
         fields["key"] = key

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import io
+import re
 import sys
 from typing import BinaryIO
 
-__all__ = ["one_line", "prepare_streams", "printable", "read_stdin", "stdin_bytes", "write"]
+__all__ = ["one_line", "prepare_streams", "printable", "read_stdin", "stdin_bytes", "without_keys", "write"]
 
 
 def prepare_streams() -> None:
@@ -50,3 +51,11 @@ def stdin_bytes() -> BinaryIO:
 def read_stdin() -> str:
     """All of standard input, which is UTF-8."""
     return stdin_bytes().read().decode("utf-8-sig")
+
+
+def without_keys(text: str) -> str:
+    """An error's text without the keys of URLs in it: click repeats an argument that it does not expect."""
+    if "://" not in text:
+        return text
+    text = re.sub(r"([A-Za-z][A-Za-z0-9+.-]*://).*@", r"\1***@", text, flags=re.DOTALL)
+    return re.sub(r"(\w://[^\s?]*)\?[^\s'\"]+", r"\1?***", text)
