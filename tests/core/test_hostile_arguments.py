@@ -151,6 +151,7 @@ def every_call(tmp_path: Path) -> dict[str, Callable[..., Any]]:
     return calls(tmp_path)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", HOSTILE)
 def test_a_hostile_argument_raises_nothing_but_a_mesahub_error(
     every_call: dict[str, Callable[..., Any]], kind: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
