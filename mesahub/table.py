@@ -312,14 +312,13 @@ class TableHandle:
 
         Args:
             rows: any iterable of dicts, read as it goes. A column that a row does not name gets its default.
-                Rows with different columns are grouped, which may change their order; with ``on_conflict``
-                the order is kept.
+                Rows with different columns are grouped; only ``on_conflict`` keeps the order.
             on_conflict: ``None`` raises, ``"ignore"`` keeps the existing row, ``"replace"``
                 replaces it, ``"update"`` updates it (see `upsert_many`).
             key: for ``"update"``: the columns that are unique together; default: the primary key.
             update: for ``"update"``: the columns to change; default: all that are given but the key.
-            create: create the table if it does not exist, with the columns of the first 1,000 rows, the types of their
-                values (several kinds in one column: no type, so that none is changed), and ``key`` as primary key.
+            create: create the table if it does not exist: columns and types of the first 1,000 rows (a column with
+                values of several types gets none), ``key`` as primary key.
             alter: add columns that rows name and the table does not have. Both are done as the rows go, so rows and
                 columns before a wrong row may be in.
             returning: ``True`` or columns: the stored rows come in ``result.rows``.

@@ -33,6 +33,7 @@ for _part in (
     pytest.register_assert_rewrite(f"mesahub.testing.{_part}")
 
 from mesahub.testing.contract import TransportContract  # noqa: E402 - after the rewriting is set up
-from mesahub.testing.server import ConformanceServer, Seen  # noqa: E402
+from mesahub.testing.exchange import Seen  # noqa: E402
+from mesahub.testing.server import ConformanceServer  # noqa: E402
 
 __all__ = ["ConformanceServer", "Seen", "TransportContract"]

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from mesahub.testing.server import Exchange
+    from mesahub.testing.exchange import Exchange
 
 PAUSE = 0.1
 _MANY = 600

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from mesahub.testing.odd_scenarios import ODD_BEHAVIOURS
 
 if TYPE_CHECKING:
-    from mesahub.testing.server import Exchange
+    from mesahub.testing.exchange import Exchange
 
 Behaviour = Callable[["Exchange"], None]
 
@@ -152,7 +152,7 @@ def _hang(exchange: Exchange) -> None:
 
 def _gate(exchange: Exchange) -> None:
     exchange.body()
-    exchange.server.gate.wait(60)
+    exchange.gate.wait(60)
     exchange.answer(200, b"open")
 
 

@@ -21,8 +21,9 @@ What a transport must do:
 
 from __future__ import annotations
 
-from mesahub.transport.base import AsyncTransport, AsyncTransportFactory, Transport, TransportFactory
+from mesahub.transport.base import AsyncTransport, Transport
 from mesahub.transport.bodies import AsyncDownloadStream, BodyStream, DownloadStream, FileBody
+from mesahub.transport.factories import AsyncTransportFactory, TransportFactory
 from mesahub.transport.messages import AsyncResponse, Headers, Request, Response
 from mesahub.transport.options import TLSOptions, TransportOptions
 

@@ -1,12 +1,10 @@
-"""The two methods of a transport, and its factory."""
+"""The methods of a transport, blocking and asyncio."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Protocol, runtime_checkable
 
 from mesahub.transport.messages import AsyncResponse, Request, Response
-from mesahub.transport.options import TransportOptions
 
 
 @runtime_checkable
@@ -37,15 +35,3 @@ class AsyncTransport(Protocol):
     async def close(self) -> None:
         """Free what it holds. May be called twice."""
         ...
-
-
-TransportFactory = Callable[[TransportOptions], Transport]
-"""What an entry point of ``mesahub.transports`` names: usually the transport's class.
-
-It may carry two attributes, both ``True`` when absent: ``needs_url`` and ``needs_key`` say whether a
-client can be made without ``api_url`` and ``api_key``. Each may also be a callable that
-takes the `TransportOptions`.
-"""
-
-AsyncTransportFactory = Callable[[TransportOptions], AsyncTransport]
-"""What an entry point of ``mesahub.async_transports`` names. It may carry ``needs_url`` and ``needs_key`` as well."""
