@@ -313,8 +313,7 @@ class TableHandle:
         Args:
             rows: any iterable of dicts, read as it goes. A column that a row does not name gets its default.
                 Rows with different columns are grouped; only ``on_conflict`` keeps the order.
-            on_conflict: ``None`` raises, ``"ignore"`` keeps the existing row, ``"replace"``
-                replaces it, ``"update"`` updates it (see `upsert_many`).
+            on_conflict: ``None`` raises, ``"ignore"`` keeps, ``"replace"`` replaces, ``"update"`` updates the old row.
             key: for ``"update"``: the columns that are unique together; default: the primary key.
             update: for ``"update"``: the columns to change; default: all that are given but the key.
             create: create the table if it does not exist: columns and types of the first 1,000 rows (a column with

@@ -116,6 +116,43 @@ def test_a_process_killed_while_it_writes_leaves_a_whole_database(data: Path) ->
     assert all(row["n"] == 2 for row in counts)
 
 
+WRITER = """
+import sys, mesahub
+with mesahub.connect("mh://local/shop", data=sys.argv[1]) as db:
+    table, number = db.table("t"), 0
+    while True:
+        table.insert({"writer": int(sys.argv[2]), "number": number})
+        print(number, flush=True)
+        number += 1
+"""
+
+
+@pytest.mark.slow
+def test_four_writers_that_are_killed_lose_nothing_they_were_told_is_in(data: Path, tmp_path: Path) -> None:
+    with mesahub.connect("mh://local/shop", data=str(data)) as db:
+        db.exec("CREATE TABLE t (writer INTEGER, number INTEGER)")
+    for kills in range(5):
+        writers = range(kills * 4, kills * 4 + 4)
+        outputs = {writer: tmp_path / f"{writer}.out" for writer in writers}
+        processes = []
+        for writer, output in outputs.items():
+            with output.open("wb") as file:
+                processes.append(subprocess.Popen([sys.executable, "-c", WRITER, str(data), str(writer)], stdout=file))
+        while any(output.stat().st_size < 40 * (kills + 1) for output in outputs.values()):
+            assert all(process.poll() is None for process in processes)
+        for process in processes:
+            process.kill()
+            process.wait()
+        with mesahub.connect("mh://local/shop", data=str(data)) as db:
+            assert db.query("PRAGMA integrity_check").rows[0]["integrity_check"] == "ok"
+            for writer, output in outputs.items():
+                told = [int(line) for line in output.read_text().splitlines()]
+                stored = [row["number"] for row in db.table("t").find(where={"writer": writer}, order_by="number")]
+                assert told == list(range(len(told)))
+                # The last write may be in although the writer was killed before it could say so.
+                assert stored in (told, [*told, len(told)])
+
+
 def test_what_another_tool_writes_is_read(db: DatabaseHandle, data: Path) -> None:
     db.exec("CREATE TABLE t (n)")
     other = sqlite3.connect(data / "databases" / file_name("shop"))
