@@ -104,13 +104,31 @@ def test_head_that_takes_too_long_is_cut(tmp_path: Path) -> None:
 
 
 def test_idle_connection_is_closed(tmp_path: Path) -> None:
-    arguments = ("--idle-timeout", "1", "--head-timeout", "0")
+    arguments = ("--idle-timeout", "0.2", "--head-timeout", "0")
     with start_server(tmp_path, arguments=arguments) as server:
         body = post("/api/db/main/query", server.admin_token, {"sql": "SELECT 1", "bindings": ["x" * 1000]})
         for sent in (post("/api/db/main/query", server.admin_token, READ), body[:-500]):
             with connected(server, sent) as connection:
                 assert is_closed(connection)
         assert answers(server, 5) == 5
+
+
+def test_a_connection_made_while_another_is_closed_is_not_closed_with_it(tmp_path: Path) -> None:
+    arguments = ("--idle-timeout", "0.2", "--head-timeout", "0")
+    with start_server(tmp_path, arguments=arguments) as server:
+
+        def wait_and_ask(_: int) -> bool:
+            with connected(server, b"POST /api/db/main/query HTTP/1.1\r\n") as connection:
+                assert is_closed(connection)
+                try:
+                    with connected(server, request) as another:
+                        return another.recv(12) == b"HTTP/1.1 200"
+                except ConnectionResetError:
+                    return False
+
+        request = post("/api/db/main/query", server.admin_token, READ)
+        with ThreadPoolExecutor(40) as pool:
+            assert sum(pool.map(wait_and_ask, range(120))) == 120
 
 
 @contextmanager

@@ -9,6 +9,7 @@ the server, and it gives its threads to whoever asks first, so that as many endl
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import socket
 import time
@@ -72,6 +73,16 @@ class _Channel(HTTPChannel):  # type: ignore[misc]
         if self.head_since is not None:
             return (0, self.head_since)
         return (1 if self.request is None else 2, self.last_activity)
+
+    def end(self) -> None:
+        """Have the connection closed when its own turn comes in this or the next round of the loop.
+
+        Closed at once, its descriptor could be that of a connection which is accepted in the same round, and which
+        would get the events of this one, its end among them.
+        """
+        self.will_close = True
+        with contextlib.suppress(OSError):
+            self.socket.shutdown(socket.SHUT_RDWR)
 
     def received(self, data: bytes) -> bool:
         if self._refused:
@@ -173,7 +184,7 @@ class HttpServer(TcpWSGIServer):  # type: ignore[misc]
             late = head is not None and moment - head > self._limits.head_seconds and not channel.requests
             idle = now - channel.last_activity > self._limits.idle_seconds
             if late or (idle and (not channel.requests or channel.total_outbufs_len)):
-                channel.handle_close()
+                channel.end()
 
     def readable(self) -> bool:
         more: bool = super().readable()
@@ -183,11 +194,11 @@ class HttpServer(TcpWSGIServer):  # type: ignore[misc]
         if len(self.active_channels) >= self._limits.connections:
             eldest = self._eldest()
             if eldest is not None:
-                eldest.handle_close()
+                eldest.end()
         super().handle_accept()
 
     def _eldest(self) -> Any:
-        idle = [channel for channel in self.active_channels.values() if not channel.requests]
+        idle = [channel for channel in self.active_channels.values() if not channel.requests and not channel.will_close]
         return min(idle, key=lambda channel: channel.rank, default=None)
 
 
