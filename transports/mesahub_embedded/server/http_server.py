@@ -81,8 +81,9 @@ class _Channel(HTTPChannel):  # type: ignore[misc]
         would get the events of this one, its end among them.
         """
         self.will_close = True
+        own: Any = self.socket
         with contextlib.suppress(OSError):
-            self.socket.shutdown(socket.SHUT_RDWR)
+            own.shutdown(socket.SHUT_RDWR)
 
     def received(self, data: bytes) -> bool:
         if self._refused:
