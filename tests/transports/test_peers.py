@@ -19,12 +19,14 @@ if sys.version_info >= (3, 12):
 
 pytestmark = pytest.mark.peers
 
+TOOLS = ("hypothesis", "pytest-socket", "responses", "trustme")
+
 
 def environment(folder: Path, *packages: str) -> Path:
     """A virtual environment with pytest, mesahub and these; its Python."""
     venv.create(folder, with_pip=True)
     python = folder / ("Scripts" if os.name == "nt" else "bin") / "python"
-    run(python, "-m", "pip", "install", "--quiet", "pytest>=9", "hypothesis", "trustme", "responses", *packages)
+    run(python, "-m", "pip", "install", "--quiet", "pytest>=9", *TOOLS, *packages)
     run(python, "-m", "pip", "install", "--quiet", "--no-deps", "--editable", str(ROOT))
     return python
 

@@ -78,6 +78,8 @@ class HttpxTransport:
 
     def _built(self, request: Request, timeout: float | None) -> httpx.Request:
         headers = {"Accept-Encoding": "identity", **request.headers}
+        if request.authority is not None:
+            headers["Host"] = request.authority
         content = request.content
         if content is not None:
             headers["Content-Type"] = request.content_type or "application/octet-stream"
