@@ -63,35 +63,51 @@ class Analysis:
 
     def __init__(self, sql: str) -> None:
         self.parts, self.semicolons = _split(significant(sql))
-        self.parameters: list[str | None] = []
-        self.named = False
         self.positional = False
-        numbers: dict[str, int] = {}
+        numbers = ParameterNumbers()
+        names: dict[int, str] = {}
         for part in self.parts:
             for kind, text, _ in part.tokens:
                 if kind == "parameter":
-                    self._count(text, numbers)
-        self.highest = len(self.parameters)
-        names = {number: name for name, number in numbers.items()}
+                    number = numbers.of(text)
+                    if text[0] == "?":
+                        self.positional = True
+                    else:
+                        names[number] = text
+        self.named = bool(names)
+        self.highest = numbers.highest
         self.marked = [names.get(number) for number in range(1, self.highest + 1)]
-
-    def _count(self, text: str, numbers: dict[str, int]) -> None:
-        if text[0] == "?":
-            self.positional = True
-            wanted = parameter_number(text) if len(text) > 1 else len(self.parameters) + 1
-            # SQLite rejects numbers that are too high; they must not fill memory here.
-            if MAX_PARAMETER >= wanted > len(self.parameters):
-                self.parameters.extend([None] * (wanted - len(self.parameters)))
-        else:
-            self.named = True
-            if text not in numbers:
-                self.parameters.append(text[1:])
-                numbers[text] = len(self.parameters)
+        self.parameters = [name and name[1:] for name in self.marked]
 
 
 def parameter_number(text: str) -> int:
     """The number in ``?12``; for more digits than Python parses, a number that is too high."""
     return int(text[1:]) if len(text) < 20 else MAX_PARAMETER + 1
+
+
+class ParameterNumbers:
+    """Numbers the parameters of a statement as SQLite does (https://www.sqlite.org/lang_expr.html#varparam).
+
+    Attributes:
+        highest: the highest number so far. Those that SQLite rejects do not count: they must not fill memory.
+    """
+
+    def __init__(self) -> None:
+        self.highest = 0
+        self._named: dict[str, int] = {}
+
+    def of(self, text: str) -> int:
+        """The number of the next parameter: of ``?``, ``?12``, or a name with its prefix."""
+        if text == "?":
+            number = self.highest + 1
+        elif text[0] == "?":
+            number = parameter_number(text)
+            if number > MAX_PARAMETER:
+                return number
+        else:
+            number = self._named.setdefault(text, self.highest + 1)
+        self.highest = max(self.highest, number)
+        return number
 
 
 def analyze(sql: str) -> Analysis:

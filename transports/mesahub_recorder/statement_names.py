@@ -13,6 +13,7 @@ from functools import lru_cache
 from typing import NamedTuple
 
 from mesahub.sql import tokenize
+from mesahub.sql.analysis import ParameterNumbers
 
 __all__ = ["Names", "StatementNames", "names_of"]
 
@@ -72,33 +73,23 @@ def names_of(sql: str) -> StatementNames:
     tokens = [token for token in tokenize(sql) if token[0] not in ("space", "comment", "semicolon")]
     aliases = _aliases(tokens)
     numbered: dict[int, list[Names]] = {}
-    known: dict[str, int] = {}
+    numbers = ParameterNumbers()
     literals = []
     blind = False
-    highest = 0
     for part, columns in _parts(tokens):
         found = _names(part, aliases) if columns is None else _item_names(part, columns)
         blind |= columns is not None and not columns
         for index, (kind, text, _) in enumerate(part):
             if kind == "parameter":
-                number = _number(text, highest, known)
-                highest = max(highest, number)
+                number = numbers.of(text)
                 own = () if text[0] == "?" else (text[1:],)
                 numbered.setdefault(number, []).append(Names((*found.names, *own), found.certain))
             elif kind in _LITERALS and _is_value(part, index, in_values=columns is not None):
                 literals.append((found.names, _literal(kind, text)))
-    parameters = [_joined(numbered.get(number, [])) for number in range(1, min(highest, 100_000) + 1)]
+    parameters = [_joined(numbered.get(number, [])) for number in range(1, numbers.highest + 1)]
     results, has_star = _results(tokens)
     mentioned = frozenset(name for token in tokens for name in _mentioned(token))
     return StatementNames(tuple(parameters), tuple(literals), mentioned, blind, results, has_star)
-
-
-def _number(text: str, highest: int, known: dict[str, int]) -> int:
-    if text == "?":
-        return highest + 1
-    if text[0] == "?":
-        return int(text[1:8])
-    return known.setdefault(text, highest + 1)
 
 
 def _joined(uses: list[Names]) -> Names:

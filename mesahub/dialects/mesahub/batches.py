@@ -25,6 +25,7 @@ from mesahub.errors import (
     UnrepresentableResultError,
 )
 from mesahub.sql import Statement
+from mesahub.sql.analysis import ParameterNumbers
 from mesahub.sql.json_rows import lower_rows, lower_value
 from mesahub.sql.tokenizer import tokenize
 from mesahub.transport import BodyStream, Request, Response
@@ -223,18 +224,10 @@ def _lowered(statement: Statement, values: list[str]) -> str:
         terms.append(term.replace("value->>", "NEW.p->>"))
         values.append(encoded)
     parts = []
-    numbers: dict[str, int] = {}
-    highest = 0
+    numbers = ParameterNumbers()
     for kind, text, _ in tokenize(statement.sql):
         if kind == "parameter":
-            if text == "?":
-                number = highest + 1
-            elif text[0] == "?":
-                number = int(text[1:])
-            else:
-                number = numbers.setdefault(text, highest + 1)
-            highest = max(highest, number)
-            text = f"({terms[number - 1]})"
+            text = f"({terms[numbers.of(text) - 1]})"
         elif kind == "comment":
             text = " "
         parts.append(text)

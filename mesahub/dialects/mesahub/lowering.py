@@ -18,6 +18,7 @@ from typing import Any
 
 from mesahub.dialects.mesahub.limits import MAX_SQL
 from mesahub.errors import ArgumentError
+from mesahub.sql.analysis import ParameterNumbers
 from mesahub.sql.tokenizer import tokenize
 
 _EXACT = 2**53
@@ -98,20 +99,12 @@ def _rewrite(sql: str, bindings: Sequence[Any], integer: str = "INTEGER") -> tup
     if any(kind == "word" and text.lower() in _COMPOUND for kind, text, _ in tokens):
         plain = by_function
     parts: list[str] = []
-    numbers: dict[str, int] = {}
-    highest = 0
+    numbers = ParameterNumbers()
     before = ""
     expected = earlier = ""
     for kind, text, _ in tokens:
         if kind == "parameter":
-            if text == "?":
-                number = highest + 1
-            elif text[0] == "?":
-                number = int(text[1:])
-            else:
-                number = numbers.setdefault(text, highest + 1)
-            highest = max(highest, number)
-            type_ = type(bindings[number - 1])
+            type_ = type(bindings[numbers.of(text) - 1])
             if expected and type_ is int:
                 text = (by_function if expected == "name?" else plain).format(text)
             elif expected and type_ is bytes:

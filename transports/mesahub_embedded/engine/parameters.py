@@ -7,7 +7,7 @@ from functools import lru_cache
 from typing import Any
 
 from mesahub.sql import analyze, tokenize
-from mesahub.sql.analysis import MAX_PARAMETER, parameter_number
+from mesahub.sql.analysis import MAX_PARAMETER, ParameterNumbers
 
 __all__ = ["bound", "nulled"]
 
@@ -36,20 +36,15 @@ def _named(sql: str) -> tuple[str, tuple[str, ...] | None]:
     if not analysis.positional and len(set(names)) == len(names):
         return sql, names
     # ":a" and "@a" are two parameters to SQLite and one name to sqlite3; it does not support "?" together with ":a".
-    numbers: dict[str, int] = {}
-    highest = 0
+    numbers = ParameterNumbers()
     parts = []
     for kind, text, _ in tokenize(sql):
         if kind != "parameter":
             parts.append(text)
             continue
-        if text[0] == "?":
-            number = parameter_number(text) if len(text) > 1 else highest + 1
-        else:
-            number = numbers.setdefault(text, highest + 1)
+        number = numbers.of(text)
         if number > MAX_PARAMETER:
             return sql, None  # SQLite refuses it
-        highest = max(highest, number)
         parts.append(f"?{number}")
     return "".join(parts), None
 
