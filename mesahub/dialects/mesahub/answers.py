@@ -12,11 +12,8 @@ from mesahub.dialects.base import Answer
 from mesahub.dialects.mesahub.limits import ROW_LIMIT
 from mesahub.dialects.mesahub.lowering import restore_name
 from mesahub.dialects.mesahub.statements import COUNTED, ROWID_MARK
-from mesahub.errors import (
-    AmbiguousResultError,
-    ServerError,
-    UnrepresentableResultError,
-)
+from mesahub.dialects.unexpected import raise_unexpected
+from mesahub.errors import UnrepresentableResultError
 from mesahub.results import Row
 from mesahub.sql import Statement
 from mesahub.transport import Request, Response
@@ -49,7 +46,7 @@ def read_answer(operation: str, statement: Statement, response: Response) -> Ans
             return _returned(statement, answer)
         return _counts(statement, answer)
     except _NOT_A_RESULT:
-        _unexpected(response, operation)
+        raise_unexpected(response, operation, "server")
 
 
 def _stored(answer: dict[str, Any]) -> Answer:
@@ -145,7 +142,7 @@ def _raise(response: Response, operation: str) -> NoReturn:
 
     if 200 <= response.status < 300:
         response.read()
-        _unexpected(response, operation)
+        raise_unexpected(response, operation, "server")
     raise error_from(response, operation)
 
 
@@ -157,26 +154,12 @@ def _answer(response: Response, operation: str) -> dict[str, Any]:
     if isinstance(answer, dict) and answer.get("error") is None:
         return answer
     if answer is not None or response.content.strip():
-        _unexpected(response, operation)
+        raise_unexpected(response, operation, "server")
     did = "The statement was carried out, but its" if operation == "exec" else "The"
     raise UnrepresentableResultError(
         f"{did} result cannot be decoded: the server returned 200 with an empty body, as it does when a "
         "value is an infinity or a date beyond year 9999. Select CAST(column AS TEXT) instead."
     )
-
-
-def _unexpected(response: Response, operation: str) -> NoReturn:
-    """Raise for what something else than the server answered, or a server that broke off."""
-    try:
-        shown = f"{response.payload!r:.100}"
-    except (ValueError, RecursionError):
-        shown = f"{response.content[:80]!r}"
-    what = f"The server, or a gateway in front of it, returned {response.status} with an unexpected body: {shown}"
-    if operation == "exec":
-        raise AmbiguousResultError.of(
-            f"{what}. Check whether the write was carried out before you repeat it.", status_code=response.status
-        )
-    raise ServerError.of(what, status_code=response.status)
 
 
 def _rows(answer: dict[str, Any], sql: str) -> tuple[list[Row], list[str]]:

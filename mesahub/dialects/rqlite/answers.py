@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, NoReturn
+from typing import Any
 
 from mesahub.dialects.base import Answer
 from mesahub.dialects.mesahub.lowering import restore_name
 from mesahub.dialects.mesahub.statements import ROWID_MARK
 from mesahub.dialects.rqlite.errors import error_of, results_of, top_error
 from mesahub.dialects.rqlite.statements import FIRST, TICKETS, BatchPlan, Plan, plan_of
-from mesahub.errors import AmbiguousResultError, ServerError, UnrepresentableResultError
+from mesahub.dialects.unexpected import raise_unexpected
+from mesahub.errors import AmbiguousResultError, UnrepresentableResultError
 from mesahub.sql import Statement
 from mesahub.sql.exact import KINDS
 from mesahub.transport import Response
@@ -31,11 +32,11 @@ def read_answer(operation: str, statement: Statement, response: Response) -> Ans
     results = _results(response, operation)
     plan = plan_of(statement)
     if len(results) != len(plan.before) + 1 + len(plan.after):
-        _unexpected(response, operation)
+        raise_unexpected(response, operation, "rqlite node")
     try:
         return _answer(statement, plan, results[len(plan.before)], reads=operation == "query")
     except _SHAPE:
-        _unexpected(response, operation)
+        raise_unexpected(response, operation, "rqlite node")
 
 
 def read_batch(statements: Sequence[Statement], response: Response) -> list[Answer] | None:
@@ -52,14 +53,14 @@ def read_batch(statements: Sequence[Statement], response: Response) -> list[Answ
             error.details["statement"] = _number_of(failed, sizes)
             raise error
         if len(results) != FIRST + sum(sizes):
-            _unexpected(response, "batch")
+            raise_unexpected(response, "batch", "rqlite node")
         at = FIRST
         answers = []
         for statement, plan, size in zip(statements, batch.plans, sizes, strict=True):
             answers.append(_answer(statement, plan, results[at + len(plan.before)], reads=False))
             at += size
     except _SHAPE:
-        _unexpected(response, "batch")
+        raise_unexpected(response, "batch", "rqlite node")
     return answers
 
 
@@ -87,7 +88,7 @@ def _results(response: Response, operation: str, *, failing: bool = False) -> li
         raise AmbiguousResultError.of(str(error), status_code=response.status) from error
     results = results_of(payload)
     if response.status != 200 or not results:
-        _unexpected(response, operation)
+        raise_unexpected(response, operation, "rqlite node")
     if not failing and any("error" in result for result in results):
         raise error_of(response, operation)
     return results
@@ -153,17 +154,3 @@ def _count(value: Any) -> int:
     if type(value) is not int:
         raise TypeError("a count")
     return value
-
-
-def _unexpected(response: Response, operation: str) -> NoReturn:
-    """Raise for what something else than rqlite answered, or a node that broke off."""
-    try:
-        shown = f"{response.payload!r:.100}"
-    except (ValueError, RecursionError):
-        shown = f"{response.content[:80]!r}"
-    what = f"The rqlite node, or a gateway in front of it, returned {response.status} with an unexpected body: {shown}"
-    if operation == "query":
-        raise ServerError.of(what, status_code=response.status)
-    raise AmbiguousResultError.of(
-        f"{what}. Check whether the write was carried out before you repeat it.", status_code=response.status
-    )
