@@ -7,12 +7,12 @@ import sqlite3
 from collections.abc import Callable
 from typing import TYPE_CHECKING, ClassVar
 
-from mesahub.errors import ConfigurationError, Outcome, RequestTimeoutError
+from mesahub.errors import ConfigurationError
 from mesahub.transport import Request, Response, TransportOptions
 from mesahub.transport.capabilities import Capabilities
 from mesahub_embedded.engine.engine import Engine, Unchecked
 from mesahub_embedded.engine.errors import RefusedError, TimedOutError
-from mesahub_embedded.engine.results import bulk_answer, exec_answer, query_answer, stored_answer
+from mesahub_embedded.engine.results import bulk_answer, exec_answer, failure, query_answer, stored_answer
 from mesahub_embedded.engine.rows import UnrepresentableError
 from mesahub_embedded.storage.data_folder import DEFAULT_DATA, Store
 from mesahub_embedded.storage.single import SingleDatabase, creates, mode_of
@@ -128,15 +128,8 @@ class EmbeddedTransport:
         except sqlite3.Error as error:
             # Of the catalogue, or of a file on its way in or out: transactions that fail are taken back.
             return Response(500, payload={"error": "the data folder cannot be read or written", "detail": str(error)})
-        except RefusedError as refused:
-            return Response(refused.status, payload={"error": refused.text})
-        except UnrepresentableError:
-            # As the server answers it: the statement was carried out, and nothing can be shown.
-            return Response(200)
-        except TimedOutError as error:
-            raise RequestTimeoutError(
-                f"The statement took longer than {request.timeout} s: {error}.", outcome=Outcome.NOT_SENT
-            ) from None
+        except (RefusedError, UnrepresentableError, TimedOutError) as error:
+            return failure(error, request.timeout)
 
     def close(self) -> None:
         """Close all databases. May be called twice."""

@@ -6,9 +6,14 @@ import time
 from collections.abc import Callable, Sequence
 from typing import Any, Protocol
 
+from mesahub.errors import Outcome as Delivery
+from mesahub.errors import RequestTimeoutError
+from mesahub.transport import Response
 from mesahub_embedded.engine.engine import Alive, Outcome
+from mesahub_embedded.engine.errors import RefusedError, TimedOutError
+from mesahub_embedded.engine.rows import UnrepresentableError
 
-__all__ = ["bulk_answer", "exec_answer", "query_answer", "rows_answer", "stored_answer"]
+__all__ = ["bulk_answer", "exec_answer", "failure", "query_answer", "rows_answer", "stored_answer"]
 
 Answer = dict[str, Any]
 
@@ -93,6 +98,22 @@ def stored_answer(engine: Reads, sql: str, bindings: Sequence[Any], *, timeout: 
         "whole": True,
         "stat": {"queryDurationMs": _milliseconds(started)},
     }
+
+
+def failure(error: RefusedError | UnrepresentableError | TimedOutError, timeout: float | None) -> Response:
+    """The response to a statement that failed, as the server answers it.
+
+    Raises:
+        RequestTimeoutError: it took longer than ``timeout`` seconds. It changed nothing.
+    """
+    if isinstance(error, RefusedError):
+        return Response(error.status, payload={"error": error.text})
+    if isinstance(error, UnrepresentableError):
+        # The statement was carried out, and nothing can be shown.
+        return Response(200)
+    raise RequestTimeoutError(
+        f"The statement took longer than {timeout} s: {error}.", outcome=Delivery.NOT_SENT
+    ) from None
 
 
 def exec_answer(

@@ -11,7 +11,7 @@ from mesahub.errors import ConfigurationError, Outcome, RequestTimeoutError
 from mesahub.transport import Request, Response
 from mesahub.transport.capabilities import Capabilities
 from mesahub_embedded.engine.errors import RefusedError, TimedOutError
-from mesahub_embedded.engine.results import exec_answer, query_answer, rows_answer
+from mesahub_embedded.engine.results import exec_answer, failure, query_answer, rows_answer
 from mesahub_embedded.engine.rows import UnrepresentableError
 
 if TYPE_CHECKING:
@@ -109,14 +109,8 @@ class SessionTransport:
                     return Response(200, payload=rows_answer(self._insert_rows(sql, payload["rows"], timeout), started))
                 answer = query_answer if request.operation == "query" else exec_answer
                 return Response(200, payload=answer(self, sql, bindings, timeout=timeout))
-            except RefusedError as refused:
-                return Response(refused.status, payload={"error": refused.text})
-            except UnrepresentableError:
-                return Response(200)
-            except TimedOutError as error:
-                raise RequestTimeoutError(
-                    f"The statement took longer than {timeout} s: {error}.", outcome=Outcome.NOT_SENT
-                ) from None
+            except (RefusedError, UnrepresentableError, TimedOutError) as error:
+                return failure(error, timeout)
 
     def query(
         self, sql: str, bindings: Sequence[Any] = (), *, timeout: float | None = None, alive: Alive = None
