@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import pickle
-import traceback
 
 import pytest
 
@@ -11,6 +10,7 @@ import mesahub
 from mesahub import ConfigurationError, parse_mesahub_url
 from mesahub.cli.profiles import shown
 from mesahub.url import parse_url
+from tests.tracebacks import with_locals
 
 KEY = "shs_T0pS3cret"
 URLS = [
@@ -60,24 +60,11 @@ URLS = [
 ]
 
 
-def frames(error: BaseException) -> str:
-    """All that a tracker shows of an error: texts, arguments, and the locals of our frames."""
-    lines = []
-    seen: BaseException | None = error
-    while seen is not None:
-        lines += [str(seen), repr(seen), repr(seen.args), *getattr(seen, "__notes__", [])]
-        for frame, _ in traceback.walk_tb(seen.__traceback__):
-            if "/mesahub" in frame.f_code.co_filename and "/tests/" not in frame.f_code.co_filename:
-                lines += [f"{name}={value!r}" for name, value in frame.f_locals.items()]
-        seen = seen.__cause__ or (None if seen.__suppress_context__ else seen.__context__)
-    return "\n".join(lines)
-
-
 @pytest.mark.parametrize("url", URLS, ids=ascii)
 def test_connect_refuses_a_url_without_showing_its_key(url: str) -> None:
     with pytest.raises(ConfigurationError) as caught:
         mesahub.connect(url)
-    assert "T0pS3cret" not in frames(caught.value)
+    assert "T0pS3cret" not in with_locals(caught.value)
     assert b"T0pS3cret" not in pickle.dumps(caught.value)
     if "@" in url or "?" in url:
         assert "T0pS3cret" not in shown(url)
@@ -87,7 +74,7 @@ def test_connect_refuses_a_url_without_showing_its_key(url: str) -> None:
 def test_parse_mesahub_url_refuses_a_url_without_showing_its_key(url: str) -> None:
     with pytest.raises(ConfigurationError) as caught:
         parse_mesahub_url(url)
-    assert "T0pS3cret" not in frames(caught.value)
+    assert "T0pS3cret" not in with_locals(caught.value)
 
 
 @pytest.mark.parametrize(
@@ -112,7 +99,7 @@ def test_clients_refuse_a_base_url_without_showing_what_it_holds(url: str) -> No
     ):
         with pytest.raises(ConfigurationError) as caught:
             make()
-        assert "T0pS3cret" not in frames(caught.value)
+        assert "T0pS3cret" not in with_locals(caught.value)
         assert b"T0pS3cret" not in pickle.dumps(caught.value)
 
 
@@ -120,7 +107,7 @@ def test_options_of_a_client_are_hidden_where_a_traceback_shows_variables() -> N
     with pytest.raises(ConfigurationError) as caught:
         mesahub.connect("mh://k@h/db", auth_token=KEY)  # type: ignore[call-arg]
     assert "auth_token" in str(caught.value)
-    assert "T0pS3cret" not in frames(caught.value)
+    assert "T0pS3cret" not in with_locals(caught.value)
 
 
 def test_connect_takes_an_international_host_and_one_with_a_final_dot() -> None:

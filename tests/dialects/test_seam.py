@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import traceback
 from collections.abc import Callable, Mapping
 from typing import Any, ClassVar
 
@@ -29,6 +28,7 @@ from mesahub.sql import Statement
 from mesahub.transport import Request, Response, TransportOptions
 from mesahub.transport.messages import EMPTY
 from mesahub.url import ConnectionURL, parse_hosts
+from tests.tracebacks import with_locals
 
 FORM = "toy://user:password@host[:port][,host]/database"
 
@@ -159,14 +159,7 @@ def test_connect_finds_the_dialect_of_a_scheme(registered: None, scheme: str) ->
 def test_a_url_of_several_hosts_that_is_wrong_is_refused_without_its_password(registered: None, url: str) -> None:
     with pytest.raises(ConfigurationError) as caught:
         mesahub.connect(url)
-    found = traceback.TracebackException.from_exception(caught.value, capture_locals=True)
-    shown = "".join(
-        f"{name}={value}\n"
-        for frame in found.stack
-        if "/mesahub/" in frame.filename
-        for name, value in (frame.locals or {}).items()
-    )
-    assert "T0pS3cret" not in str(caught.value) + shown
+    assert "T0pS3cret" not in with_locals(caught.value)
 
 
 def test_an_unknown_dialect_is_named_with_those_that_are_installed() -> None:

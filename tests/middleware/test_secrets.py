@@ -6,7 +6,6 @@ import logging
 import pickle
 import socket
 import threading
-import traceback
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from typing import Any
@@ -24,23 +23,11 @@ from mesahub import (
     RetryPolicy,
 )
 from mesahub.middleware import logging as log_calls
+from tests.tracebacks import with_locals
 
 KEY = "shk_5ecret_of_the_house"
 GIVEN: dict[str, Any] = {"static": KEY, "function": lambda: KEY}
 TRANSPORTS = ["urllib", "requests", "urllib3"]
-
-
-def own_frames(error: BaseException) -> str:
-    """The traceback with the variables of our own frames, causes included."""
-    shown = []
-    seen: BaseException | None = error
-    while seen is not None:
-        for frame in traceback.TracebackException.from_exception(seen, capture_locals=True).stack:
-            if "mesahub" in frame.filename and "site-packages" not in frame.filename:
-                shown.append(f"{frame.name}: {frame.locals}")
-        shown.append(repr(seen))
-        seen = seen.__cause__ or seen.__context__
-    return "\n".join(shown)
 
 
 @pytest.fixture
@@ -113,7 +100,7 @@ def test_no_message_log_repr_pickle_or_variable_shows_the_key(
     ) as client:
         with pytest.raises(NotSentError) as caught:
             client.query("db", "SELECT ?", [1])
-        shown = [repr(client), str(vars(client)), own_frames(caught.value), repr(caught.value.attempts)]
+        shown = [repr(client), str(vars(client)), with_locals(caught.value), repr(caught.value.attempts)]
     assert caplog.records
     assert len(caught.value.attempts) == 3
     assert KEY not in "\n".join([*shown, caplog.text])
@@ -125,7 +112,7 @@ def test_a_key_that_is_refused_is_not_shown() -> None:
     for key in (padded, lambda: padded, lambda: padded.encode()):
         with pytest.raises(MesahubError) as caught, MesahubClient(key, "http://127.0.0.1:1") as client:
             client.query("db", "SELECT 1")
-        assert KEY not in own_frames(caught.value)
+        assert KEY not in with_locals(caught.value)
 
 
 @pytest.mark.parametrize(
@@ -146,7 +133,7 @@ def test_a_key_that_is_refused_is_not_shown() -> None:
 def test_a_url_that_is_refused_does_not_show_the_key(url: str) -> None:
     with pytest.raises(ConfigurationError) as caught:
         mesahub.connect(url)
-    assert KEY not in own_frames(caught.value)
+    assert KEY not in with_locals(caught.value)
 
 
 @pytest.mark.parametrize(
@@ -165,7 +152,7 @@ def test_a_url_that_is_refused_does_not_show_the_key(url: str) -> None:
 def test_a_client_that_cannot_be_made_does_not_show_the_key(make: Callable[[], object]) -> None:
     with pytest.raises(ConfigurationError) as caught:
         make()
-    assert KEY not in own_frames(caught.value).replace(repr(make), "")
+    assert KEY not in with_locals(caught.value).replace(repr(make), "")
 
 
 def test_the_servers_refusal_does_not_show_the_key() -> None:
@@ -187,5 +174,5 @@ def test_the_servers_refusal_does_not_show_the_key() -> None:
         with MesahubClient(KEY, url) as client, pytest.raises(AuthenticationError, match="invalid token") as caught:
             client.query("db", "SELECT 1")
         thread.join(5)
-    assert KEY not in own_frames(caught.value)
+    assert KEY not in with_locals(caught.value)
     assert KEY.encode() not in pickle.dumps(caught.value)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import socket
-import traceback
 from typing import Any
 
 import pytest
@@ -14,26 +13,9 @@ from mesahub.testing import ConformanceServer
 from mesahub.transport import Request, TransportOptions
 from mesahub.transport.registry import find_factory
 from mesahub_asyncio import AsyncioTransport
+from tests.tracebacks import with_locals
 
 KEY, VALUE, PASSWORD = "shk_unseen", "a-binding-unseen", "password-unseen"
-
-
-def with_locals(error: BaseException, *, skip: str) -> str:
-    """What a traceback with local variables shows of every frame but the caller's own."""
-    shown: list[str] = []
-    seen: set[int] = set()
-    waiting: list[BaseException | None] = [error]
-    while waiting:
-        each = waiting.pop()
-        if each is None or id(each) in seen:
-            continue
-        seen.add(id(each))
-        for frame, _ in traceback.walk_tb(each.__traceback__):
-            if frame.f_code.co_filename != skip:
-                shown += [f"{frame.f_code.co_qualname}: {name}={value!r}" for name, value in frame.f_locals.items()]
-        shown.append(repr(each) + str(each))
-        waiting += [each.__cause__, each.__context__]
-    return "\n".join(shown)
 
 
 def request(path: str = "/echo", **more: Any) -> Request:
@@ -52,7 +34,7 @@ def test_traceback_shows_no_request(name: str, path: str) -> None:
         with pytest.raises(MesahubError) as caught:
             transport.send(request(path if path.startswith("/") else "/echo", timeout=0.3))
         transport.close()
-    shown = with_locals(caught.value, skip=__file__)
+    shown = with_locals(caught.value)
     assert KEY not in shown
     assert VALUE not in shown
 
@@ -69,7 +51,7 @@ def test_traceback_shows_no_proxy_password(name: str, scheme: str) -> None:
         with pytest.raises(MesahubError) as caught:
             transport.send(request())
         transport.close()
-    assert PASSWORD not in with_locals(caught.value, skip=__file__)
+    assert PASSWORD not in with_locals(caught.value)
 
 
 @pytest.mark.parametrize("name", ["urllib", "urllib3", "requests", "asyncio"])
@@ -98,4 +80,4 @@ def test_wrong_option_is_refused_and_its_secret_unseen(name: str, more: dict[str
     values: dict[str, Any] = {"base_url": "http://127.0.0.1:9", "proxies": {}, **more}
     with pytest.raises(ConfigurationError, match=says) as caught:
         factory(TransportOptions(**values))
-    assert PASSWORD not in with_locals(caught.value, skip=__file__)
+    assert PASSWORD not in with_locals(caught.value)
