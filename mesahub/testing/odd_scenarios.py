@@ -8,12 +8,26 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from mesahub.testing.exchange import Exchange
 
+Behaviour = Callable[["Exchange"], None]
+
 PAUSE = 0.1
 _MANY = 600
 """A minute of pauses: longer than any call of the contract."""
 
 FOREIGN = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 7\r\n\r\nforeign"
 """A response that belongs to no request on this connection."""
+
+
+def sends(response: bytes, *, ends: bool = False) -> Behaviour:
+    """Read the request, send these bytes, and keep the connection, or end it."""
+
+    def behaviour(exchange: Exchange) -> None:
+        exchange.body()
+        exchange.send(response)
+        if ends:
+            exchange.finish()
+
+    return behaviour
 
 
 def _last(exchange: Exchange) -> str:
@@ -26,12 +40,6 @@ def _interim(exchange: Exchange) -> None:
         exchange.send(f"HTTP/1.1 {status} Interim\r\nLink: </a>; rel=preload\r\nContent-Length: 5\r\n\r\n".encode())
         exchange.wait(PAUSE / 2)
     exchange.answer(200, b"final")
-
-
-def _interim_alone(exchange: Exchange) -> None:
-    exchange.body()
-    exchange.send(b"HTTP/1.1 103 Early Hints\r\n\r\n")
-    exchange.finish()
 
 
 def _interim_split(exchange: Exchange) -> None:
@@ -64,32 +72,11 @@ def _switch(exchange: Exchange) -> None:
     exchange.send(FOREIGN)
 
 
-def _leftover(exchange: Exchange) -> None:
-    exchange.body()
-    exchange.send(b"HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\nmine" + FOREIGN)
-
-
-def _leftover_long(exchange: Exchange) -> None:
-    # Longer than the buffers of usual readers, shorter than a record of TLS.
-    exchange.body()
-    exchange.send(b"HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\nmine" + FOREIGN * 150)
-
-
 def _leftover_later(exchange: Exchange) -> None:
     exchange.body()
     exchange.answer(200, b"mine")
     exchange.wait(PAUSE / 2)
     exchange.send(FOREIGN)
-
-
-def _leftover_chunked(exchange: Exchange) -> None:
-    exchange.body()
-    exchange.send(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n4\r\nmine\r\n0\r\n\r\n" + FOREIGN)
-
-
-def _leftover_of_none(exchange: Exchange) -> None:
-    exchange.body()
-    exchange.send(b"HTTP/1.1 204 No Content\r\n\r\n" + FOREIGN)
 
 
 def _endless(exchange: Exchange) -> None:
@@ -187,18 +174,21 @@ def _bodiless(exchange: Exchange) -> None:
     exchange.send(f"HTTP/1.1 {status} Nothing\r\n{length}\r\n".encode())
 
 
-ODD_BEHAVIOURS: dict[str, Callable[[Exchange], None]] = {
+ODD_BEHAVIOURS: dict[str, Behaviour] = {
     "/interim/status": _interim,
-    "/interim/alone": _interim_alone,
+    "/interim/alone": sends(b"HTTP/1.1 103 Early Hints\r\n\r\n", ends=True),
     "/interim/split": _interim_split,
     "/interim/endless": _interim_endless,
     "/interim/flood": _interim_flood,
     "/switch": _switch,
-    "/leftover/at-once": _leftover,
-    "/leftover/long": _leftover_long,
+    "/leftover/at-once": sends(b"HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\nmine" + FOREIGN),
+    # Longer than the buffers of usual readers, shorter than a record of TLS.
+    "/leftover/long": sends(b"HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\nmine" + FOREIGN * 150),
     "/leftover/later": _leftover_later,
-    "/leftover/chunked": _leftover_chunked,
-    "/leftover/of-none": _leftover_of_none,
+    "/leftover/chunked": sends(
+        b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n4\r\nmine\r\n0\r\n\r\n" + FOREIGN
+    ),
+    "/leftover/of-none": sends(b"HTTP/1.1 204 No Content\r\n\r\n" + FOREIGN),
     "/endless": _endless,
     "/trailers/drip": _trailers,
     "/trailers/flood": _trailers_flood,

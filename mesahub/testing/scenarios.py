@@ -4,15 +4,13 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
-from mesahub.testing.odd_scenarios import ODD_BEHAVIOURS
+from mesahub.testing.odd_scenarios import ODD_BEHAVIOURS, Behaviour, sends
 
 if TYPE_CHECKING:
     from mesahub.testing.exchange import Exchange
-
-Behaviour = Callable[["Exchange"], None]
 
 ONE = {
     "headers": [{"name": "one", "displayName": "one", "originalType": "", "type": "text"}],
@@ -111,11 +109,6 @@ def _interim(exchange: Exchange) -> None:
     exchange.answer(200, b"after the interim ones")
 
 
-def _no_content(exchange: Exchange) -> None:
-    exchange.body()
-    exchange.send(b"HTTP/1.1 204 No Content\r\n\r\n")
-
-
 def _close(exchange: Exchange) -> None:
     exchange.body()
     exchange.answer(200, b"the last one", "Connection: close")
@@ -203,42 +196,6 @@ def _nothing(exchange: Exchange) -> None:
     exchange.finish()
 
 
-def _truncated(exchange: Exchange) -> None:
-    exchange.body()
-    exchange.send(b"HTTP/1.1 200 OK\r\nContent-Length: 100000\r\n\r\n" + _BLOCK[:50000])
-    exchange.finish()
-
-
-def _boastful(exchange: Exchange) -> None:
-    exchange.body()
-    exchange.send(b"HTTP/1.1 200 OK\r\nContent-Length: 99999999999999999\r\n\r\n" + _BLOCK)
-    exchange.finish()
-
-
-def _truncated_chunk(exchange: Exchange) -> None:
-    exchange.body()
-    exchange.send(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nwhole\r\n64\r\nhalf")
-    exchange.finish()
-
-
-def _no_last_chunk(exchange: Exchange) -> None:
-    exchange.body()
-    exchange.send(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nwhole\r\n")
-    exchange.finish()
-
-
-def _garbage(exchange: Exchange) -> None:
-    exchange.body()
-    exchange.send(b"220 mail.example.com ESMTP ready\r\n250 HELP\r\n\r\n")
-    exchange.finish()
-
-
-def _garbage_chunk(exchange: Exchange) -> None:
-    exchange.body()
-    exchange.send(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nnonsense\r\nhalf\r\n0\r\n\r\n")
-    exchange.finish()
-
-
 _BEHAVIOURS: dict[str, Behaviour] = {
     "/v1/query": _query,
     "/echo": _echo,
@@ -248,7 +205,7 @@ _BEHAVIOURS: dict[str, Behaviour] = {
     "/chunked": _chunked,
     "/until-close": _until_close,
     "/interim": _interim,
-    "/no-content": _no_content,
+    "/no-content": sends(b"HTTP/1.1 204 No Content\r\n\r\n"),
     "/close": _close,
     "/close-unsaid": _close_unsaid,
     "/redirect": _redirect,
@@ -263,11 +220,15 @@ _BEHAVIOURS: dict[str, Behaviour] = {
     "/reset/body": _reset_in_body,
     "/reset/after": _reset_after,
     "/nothing": _nothing,
-    "/truncated": _truncated,
-    "/boastful": _boastful,
-    "/truncated-chunk": _truncated_chunk,
-    "/no-last-chunk": _no_last_chunk,
-    "/garbage": _garbage,
-    "/garbage-chunk": _garbage_chunk,
+    "/truncated": sends(b"HTTP/1.1 200 OK\r\nContent-Length: 100000\r\n\r\n" + _BLOCK[:50000], ends=True),
+    "/boastful": sends(b"HTTP/1.1 200 OK\r\nContent-Length: 99999999999999999\r\n\r\n" + _BLOCK, ends=True),
+    "/truncated-chunk": sends(
+        b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nwhole\r\n64\r\nhalf", ends=True
+    ),
+    "/no-last-chunk": sends(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nwhole\r\n", ends=True),
+    "/garbage": sends(b"220 mail.example.com ESMTP ready\r\n250 HELP\r\n\r\n", ends=True),
+    "/garbage-chunk": sends(
+        b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nnonsense\r\nhalf\r\n0\r\n\r\n", ends=True
+    ),
     **ODD_BEHAVIOURS,
 }
