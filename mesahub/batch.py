@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, Protocol, Self
+from typing import TYPE_CHECKING, Any, Self
 
 from mesahub._calls.primary_key import Keys
 from mesahub.errors import ArgumentError
@@ -12,27 +12,13 @@ from mesahub.sql import Bindings, Scope, Statement, delete_statement, insert_sta
 from mesahub.sql.batches import batches
 
 if TYPE_CHECKING:
-    from mesahub._calls.executor import BatchExecutor
+    from mesahub._calls.executor import BatchExecutor, Database
     from mesahub.sql.filters import Where
 
 __all__ = ["Batch", "BatchEntry", "BatchTable"]
 
 BatchEntry = str | tuple[str, Bindings]
 """One write of a batch: SQL, or SQL and its bindings."""
-
-
-class Database(Protocol):
-    """What a batch needs of its database."""
-
-    @property
-    def name(self) -> str:
-        """The slug."""
-        ...
-
-    @property
-    def client(self) -> BatchExecutor:
-        """Runs the statements."""
-        ...
 
 
 class Batch:
@@ -44,7 +30,7 @@ class Batch:
         results: one per statement, in their order, after it was sent.
     """
 
-    def __init__(self, db: Database, *, idempotent: bool = False, timeout: float | None = None) -> None:
+    def __init__(self, db: Database[BatchExecutor], *, idempotent: bool = False, timeout: float | None = None) -> None:
         self._ref = db.name
         self._client = db.client
         self._idempotent = idempotent

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any
 
 from mesahub._calls.deadline import Deadline
 from mesahub._calls.primary_key import Keys
@@ -15,7 +15,7 @@ from mesahub.sql.write import delete_statement, insert_statement, update_stateme
 
 if TYPE_CHECKING:
     from mesahub._calls.bulk_insert import BulkInsert
-    from mesahub._calls.executor import Executor
+    from mesahub._calls.executor import Database, Executor
     from mesahub._calls.keyset import Pages
     from mesahub.sql.filters import Where
     from mesahub.sql.schema import ColumnInfo, KeyColumns
@@ -26,20 +26,6 @@ if TYPE_CHECKING:
 __all__ = ["TableHandle"]
 
 
-class Database(Protocol):
-    """What a table needs of its database."""
-
-    @property
-    def name(self) -> str:
-        """The slug."""
-        ...
-
-    @property
-    def client(self) -> Executor:
-        """Runs the statements."""
-        ...
-
-
 class TableHandle:
     """A table or view of a database. Created by `DatabaseHandle.table`.
 
@@ -47,7 +33,7 @@ class TableHandle:
     takes ``timeout``: seconds for this call, in place of the client's.
     """
 
-    def __init__(self, table_name: str, db: Database) -> None:
+    def __init__(self, table_name: str, db: Database[Executor]) -> None:
         self._scope = Scope(table_name)
         self._ref = db.name
         self._client = db.client

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Protocol, TypeVar
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -53,6 +53,9 @@ class Executor(Protocol):
         ...
 
 
+ExecutorT_co = TypeVar("ExecutorT_co", bound=Executor, covariant=True)
+
+
 class BatchExecutor(Executor, Protocol):
     """Runs several compiled writes, all or none."""
 
@@ -69,6 +72,20 @@ class BatchExecutor(Executor, Protocol):
         idempotent: bool = False,
     ) -> list[ExecResult]:
         """Run statements on the database ``ref``."""
+        ...
+
+
+class Database(Protocol[ExecutorT_co]):
+    """What a table or a batch needs of its database."""
+
+    @property
+    def name(self) -> str:
+        """The slug."""
+        ...
+
+    @property
+    def client(self) -> ExecutorT_co:
+        """Runs the statements."""
         ...
 
 
