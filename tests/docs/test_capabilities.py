@@ -10,7 +10,6 @@ from typing import Any
 
 from mesahub.dialects.mesahub.dialect import CAPABILITIES as MESAHUB
 from mesahub.dialects.rqlite.dialect import CAPABILITIES as RQLITE
-from mesahub.transport import TransportOptions
 from mesahub_embedded import EmbeddedTransport
 
 GUIDE = Path(__file__).parents[2] / "docs/guides/scaling-out.md"
@@ -18,11 +17,7 @@ START, END = "<!-- capabilities: made by tests/docs/test_capabilities.py -->\n\n
 
 
 def table() -> str:
-    embedded = EmbeddedTransport(TransportOptions())
-    try:
-        records = [embedded.capabilities, MESAHUB, RQLITE]
-    finally:
-        embedded.close()
+    records = [EmbeddedTransport.capabilities, MESAHUB, RQLITE]
     lines = [
         "| `db.capabilities` | " + " | ".join(["embedded", "MesaHub", "rqlite"]) + " |",
         "|---|" + "---|" * len(records),
