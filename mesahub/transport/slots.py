@@ -101,6 +101,8 @@ class Slots(Generic[T]):
             else:
                 if self._owners.setdefault(slot.number, lease) is lease:
                     lease.slot = slot
+                    if self._waiters and self._free:  # they were given back while the next in the queue was on its way
+                        self._wake()
                     return slot
         raise ConfigurationError("The transport is closed; make a new client.")
 
