@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 from mesahub.sql.tokenizer import Token, significant
 
 MAX_PARAMETER = 32_766
@@ -160,24 +162,20 @@ def _verb(tokens: list[Token]) -> str:
     verb = text.lower()
     if verb != "with":
         return verb
-    depth = 0
-    before = ""
-    for kind, text, _ in tokens:
-        if text == "(":
-            depth += 1
-        elif text == ")":
-            depth -= 1
-        elif depth == 0 and kind == "word" and before == ")":
-            # The ")" of a table expression is followed by "," or AS, or by the statement itself.
-            word = text.lower()
-            if word in _CHANGES or word in ("select", "values"):
-                return word
-        before = text
+    for word, before in _outer_words(tokens):
+        # The ")" of a table expression is followed by "," or AS, or by the statement itself.
+        if before == ")" and (word in _CHANGES or word in ("select", "values")):
+            return word
     return verb
 
 
 def _has_returning(tokens: list[Token]) -> bool:
     # RETURNING is a reserved word since SQLite 3.35; as a name it must be quoted, or follow a dot.
+    return any(word == "returning" and before != "." for word, before in _outer_words(tokens))
+
+
+def _outer_words(tokens: list[Token]) -> Iterator[tuple[str, str]]:
+    """The words outside of parentheses, in lower case, each with the token before it."""
     depth = 0
     before = ""
     for kind, text, _ in tokens:
@@ -185,10 +183,9 @@ def _has_returning(tokens: list[Token]) -> bool:
             depth += 1
         elif text == ")":
             depth -= 1
-        elif depth == 0 and kind == "word" and before != "." and text.lower() == "returning":
-            return True
+        elif depth == 0 and kind == "word":
+            yield text.lower(), before
         before = text
-    return False
 
 
 def _does_write(verb: str, tokens: list[Token]) -> bool:
