@@ -38,7 +38,7 @@ def rate_limit(
     Example:
         >>> client = MesahubClient(key, url, middleware=[rate_limit(500)])  # doctest: +SKIP
     """
-    per_minute = whole_number("per_minute", per_minute, most=1_000_000)
+    per_minute = whole_number("per_minute", per_minute)
     window = seconds("window", window)
     if not callable(clock) or not callable(sleep):
         raise ConfigurationError("clock and sleep must be functions.")
