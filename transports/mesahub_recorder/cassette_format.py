@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Iterator, Mapping, Sequence
+from itertools import chain
 from math import isfinite
 from pathlib import Path
 from typing import Any, NoReturn
@@ -165,9 +166,12 @@ def _check_columns(answer: Mapping[str, Any]) -> None:
     columns, rows = answer.get("columns"), answer.get("rows")
     if type(columns) is not list:
         raise ValueError("columns are not a list")
-    for column in columns:
-        if type(column) is not list or len(column) != 2 or type(column[0]) is not str or type(column[1]) is not str:
-            raise ValueError("a column is not a name and a type")
+    if not (
+        _LIST.issuperset(map(type, columns))
+        and _TWO.issuperset(map(len, columns))
+        and _STR.issuperset(map(type, chain.from_iterable(columns)))
+    ):
+        raise ValueError("a column is not a name and a type")
     _check_rows(rows, len(columns))
 
 
@@ -180,6 +184,9 @@ def _check_rows(rows: Any, width: int | None = None) -> None:
             raise ValueError(f"a row has {len(row)} values, and there are {width} columns")
 
 
+_LIST = frozenset({list})
+_TWO = frozenset({2})
+_STR = frozenset({str})
 _PLAIN = frozenset({str, bool, type(None), float})
 
 
@@ -193,6 +200,8 @@ def _is_whole_real(value: int) -> bool:
 def _check_row(row: Any) -> None:
     if type(row) is not list:
         raise ValueError("a row is not a list")
+    if _PLAIN.issuperset(map(type, row)):
+        return
     for value in row:
         kind = type(value)
         if kind in _PLAIN:

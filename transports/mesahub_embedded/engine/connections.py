@@ -84,13 +84,9 @@ class Connection:
         self.interrupted = False
         self.missing = ""
         self.raised = None
-        if timeout is not None and timeout != self._busy:
-            self._wait_for_locks(timeout)
-
-    def _wait_for_locks(self, timeout: float) -> None:
         # SQLite waits for another process's lock without a look at our deadline.
-        busy = min(timeout, BUSY)
-        if busy != self._busy:
+        if timeout is not None and timeout != self._busy and (timeout < BUSY or self._busy != BUSY):
+            busy = min(timeout, BUSY)
             self.own(f"PRAGMA busy_timeout = {max(int(busy * 1000), 1)}")
             self._busy = busy
 
