@@ -85,7 +85,7 @@ soak: $(VENV)/.group-test  ## Run thousands of fault schedules, a minute of load
 	for round in 1 2 3 4 5; do $(BIN)/python -m pytest -q -n $(WORKERS) --hypothesis-profile=explore \
 		tests/sql tests/table tests/embedded || exit 1; done
 
-bench: $(VENV)/.group-bench  ## Measure the table of docs/performance.md
+bench: $(VENV)/.group-bench  ## Measure the table of docs/measurements.md
 	$(BIN)/python tests/benchmarks/run.py
 
 docs: $(VENV)/.group-docs  ## Build the documentation into site/

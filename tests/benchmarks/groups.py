@@ -253,3 +253,16 @@ GROUPS: dict[str, Sequence[Comparison]] = {
     "files": FILES,
     "recorder": RECORDER,
 }
+
+HEADLINES = [
+    ("find of one row, HTTP", "seconds", "urllib", "mesahub 1.0.1"),
+    ("find of one row, HTTP", "seconds", "urllib", "requests.Session"),
+    ("find of 1,000 rows, HTTP", "seconds", "urllib", "mesahub 1.0.1"),
+    ("insert_many of 50,000 rows, HTTP", "seconds", "urllib", "mesahub 1.0.1"),
+    ("find by key, embedded", "seconds", "embedded", "sqlite3"),
+    ("find of 1,000 rows, embedded", "seconds", "embedded", "sqlite-utils"),
+    ("compile a find of five conditions", "seconds", "mesahub", "SQLAlchemy Core"),
+    ("import and make a client", "seconds", "urllib", "mesahub 1.0.1"),
+    ("download of 100 MB", "seconds", "urllib", "requests"),
+]
+"""What the performance page shows: work, measure, ours, theirs. The table of measurements has everything."""

@@ -2,7 +2,7 @@
 
     make bench                                   # everything
     python tests/benchmarks/run.py find embedded # some groups
-    python tests/benchmarks/run.py --write       # also puts the table into docs/performance.md
+    python tests/benchmarks/run.py --write       # also updates docs/performance.md and docs/measurements.md
 
 Every contender runs in a process of its own, in an environment of its own (``.bench/``), and all wait while
 one of them works: round by round in turn, so that whatever else the machine does hits all alike. A ratio is
@@ -34,7 +34,7 @@ ENVIRONMENTS = ROOT / ".bench"
 sys.path.insert(0, str(ROOT))
 
 from tests.benchmarks.contenders import workload  # noqa: E402
-from tests.benchmarks.groups import GROUPS, Comparison, Contender  # noqa: E402
+from tests.benchmarks.groups import GROUPS, HEADLINES, Comparison, Contender  # noqa: E402
 
 PACKAGES = {
     "ours": [".[requests,urllib3,serve]"],
@@ -236,21 +236,35 @@ def commit() -> str:
     return found.stdout.strip() or "unknown"
 
 
-def write(text: str) -> None:
-    """Put the table into the page, between its marks."""
-    page = ROOT / "docs" / "performance.md"
-    old = page.read_text()
+def summary(results: list[dict[str, Any]]) -> str:
+    """The comparisons that the performance page shows, and how many goals are met, as Markdown."""
+    lines = ["| what | ours | compared with | ratio |", "|---|---|---|---|"]
+    for headline in HEADLINES:
+        for r in results:
+            if headline == (r["what"], r["measure"], r["ours"], r["theirs"]):
+                lines.append(
+                    f"| {r['what']} | {r['ours']} {figure(r['our_figure'], r['measure'])} "
+                    f"| {r['theirs']} {figure(r['their_figure'], r['measure'])} | {r['ratio']:.2f} |"
+                )
+    goals = [r for r in results if r["goal"] is not None]
+    met = sum(r["ratio"] <= r["goal"] for r in goals)
+    return "\n".join(lines) + f"\n\n{met} of {len(goals)} goals are met."
+
+
+def write(page: Path, mark: str, text: str) -> None:
+    """Put a text into a page, between its marks."""
+    old = page.read_text("utf-8")
     new, count = re.subn(
-        r"(<!-- table -->\n).*?(<!-- /table -->)", lambda m: f"{m[1]}\n{text}\n\n{m[2]}", old, flags=re.DOTALL
+        rf"(<!-- {mark} -->\n).*?(<!-- /{mark} -->)", lambda m: f"{m[1]}\n{text}\n\n{m[2]}", old, flags=re.DOTALL
     )
-    assert count == 1, "docs/performance.md has lost its marks"
-    page.write_text(new)
+    assert count == 1, f"{page} has lost its marks"
+    page.write_text(new, "utf-8")
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
     parser.add_argument("groups", nargs="*", help=f"some of: {', '.join(GROUPS)}")
-    parser.add_argument("--write", action="store_true", help="put the table into docs/performance.md")
+    parser.add_argument("--write", action="store_true", help="update docs/performance.md and docs/measurements.md")
     parser.add_argument("--json", metavar="FILE", help="keep all figures")
     arguments = parser.parse_args()
     chosen = arguments.groups or list(GROUPS)
@@ -281,7 +295,8 @@ def main() -> None:
     if arguments.json:
         Path(arguments.json).write_text(json.dumps(results, indent=1))
     if arguments.write:
-        write(head + table(results))
+        write(ROOT / "docs" / "measurements.md", "table", head + table(results))
+        write(ROOT / "docs" / "performance.md", "summary", summary(results))
 
 
 if __name__ == "__main__":
