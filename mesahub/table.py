@@ -2,222 +2,31 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from mesahub._calls.deadline import Deadline
-from mesahub._calls.primary_key import Keys
+from mesahub._calls.table_reader import TableReader
 from mesahub.errors import ArgumentError, MesahubError, RateLimitError, ServerError, SQLError, TransportError
-from mesahub.results import ExecResult, QueryResult, Row
-from mesahub.sql.identifiers import Scope
-from mesahub.sql.select import aggregate_statement, count_statement, exists_statement, select_statement
+from mesahub.results import ExecResult, Row
 from mesahub.sql.write import delete_statement, insert_statement, update_statement
 
 if TYPE_CHECKING:
     from mesahub._calls.bulk_insert import BulkInsert
-    from mesahub._calls.executor import Database, Executor
-    from mesahub._calls.keyset import Pages
     from mesahub.sql.filters import Where
-    from mesahub.sql.schema import ColumnInfo, KeyColumns
-    from mesahub.sql.select import OrderBy
+    from mesahub.sql.schema import KeyColumns
     from mesahub.sql.statement import Statement
     from mesahub.sql.write import Returning
 
 __all__ = ["TableHandle"]
 
 
-class TableHandle:
+class TableHandle(TableReader):
     """A table or view of a database. Created by `DatabaseHandle.table`.
 
     A ``where`` is a dict, an expression (`mesahub.col`), or ``None`` for all rows. Every call
     takes ``timeout``: seconds for this call, in place of the client's.
     """
-
-    def __init__(self, table_name: str, db: Database[Executor]) -> None:
-        self._scope = Scope(table_name)
-        self._ref = db.name
-        self._client = db.client
-        self._keys = Keys(table_name, db.name, db.client)
-
-    @property
-    def name(self) -> str:
-        """The table's name."""
-        return self._scope.name
-
-    def find(
-        self,
-        where: Where = None,
-        select: Sequence[str] | None = None,
-        order_by: OrderBy = None,
-        limit: int | None = None,
-        offset: int | None = None,
-        *,
-        distinct: bool = False,
-        timeout: float | None = None,
-    ) -> list[Row]:
-        """Return the matching rows.
-
-        Args:
-            where: a filter.
-            select: the columns; default: all.
-            order_by: ``["name", "-created_at"]`` (``-`` for descending), or dicts with ``column``,
-                ``direction`` (``"asc"``, ``"desc"``) and ``nulls`` (``"first"``, ``"last"``).
-            limit: maximum number of rows.
-            offset: rows to skip.
-            distinct: return each combination of values once.
-            timeout: seconds.
-
-        Returns:
-            One dict per row.
-
-        Raises:
-            ArgumentError: an argument is invalid; nothing was sent.
-            NoSuchTableError, NoSuchColumnError: the table or column does not exist.
-            TruncatedResultError: there may be more rows than the server's limit of 100,000;
-                see `iterate`.
-
-        Example:
-            >>> users.find(where={"age": {"gte": 18}}, order_by=["name"], limit=20)  # doctest: +SKIP
-        """
-        statement = select_statement(self._scope, where, select, order_by, limit, offset, distinct)
-        rows: list[Row] = self._client.run_query(self._ref, statement, timeout=timeout, limit=limit)["rows"]
-        return rows
-
-    def find_one(
-        self,
-        where: Where = None,
-        select: Sequence[str] | None = None,
-        order_by: OrderBy = None,
-        *,
-        timeout: float | None = None,
-    ) -> Row | None:
-        """Return the first matching row, or ``None``. Arguments as for `find`.
-
-        Example:
-            >>> users.find_one(where={"email": "alice@example.com"})  # doctest: +SKIP
-        """
-        rows = self.find(where, select, order_by, 1, timeout=timeout)
-        return rows[0] if rows else None
-
-    def get(self, key: Any, select: Sequence[str] | None = None, *, timeout: float | None = None) -> Row | None:
-        """Return the row with this primary key, or ``None``.
-
-        Args:
-            key: the value; for a key of several columns a tuple in their order, or a dict.
-            select: the columns; default: all.
-            timeout: seconds.
-
-        Raises:
-            ArgumentError: the table is a view, or its key has other columns.
-
-        Example:
-            >>> users.get(5)  # doctest: +SKIP
-            >>> lines.get({"order_id": 7, "line": 2})  # doctest: +SKIP
-        """
-
-        deadline = Deadline(timeout, self._client.timeout)
-
-        def find(keys: KeyColumns) -> Row | None:
-            where = self._keys.where([name for name, _ in keys.primary], key)
-            return None if where is None else self.find_one(where, select, timeout=deadline.left())
-
-        return self._keys.using(find, deadline)
-
-    def exists(self, where: Where = None, *, timeout: float | None = None) -> bool:
-        """Return whether any row matches.
-
-        Example:
-            >>> users.exists(where={"email": "alice@example.com"})  # doctest: +SKIP
-        """
-        return bool(_only(self._query(exists_statement(self._scope, where), timeout).rows, "exists"))
-
-    def count(self, where: Where = None, *, timeout: float | None = None) -> int:
-        """Return the number of matching rows.
-
-        Example:
-            >>> users.count(where={"active": 1})  # doctest: +SKIP
-        """
-        return int(_only(self._query(count_statement(self._scope, where), timeout).rows, "count"))
-
-    def aggregate(
-        self,
-        functions: Mapping[str, str | tuple[str, str]],
-        where: Where = None,
-        *,
-        group_by: str | Sequence[str] | None = None,
-        having: Where = None,
-        order_by: OrderBy = None,
-        limit: int | None = None,
-        offset: int | None = None,
-        timeout: float | None = None,
-    ) -> list[Row]:
-        """Counts, sums and other aggregates, of all rows or by group.
-
-        Args:
-            functions: from the name of a result to ``"count"``, or a pair such as ``("sum", "amount")`` of
-                ``count``, ``count_distinct``, ``sum``, ``total``, ``avg``, ``min``, ``max`` and a column.
-            where: which rows.
-            group_by: one row for each combination of these columns; without it there is one row in all.
-            having: which groups, by the names of ``group_by`` and ``functions``.
-            order_by: by the same names.
-            limit, offset: maximum number of groups, and groups to skip.
-
-        Returns:
-            One dict per group: its columns, and the results.
-
-        Example:
-            >>> orders.aggregate({"n": "count", "sum": ("sum", "total")}, group_by=["customer"])  # doctest: +SKIP
-        """
-        statement = aggregate_statement(self._scope, functions, where, group_by, having, order_by, limit, offset)
-        return self._query(statement, timeout).rows
-
-    def iterate(
-        self,
-        where: Where = None,
-        select: Sequence[str] | None = None,
-        order_by: OrderBy = None,
-        *,
-        key: str | Sequence[str] | None = None,
-        batch_size: int = 1000,
-        timeout: float | None = None,
-    ) -> Iterator[Row]:
-        """Iterate over all matching rows in pages: memory holds one page at a time.
-
-        Each page starts after the last row of the previous one (keyset pagination, without OFFSET), so concurrent
-        inserts and deletes shift nothing: a row that stays is returned exactly once.
-
-        Args:
-            where: a filter.
-            select: the columns; default: all.
-            order_by: the order; rows that are equal in it come by primary key. Default: by primary key.
-            key: columns that together are different in every row, in place of the primary key. A view needs it,
-                having none.
-            batch_size: rows per request, up to 99,999.
-            timeout: seconds for each request.
-
-        Raises:
-            ArgumentError: it is a view, and no ``key`` was given.
-
-        Example:
-            >>> for user in users.iterate(where={"active": 1}, order_by=["name"]):  # doctest: +SKIP
-            ...     print(user["name"])
-        """
-        from mesahub._calls.keyset import Pages
-
-        pages = Pages(self._scope, where, select, order_by, batch_size)
-        if key is None:
-            columns = self._keys.columns(timeout)
-            pages.order_by_key(columns.distinct, is_rowid=columns.is_rowid)
-        else:
-            pages.order_by_key(self._keys.for_conflict(key, timeout))
-        return self._rows_of(pages, timeout)
-
-    def _rows_of(self, pages: Pages, timeout: float | None) -> Iterator[Row]:
-        more = True
-        while more:
-            rows = self._query(pages.statement(), timeout).rows
-            more = pages.accept(rows)
-            yield from rows
 
     def insert(
         self,
@@ -511,33 +320,6 @@ class TableHandle:
         statement = delete_statement(self._scope, where, all_rows=all_rows, returning=returning)
         return self._run(statement, timeout, idempotent)
 
-    def primary_key(self, *, timeout: float | None = None) -> list[tuple[str, str]]:
-        """(name, declared type) of the columns of the primary key; ``[("rowid", "INTEGER")]`` where none is declared.
-
-        ``[]`` for a view. Read once per handle; create a new handle if the table's key changes.
-
-        Raises:
-            NoSuchTableError: there is no such table.
-        """
-        return self._keys.columns(timeout).primary
-
-    def columns(self, *, timeout: float | None = None) -> list[ColumnInfo]:
-        """The columns, in their order: name, declared type, NOT NULL, default, place in the primary key.
-
-        Raises:
-            NoSuchTableError: there is no such table or view.
-
-        Example:
-            >>> [column.name for column in users.columns()]  # doctest: +SKIP
-            ['id', 'name', 'email']
-        """
-        from mesahub.sql.schema import columns_statement, read_columns
-
-        return read_columns(self.name, self._query(columns_statement(self.name), timeout).rows)
-
-    def _query(self, statement: Statement, timeout: float | None) -> QueryResult:
-        return self._client.run_query(self._ref, statement, timeout=timeout)
-
     def _run(self, statement: Statement, timeout: float | None, idempotent: bool) -> ExecResult:
         return self._client.run_exec(self._ref, statement, timeout=timeout, idempotent=idempotent)
 
@@ -549,10 +331,3 @@ def _at_least_one(returning: Returning) -> Returning:
     if returning is None or returning is False:
         raise ArgumentError("The answer is the row: returning must be True or a list of columns, such as ['id'].")
     return returning
-
-
-def _only(rows: list[Row], name: str) -> int:
-    value = rows[0].get(name) if len(rows) == 1 else None
-    if not isinstance(value, int):
-        raise ServerError.of(f"The server answered {name} with {rows!r:.100} where one number was expected.")
-    return value
