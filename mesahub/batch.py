@@ -117,24 +117,31 @@ class BatchTable:
         *,
         key: str | Sequence[str] | None = None,
         update: Sequence[str] | None = None,
+        where: Where = None,
     ) -> None:
         """Insert rows. (A key that is not given, for ``on_conflict="update"``, is asked of the database.)"""
         columns: Sequence[str] = ()
         if on_conflict == "update":
-            columns = self._keys.for_conflict(key, None)
-        elif key is not None or update is not None:
-            raise ArgumentError("key and update belong to on_conflict='update'.")
+            columns = self._keys.for_conflict(key, None, where)
+        elif key is not None or update is not None or where is not None:
+            raise ArgumentError("key, update and where belong to on_conflict='update'.")
         for part in batches(rows, in_order=True, most_rows=2**31, most_bytes=2**62):
             names = part.columns or ("_rowid_",)
-            sql = insert_text(self._scope, names, on_conflict=on_conflict, key=columns, update=update)
+            sql = insert_text(self._scope, names, on_conflict=on_conflict, key=columns, update=update, where=where)
             self._batch.add(Statement(sql, [], "insert", True, part.rows))
 
     def upsert(
-        self, data: Mapping[str, Any], key: str | Sequence[str] | None = None, update: Sequence[str] | None = None
+        self,
+        data: Mapping[str, Any],
+        key: str | Sequence[str] | None = None,
+        update: Sequence[str] | None = None,
+        *,
+        where: Where = None,
     ) -> None:
         """Insert a row, or change the one that has its key."""
-        columns = self._keys.for_conflict(key, None)
-        self._batch.add(insert_statement(self._scope, data, on_conflict="update", key=columns, update=update))
+        columns = self._keys.for_conflict(key, None, where)
+        statement = insert_statement(self._scope, data, on_conflict="update", key=columns, update=update, where=where)
+        self._batch.add(statement)
 
     def update(self, where: Where, set: Mapping[str, Any], *, all_rows: bool = False) -> None:
         """Change the rows that match."""

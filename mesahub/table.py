@@ -94,6 +94,7 @@ class TableHandle(TableReader):
         *,
         key: str | Sequence[str] | None = None,
         update: Sequence[str] | None = None,
+        where: Where = None,
         create: bool = False,
         alter: bool = False,
         returning: Returning = None,
@@ -111,6 +112,7 @@ class TableHandle(TableReader):
             on_conflict: ``None`` raises, ``"ignore"`` keeps, ``"replace"`` replaces, ``"update"`` updates the old row.
             key: for ``"update"``: the columns that are unique together; default: the primary key.
             update: for ``"update"``: the columns to change; default: all that are given but the key.
+            where: for ``"update"``: as for `upsert`.
             create: create the table if it does not exist: columns and types of the first 1,000 rows (a column with
                 values of several types gets none), ``key`` as primary key.
             alter: add columns that rows name and the table does not have. Both are done as the rows go, so rows and
@@ -138,11 +140,11 @@ class TableHandle(TableReader):
         if create:
             rows = self._create_for(rows, key, timeout)
         if on_conflict == "update":
-            columns: Sequence[str] = self._keys.for_conflict(key, timeout)
-        elif update is None and (key is None or create):
+            columns: Sequence[str] = self._keys.for_conflict(key, timeout, where)
+        elif update is None and where is None and (key is None or create):
             columns = ()
         else:
-            raise ArgumentError("key and update belong to on_conflict='update'.")
+            raise ArgumentError("key, update and where belong to on_conflict='update'.")
         if idempotent and on_conflict is None:
             raise ArgumentError("Rows that are sent twice are stored twice or fail: idempotent needs an on_conflict.")
         plan = BulkInsert(
@@ -151,6 +153,7 @@ class TableHandle(TableReader):
             on_conflict=on_conflict,
             key=columns,
             update=update,
+            where=where,
             returning=returning,
             progress=progress,
             capabilities=self._client.capabilities,
@@ -180,16 +183,16 @@ class TableHandle(TableReader):
         return rows
 
     def _add_missing(self, plan: BulkInsert, known: set[str] | None, timeout: float | None) -> set[str]:
-        """Add the columns of the next statement that the table does not have; gives all columns, in lower case."""
-        from mesahub._calls.table_shape import lowered, missing_columns
+        """Add the columns of the next statement that the table does not have; gives all columns, folded."""
+        from mesahub._calls.table_shape import folded, missing_columns
 
-        known = lowered(self.columns(timeout=timeout)) if known is None else known
+        known = folded(self.columns(timeout=timeout)) if known is None else known
         for name, statement in missing_columns(self.name, plan.columns, plan.values, known):
             try:
                 self._run(statement, timeout, False)
             except MesahubError:
                 # Its answer was lost, or someone else was faster: the column may be there.
-                if name not in lowered(self.columns(timeout=timeout)):
+                if name not in folded(self.columns(timeout=timeout)):
                     raise
             known.add(name)
         return known
@@ -200,6 +203,7 @@ class TableHandle(TableReader):
         key: str | Sequence[str] | None = None,
         update: Sequence[str] | None = None,
         *,
+        where: Where = None,
         returning: Returning = True,
         idempotent: bool = False,
         timeout: float | None = None,
@@ -211,6 +215,8 @@ class TableHandle(TableReader):
                 default: SQLite looks at those first, also where it will change a row that is there.
             key: the columns of a unique constraint; default: the primary key.
             update: the columns to change; default: all that are given but the key. ``[]`` changes nothing.
+            where: the condition of a partial unique index on ``key``, with the same terms in the same order as in its
+                CREATE INDEX, such as ``{"deleted": 0}``.
             returning: the columns to return; default: all.
             idempotent: it may be sent again when its answer was lost (true unless triggers count).
             timeout: seconds.
@@ -230,14 +236,14 @@ class TableHandle(TableReader):
 
         def insert(columns: Sequence[str]) -> list[Row]:
             statement = insert_statement(
-                self._scope, data, on_conflict="update", key=columns, update=update, returning=returning
+                self._scope, data, on_conflict="update", key=columns, update=update, where=where, returning=returning
             )
             return self._run(statement, deadline.left(), idempotent).rows
 
-        if key is None:
+        if key is None and where is None:
             rows = self._keys.using(lambda keys: insert(self._keys.primary(keys)), deadline)
         else:
-            rows = insert(self._keys.for_conflict(key, timeout))
+            rows = insert(self._keys.for_conflict(key, timeout, where))
         return rows[0] if rows else None
 
     def upsert_many(
@@ -246,6 +252,7 @@ class TableHandle(TableReader):
         key: str | Sequence[str] | None = None,
         update: Sequence[str] | None = None,
         *,
+        where: Where = None,
         create: bool = False,
         alter: bool = False,
         returning: Returning = None,
@@ -263,6 +270,7 @@ class TableHandle(TableReader):
             "update",
             key=key,
             update=update,
+            where=where,
             create=create,
             alter=alter,
             returning=returning,

@@ -13,6 +13,7 @@ from mesahub.sql.batches import BATCH_BYTES, BATCH_ROWS, Batch, batches
 
 if TYPE_CHECKING:
     from mesahub.dialects.base import Capabilities
+    from mesahub.sql.filters import Where
     from mesahub.sql.write import Returning
 
 RETURNED_ROWS = 50_000
@@ -25,7 +26,7 @@ class BulkInsert:
     Args:
         rows: any iterable of dicts, read as it goes.
         scope: the table.
-        on_conflict, key, update, returning: as `mesahub.sql.insert_text` takes them.
+        on_conflict, key, update, where, returning: as `mesahub.sql.insert_text` takes them.
         progress: called with (rows done, rows in all or ``None``) after each request.
         capabilities: those of the engine, for its limits; default: MesaHub's.
 
@@ -43,6 +44,7 @@ class BulkInsert:
         update: Sequence[str] | None,
         returning: Returning,
         progress: Callable[[int, int | None], object] | None,
+        where: Where = None,
         capabilities: Capabilities | None = None,
     ) -> None:
         self._total = len(rows) if isinstance(rows, Sized) else None
@@ -50,10 +52,11 @@ class BulkInsert:
         self._on_conflict = on_conflict
         self._key = key
         self._update = update
+        self._where = where
         self._returning = returning
         self._progress = checked_progress(progress)
         # A wrong argument is an error before the first row is read.
-        insert_text(scope, key or ("a",), on_conflict=on_conflict, key=key, returning=returning)
+        insert_text(scope, key or ("a",), on_conflict=on_conflict, key=key, where=where, returning=returning)
         limits = _limits(capabilities, returns=bool(returning))
         self._batches = batches(rows, in_order=on_conflict is not None, **limits)
         self._current: Batch | None = None
@@ -78,7 +81,13 @@ class BulkInsert:
             sql = insert_text(self._scope, ("_rowid_",), on_conflict=conflict, returning=returning)
             return Statement(sql, [], "insert", True, batch.rows)
         sql = insert_text(
-            self._scope, columns, on_conflict=conflict, key=self._key, update=self._update, returning=returning
+            self._scope,
+            columns,
+            on_conflict=conflict,
+            key=self._key,
+            update=self._update,
+            where=self._where,
+            returning=returning,
         )
         return Statement(sql, [], "insert", True, batch.rows if columns else None)
 

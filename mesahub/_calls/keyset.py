@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from mesahub.errors import ArgumentError
-from mesahub.results import Row
+from mesahub.results import QueryResult, Row
 from mesahub.sql import Scope as TableScope
 from mesahub.sql import Statement, compile_where, quote_name
 from mesahub.sql.identifiers import column_text
@@ -40,10 +40,13 @@ class Pages:
 
     Raises:
         ArgumentError: an argument is invalid.
+
+    Attributes:
+        more: whether there is another page.
     """
 
-    __slots__ = ("_batch_size", "_chosen", "_condition", "_head", "_last", "_order_by", "_plain", "_scope", "_select",
-                 "_terms", "_values")  # fmt: skip
+    __slots__ = ("_batch_size", "_chosen", "_condition", "_last", "_order_by", "_plain", "_prefix", "_scope", "_select",
+                 "_terms", "_values", "more")  # fmt: skip
 
     def __init__(
         self, scope: TableScope, where: Where, select: Sequence[str] | None, order_by: OrderBy, batch_size: int
@@ -60,7 +63,9 @@ class Pages:
         self._order_by = order_by
         self._terms: list[_Term] = _terms(scope, order_by, [])
         self._plain: str | None = None
+        self._prefix = _KEY
         self._last: list[Any] | None = None
+        self.more = True
 
     def order_by_key(self, columns: Sequence[str], *, is_rowid: bool = False) -> None:
         """Say by which columns pages continue.
@@ -78,21 +83,28 @@ class Pages:
                 "together: iterate(key=['id'])."
             )
         self._terms = _terms(self._scope, self._order_by, columns)
-        chosen = self._chosen
         # An INTEGER key comes back exactly; other values may have been converted, and are asked for as they are stored.
         if is_rowid and len(self._terms) == 1 and (not self._select or columns[0] in self._select):
             self._plain = columns[0]
-        else:
-            for index, term in enumerate(self._terms):
-                # An expression has no declared type, so nothing converts it; a blob would come as base64.
-                chosen += (
-                    f", CASE typeof({term.text}) WHEN 'blob' THEN hex({term.text}) ELSE {term.text} END "
-                    f"AS {quote_name(f'{_KEY}{index}')}, typeof({term.text}) AS {quote_name(f'{_KEY}{index}_type')}"
-                )
-        self._head = f"SELECT {chosen} FROM {self._scope.table}"
+
+    def _key_names(self) -> list[tuple[str, str]]:
+        """The names of the key's values and of their types."""
+        if self._plain is not None:
+            return []
+        return [(f"{self._prefix}{index}", f"{self._prefix}{index}_type") for index in range(len(self._terms))]
+
+    def _are_doubled(self, columns: list[str]) -> bool:
+        return any(columns.count(name) > 1 for pair in self._key_names() for name in pair)
 
     def statement(self) -> Statement:
         """The SELECT of the next page."""
+        chosen = self._chosen
+        for term, (name, kind) in zip(self._terms, self._key_names(), strict=False):
+            # An expression has no declared type, so nothing converts it; a blob would come as base64.
+            chosen += (
+                f", CASE typeof({term.text}) WHEN 'blob' THEN hex({term.text}) ELSE {term.text} END "
+                f"AS {quote_name(name)}, typeof({term.text}) AS {quote_name(kind)}"
+            )
         bindings = list(self._values)
         conditions = [self._condition] if self._condition else []
         if self._last is not None:
@@ -100,21 +112,29 @@ class Pages:
         where = f" WHERE {' AND '.join(conditions)}" if conditions else ""
         order = ", ".join([_order(term) for term in self._terms])
         bindings.append(self._batch_size)
-        return Statement(f"{self._head}{where} ORDER BY {order} LIMIT ?", bindings, "select", False)
+        sql = f"SELECT {chosen} FROM {self._scope.table}{where} ORDER BY {order} LIMIT ?"
+        return Statement(sql, bindings, "select", False)
 
-    def accept(self, rows: list[Row]) -> bool:
-        """Take the rows of a page: note where it ended, and drop the key's own columns. Is there another page?"""
+    def accept(self, result: QueryResult) -> list[Row]:
+        """Take the result of a page: its rows, without the key's own columns."""
+        rows, keys = result.rows, self._key_names()
+        taken = set(result.columns)
+        if keys and len(taken) != len(result.columns) and self._are_doubled(result.columns):
+            # The table has columns of these names: the page is asked for again, under other names.
+            while any(taken.intersection(pair) for pair in self._key_names()):
+                self._prefix = f"_{self._prefix}"
+            return []
         if rows:
             last = rows[-1]
             if self._plain is not None:
                 self._last = [last[self._plain]]
             else:
-                names = [f"{_KEY}{index}" for index in range(len(self._terms))]
-                self._last = [_stored(last[name], last[f"{name}_type"]) for name in names]
+                self._last = [_stored(last[name], last[kind]) for name, kind in keys]
                 for row in rows:
-                    for name in names:
-                        del row[name], row[f"{name}_type"]
-        return len(rows) == self._batch_size
+                    for name, kind in keys:
+                        del row[name], row[kind]
+        self.more = len(rows) == self._batch_size
+        return rows
 
 
 def _terms(scope: TableScope, order_by: OrderBy, key: Sequence[str]) -> list[_Term]:

@@ -6,10 +6,12 @@ from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from mesahub.errors import AmbiguousResultError, ArgumentError, IntegrityError, MesahubError, SQLError
+from mesahub.sql.identifiers import fold
 
 if TYPE_CHECKING:
     from mesahub._calls.deadline import Deadline
     from mesahub._calls.executor import Executor
+    from mesahub.sql.filters import Where
     from mesahub.sql.schema import KeyColumns
 
 T = TypeVar("T")
@@ -60,11 +62,12 @@ class Keys:
         if not columns:
             raise ArgumentError(f"{self._table!r} is a view, which has no primary key. Use find_one(where=...).")
         if isinstance(key, Mapping):
-            if set(key) != set(columns):
+            given = {fold(name) if isinstance(name, str) else name: value for name, value in key.items()}
+            if given.keys() != set(map(fold, columns)) or len(given) != len(key):
                 raise ArgumentError(
                     f"The primary key of {self._table!r} is ({', '.join(columns)}), not ({', '.join(map(str, key))})."
                 )
-            found = {name: key[name] for name in columns}
+            found = {name: given[fold(name)] for name in columns}
         else:
             values = list(key) if isinstance(key, (tuple, list)) else [key]
             if len(values) != len(columns):
@@ -78,8 +81,10 @@ class Keys:
             return None
         return {name: {"eq": value} for name, value in found.items()}
 
-    def for_conflict(self, key: Any, timeout: float | None) -> list[str]:
-        """The columns for ON CONFLICT: those that were said, or else the primary key's."""
+    def for_conflict(self, key: Any, timeout: float | None, where: Where = None) -> list[str]:
+        """The columns for ON CONFLICT: those that were given, or else the primary key's."""
+        if key is None and where is not None:
+            raise ArgumentError("where belongs to key=: it is the condition of the partial unique index on that key.")
         return _listed(key) if key is not None else self.primary(self.columns(timeout))
 
     def primary(self, keys: KeyColumns) -> list[str]:
@@ -95,7 +100,8 @@ class Keys:
         if not keys.declared:
             raise ArgumentError(f"An idempotent insert needs a primary key, and {self._table!r} declares none.")
         key = [name for name, _ in keys.primary]
-        missing = [name for name in key if not isinstance(data, Mapping) or data.get(name) is None]
+        given = {fold(name) for name, value in data.items() if value is not None} if isinstance(data, Mapping) else ()
+        missing = [name for name in key if fold(name) not in given]
         if missing:
             raise ArgumentError(
                 f"An idempotent insert needs the row's primary key ({', '.join(key)}), made by the client, such as "

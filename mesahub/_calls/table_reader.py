@@ -206,11 +206,8 @@ class TableReader:
         return self._rows_of(pages, timeout)
 
     def _rows_of(self, pages: Pages, timeout: float | None) -> Iterator[Row]:
-        more = True
-        while more:
-            rows = self._query(pages.statement(), timeout).rows
-            more = pages.accept(rows)
-            yield from rows
+        while pages.more:
+            yield from pages.accept(self._query(pages.statement(), timeout))
 
     def primary_key(self, *, timeout: float | None = None) -> list[tuple[str, str]]:
         """(name, declared type) of the columns of the primary key; ``[("rowid", "INTEGER")]`` where none is declared.

@@ -7,6 +7,7 @@ from itertools import chain, islice
 from typing import Any
 
 from mesahub.errors import ArgumentError
+from mesahub.sql.identifiers import fold
 from mesahub.sql.schema import ColumnInfo, add_column_text, create_table_text, declared_type, declared_types
 from mesahub.sql.statement import Statement
 
@@ -34,13 +35,13 @@ def create_statement(table: str, sample: list[Mapping[str, Any]], key: str | Seq
 def missing_columns(
     table: str, columns: Sequence[str], rows: list[tuple[Any, ...]], known: set[str]
 ) -> Iterator[tuple[str, Statement]]:
-    """The columns that are not among the known ones, in lower case, and the statements that add them."""
+    """The columns that are not among the known ones, folded, and the statements that add them."""
     for place, name in enumerate(columns):
-        if name.lower() not in known:
+        if fold(name) not in known:
             type_ = declared_type([row[place] for row in rows])
-            yield name.lower(), Statement(add_column_text(table, name, type_), [], "exec", True)
+            yield fold(name), Statement(add_column_text(table, name, type_), [], "exec", True)
 
 
-def lowered(columns: Iterable[ColumnInfo]) -> set[str]:
-    """The names in lower case: SQLite compares them without regard to case."""
-    return {column.name.lower() for column in columns}
+def folded(columns: Iterable[ColumnInfo]) -> set[str]:
+    """The names as SQLite compares them."""
+    return {fold(column.name) for column in columns}

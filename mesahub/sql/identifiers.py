@@ -32,6 +32,18 @@ def quote_name(name: Any, what: str = "column") -> str:
     return f'"{text}"'
 
 
+_FOLDED = {upper: upper + 32 for upper in range(ord("A"), ord("Z") + 1)}
+
+
+def fold(name: str) -> str:
+    """A name as SQLite compares it: the case of ASCII letters, and of no others, does not matter.
+
+    >>> fold("Name") == fold("NAME"), fold("É") == fold("é")
+    (True, False)
+    """
+    return name.lower() if name.isascii() else name.translate(_FOLDED)
+
+
 class Scope(dict[str, str]):
     """A table's columns: a dict of names to qualified SQL text, filled on first access.
 

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from mesahub.errors import ArgumentError, NoSuchTableError
-from mesahub.sql.identifiers import quote_name
+from mesahub.sql.identifiers import fold, quote_name
 from mesahub.sql.statement import Statement
 from mesahub.sql.values import adapt
 
@@ -291,15 +291,15 @@ def create_table_text(table: str, columns: Mapping[str, str], key: Sequence[str]
     """
     if not columns:
         raise ArgumentError(f"Cannot create table {table!r} without columns; the first rows have none.")
-    lowered = [name.lower() for name in columns]
-    missing = [name for name in key if name.lower() not in lowered]
+    folded = set(map(fold, columns))
+    missing = [name for name in key if fold(name) not in folded]
     if missing:
         raise ArgumentError(f"Key column {missing[0]!r} is missing from the columns of the rows: {', '.join(columns)}.")
-    single = key[0].lower() if len(key) == 1 else None
+    single = fold(key[0]) if len(key) == 1 else None
     terms = []
     for name, type_ in columns.items():
         term = _column_text(name, type_)
-        terms.append(f"{term} PRIMARY KEY" if name.lower() == single else term)
+        terms.append(f"{term} PRIMARY KEY" if fold(name) == single else term)
     if len(key) > 1:
         terms.append(f"PRIMARY KEY ({', '.join(map(quote_name, key))})")
     return f"CREATE TABLE IF NOT EXISTS {quote_name(table, 'table')} ({', '.join(terms)})"

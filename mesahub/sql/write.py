@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 from mesahub.errors import ArgumentError
 from mesahub.sql.filters import Operand, is_always_true, where_terms
-from mesahub.sql.identifiers import Scope, quote_name
+from mesahub.sql.identifiers import Scope, fold, quote_name
+from mesahub.sql.literals import condition_text
 from mesahub.sql.select import columns_text
 from mesahub.sql.statement import Statement
 from mesahub.sql.values import adapt
@@ -27,6 +28,7 @@ def insert_text(
     on_conflict: str | None = None,
     key: Sequence[str] = (),
     update: Sequence[str] | None = None,
+    where: Where = None,
     returning: Returning = None,
 ) -> str:
     """``INSERT INTO table (columns) VALUES (?, ...)`` with a conflict clause.
@@ -39,6 +41,7 @@ def insert_text(
         key: for ``"update"``, the columns of the unique key; with ``None`` as ``on_conflict`` and
             a key, an existing row is kept.
         update: for ``"update"``, the columns to change; default: all columns except the key.
+        where: the condition of the partial unique index on ``key``.
         returning: ``True`` for all columns, or their names.
     """
     if not (on_conflict is None or (isinstance(on_conflict, str) and on_conflict in _ON_CONFLICT)):
@@ -50,22 +53,26 @@ def insert_text(
     else:
         text += "DEFAULT VALUES"
     if key:
-        text += f" ON CONFLICT ({', '.join([quote_name(column) for column in key])}) DO "
+        text += f" ON CONFLICT ({', '.join([quote_name(column) for column in key])})"
+        if where is not None and (condition := condition_text(where, scope)):
+            text += f" WHERE {condition}"
+        text += " DO "
         changed = _changed(columns, key, update) if on_conflict == "update" else []
         text += f"UPDATE SET {', '.join(changed)}" if changed else "NOTHING"
     return text + returning_text(scope, returning)
 
 
 def _changed(columns: Sequence[str], key: Sequence[str], update: Sequence[str] | None) -> list[str]:
-    missing = [name for name in key if name not in columns]
+    given, keys = set(map(fold, columns)), set(map(fold, key))
+    missing = [name for name in key if fold(name) not in given]
     if missing:
         raise ArgumentError(f"Key column {missing[0]!r} is missing from the values ({', '.join(columns)}).")
     if update is None:
-        update = [column for column in columns if column not in key]
+        update = [column for column in columns if fold(column) not in keys]
     elif isinstance(update, (str, bytes, Mapping)) or not isinstance(update, Iterable):
         raise ArgumentError(f"update must be a list of columns, such as ['name'], not {update!r}.")
     update = list(update)
-    strange = [name for name in update if name not in columns]
+    strange = [name for name in update if not isinstance(name, str) or fold(name) not in given]
     if strange:
         raise ArgumentError(f"Column {strange[0]!r} in update is missing from the values.")
     return [f"{quote_name(column)} = excluded.{quote_name(column)}" for column in update]

@@ -148,8 +148,8 @@ def test_conflicts(t: mesahub.TableHandle, db: DatabaseHandle) -> None:
     [
         ({"on_conflict": "abort"}, "on_conflict must be"),
         ({"idempotent": True}, "idempotent needs an on_conflict"),
-        ({"key": "id"}, "key and update belong to on_conflict='update'"),
-        ({"on_conflict": "ignore", "update": ["n"]}, "key and update belong"),
+        ({"key": "id"}, "key, update and where belong to on_conflict='update'"),
+        ({"on_conflict": "ignore", "update": ["n"]}, "key, update and where belong"),
         ({"on_conflict": "update", "key": []}, "key must be"),
         ({"returning": "id"}, "returning must be True or a list"),
     ],
