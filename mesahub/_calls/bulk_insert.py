@@ -91,6 +91,14 @@ class BulkInsert:
         )
         return Statement(sql, [], "insert", True, batch.rows if columns else None)
 
+    def count(self) -> tuple[int, int]:
+        """Read all rows, without running anything: the number of statements that they need, and of rows."""
+        statements = rows = 0
+        for batch in self._batches:
+            statements += 1
+            rows += len(batch.rows)
+        return statements, rows
+
     @property
     def columns(self) -> tuple[str, ...]:
         """The columns of the statement."""

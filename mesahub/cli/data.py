@@ -8,17 +8,19 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import BinaryIO, cast
+from typing import Any, BinaryIO, cast
 
 import click
 
 import mesahub
 from mesahub import DatabaseHandle
+from mesahub._calls.bulk_insert import BulkInsert
 from mesahub.cli.progress import bar
 from mesahub.cli.row_files import FORMATS, RowFile
 from mesahub.cli.target import command, connect, connect_existing, resolve
 from mesahub.cli.terminal import printable, stdin_bytes, write
 from mesahub.errors import ArgumentError, NoSuchTableError
+from mesahub.sql import Scope
 from mesahub.sql.schema import add_column_text, create_table_text, declared_types
 
 __all__ = ["COMMANDS"]
@@ -57,6 +59,7 @@ def _one_character(_context: click.Context, _option: click.Parameter, value: str
 @click.option("--encoding", help="Default: by the byte order mark, or else UTF-8.")
 @click.option("--delimiter", default=",", callback=_one_character, help="Between the cells of a CSV.")
 @click.option("--quote", default='"', callback=_one_character, help="Around the cells of a CSV.")
+@click.option("--batch", is_flag=True, help="Insert request by request; an error says how many rows are stored.")
 def insert(
     table: str,
     file: Path,
@@ -68,17 +71,20 @@ def insert(
     encoding: str | None,
     delimiter: str,
     quote: str,
+    batch: bool,
 ) -> None:
     """Insert the rows of a CSV, TSV, JSON or JSON lines file; - is standard input.
 
-    The whole file is checked before the first row is inserted; an error names the line. Cells of a CSV are converted
-    to what the table's declared types say; an empty cell is NULL, and "" is empty text.
+    All rows or none: the whole file is checked before the first row is inserted, and an error names the line. A file
+    that its engine cannot insert in one transaction needs --batch. Cells of a CSV are converted to what the table's
+    declared types say; an empty cell is NULL, and "" is empty text.
     """
     kind = FORMATS.get(kind or file.suffix.lstrip(".").lower())
     if kind is None:
         raise click.UsageError(f"Cannot infer the format of {file}; pass --format csv (or tsv, json, jsonl).")
     if pk and not create and on_conflict != "update":
         raise click.UsageError("--pk belongs to --create or --on-conflict update.")
+    key = list(pk) if pk and on_conflict == "update" else None
     with connect() as db, _opened(file) as stream, bar(f"into {table}") as update:
         handle = db.table(table)
         source = RowFile(stream, str(file), kind, encoding, delimiter, quote)
@@ -89,14 +95,57 @@ def insert(
         new = _new_columns(source, kind, types) if create or alter else {}
         if exists and new and not alter:
             raise ArgumentError(f"The table has no column {next(iter(new))!r}; --alter adds it.")
-        total = _checked(source, {**types, **new}, kind)
-        _change_table(db, table, new, pk, exists=exists)
-        rows = source.rows({**types, **new})
-        done = handle.insert_many(
-            rows, on_conflict, key=list(pk) if pk and on_conflict == "update" else None,
-            progress=lambda n, _: update(n, total),
+        types.update(new)
+        plan = BulkInsert(
+            _checked(source, types, kind), scope=Scope(table), on_conflict=on_conflict, key=pk or ("a",), update=None,
+            returning=False, progress=None, capabilities=db.capabilities,
         )  # fmt: skip
-    click.echo(f"{done.rows_affected:,} rows inserted into {table}", err=True)
+        requests, total = plan.count()
+
+        def run(target: DatabaseHandle) -> int:
+            _change_table(target, table, new, pk, exists=exists)
+            done = target.table(table).insert_many(
+                source.rows(types), on_conflict, key=key, progress=lambda n, _: update(n, total)
+            )
+            return done.rows_affected or 0
+
+        if batch or (requests <= 1 and not new):
+            inserted = run(db)
+        elif db.capabilities.transactions == "interactive":
+            with db.transaction() as transaction:
+                inserted = run(transaction)
+        elif requests <= 1:
+            inserted = run(db)
+        else:
+            _change_table(db, table, new, pk, exists=exists)
+            _insert_as_batch(db, table, source.rows(types), on_conflict, key, requests)
+            inserted = total
+            if on_conflict:  # a batch does not say how many of them
+                click.echo(f"{total:,} rows processed for {table}, on conflict: {on_conflict}", err=True)
+                return
+    click.echo(f"{inserted:,} rows inserted into {table}", err=True)
+
+
+def _insert_as_batch(
+    db: DatabaseHandle,
+    table: str,
+    rows: Iterator[dict[str, Any]],
+    on_conflict: str | None,
+    key: list[str] | None,
+    requests: int,
+) -> None:
+    """Rows of several statements as one request. The engine's limits decide whether it can be one."""
+    engine = db.capabilities.engine
+    advice = "--batch inserts it request by request; an error then says how many rows are stored"
+    if db.capabilities.batch != "atomic":
+        raise ArgumentError(f"The file needs {requests} requests, and {engine} has no transactions: {advice}.")
+    try:
+        with db.batch() as together:
+            together.table(table).insert_many(rows, on_conflict, key=key)
+    except ArgumentError as error:
+        raise ArgumentError(
+            f"The file needs {requests} requests, and is too large for one batch ({error}): {advice}."
+        ) from error
 
 
 def _new_columns(source: RowFile, kind: str, types: dict[str, str]) -> dict[str, str]:
@@ -106,17 +155,15 @@ def _new_columns(source: RowFile, kind: str, types: dict[str, str]) -> dict[str,
     return {name: type_ for name, type_ in found.items() if name.lower() not in known}
 
 
-def _checked(source: RowFile, types: dict[str, str], kind: str) -> int:
-    """Read the whole file, so that a wrong line is found before anything is inserted; gives the number of rows."""
+def _checked(source: RowFile, types: dict[str, str], kind: str) -> Iterator[dict[str, Any]]:
+    """The rows, after a check of their columns: a wrong line must be found before anything is inserted."""
     known = {name.lower() for name in types}
-    count = 0
-    for row in source.rows(types):
-        count += 1
+    for count, row in enumerate(source.rows(types), 1):
         if kind in ("json", "jsonl"):
             for name in row:
                 if name.lower() not in known:
                     raise ArgumentError(f"The table has no column {name!r} (row {count}); --alter adds it.")
-    return count
+        yield row
 
 
 def _change_table(db: DatabaseHandle, table: str, new: dict[str, str], pk: tuple[str, ...], *, exists: bool) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import json
 import sys
 import tempfile
 from pathlib import Path
@@ -18,6 +19,7 @@ from mesahub.cli.output import print_rows
 from mesahub.cli.row_files import RowFile
 from mesahub.errors import ArgumentError
 from tests.cli.test_commands import Terminal, terminal  # noqa: F401
+from tests.servers import Server
 
 TYPES = {"i": "INTEGER", "r": "REAL", "s": "TEXT", "b": "BLOB", "o": "BOOLEAN", "j": "JSON", "u": "UUID"}
 texts = st.text(st.characters(exclude_categories=["Cs"])) | st.sampled_from(
@@ -206,3 +208,68 @@ def test_query_refuses_two_columns_of_one_name(terminal: Terminal) -> None:  # n
         db.exec("CREATE TABLE t (a)")
     terminal.run("query", "mh://local/cli", "SELECT 1 AS a, 2 AS a", "--csv", code=1)
     assert "Two columns are named 'a'" in terminal.err
+
+
+def _lines(path: Path, rows: list[dict[str, Any]]) -> str:
+    path.write_text("".join(f"{json.dumps(row)}\n" for row in rows))
+    return str(path)
+
+
+@pytest.fixture(params=["embedded", "http"])
+def target(request: pytest.FixtureRequest, server: Server, terminal: Terminal, tmp_path: Path) -> str:  # noqa: F811
+    """A database with a table `t`."""
+    url = "mh://local/cli"
+    if request.param == "http":
+        url = server.url(server.new_database(tmp_path.name.replace("_", "-")))
+    with mesahub.connect(url) as db:
+        db.exec_script("DROP TABLE IF EXISTS t; CREATE TABLE t (id INTEGER PRIMARY KEY, a TEXT, b TEXT)")
+    return url
+
+
+def test_insert_of_rows_with_different_columns_is_all_or_nothing(
+    terminal: Terminal,  # noqa: F811
+    target: str,
+    tmp_path: Path,
+) -> None:
+    rows = [{"id": 1, "a": "x"}, {"id": 2, "b": "y"}]
+    wrong = _lines(tmp_path / "wrong.jsonl", [*rows, {"id": 1}])
+    right = _lines(tmp_path / "right.jsonl", rows)
+    with mesahub.connect(target) as db:
+        terminal.run("insert", target, "t", wrong, code=1)
+        assert "UNIQUE constraint failed" in terminal.err
+        assert db.table("t").count() == 0
+        terminal.run("insert", target, "t", right)
+        assert terminal.err == "2 rows inserted into t\n"
+        assert db.table("t").find(order_by="id") == [{"id": 1, "a": "x", "b": None}, {"id": 2, "a": None, "b": "y"}]
+
+
+def test_insert_of_several_requests_is_all_or_nothing_or_needs_batch(
+    terminal: Terminal,  # noqa: F811
+    target: str,
+    tmp_path: Path,
+) -> None:
+    large = [{"id": n, "a": "x" * 1_000_000} for n in range(12)]
+    wrong = _lines(tmp_path / "wrong.jsonl", [*large, {"id": 0, "a": "again"}])
+    right = _lines(tmp_path / "right.jsonl", large)
+    with mesahub.connect(target) as db:
+        terminal.run("insert", target, "t", wrong, code=1)
+        assert db.table("t").count() == 0
+        if db.capabilities.transactions == "none":
+            assert "needs 2 requests" in terminal.err
+            assert "--batch" in terminal.err
+        terminal.run("insert", target, "t", wrong, "--batch", code=1)
+        stored = db.table("t").count()
+        assert 0 < stored < 12
+        assert f"{stored} rows are in" in terminal.err
+        terminal.run("insert", target, "t", right, "--batch", "--on-conflict", "ignore")
+        assert db.table("t").count() == 12
+
+
+def test_insert_create_that_fails_leaves_no_table_where_there_are_transactions(
+    terminal: Terminal,  # noqa: F811
+    tmp_path: Path,
+) -> None:
+    path = _lines(tmp_path / "x.jsonl", [{"id": 1}, {"id": 1}])
+    terminal.run("insert", "mh://local/cli", "t", path, "--create", "--pk", "id", code=1)
+    with mesahub.connect("mh://local/cli") as db:
+        assert not db.has_table("t")
