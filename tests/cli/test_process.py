@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import select
 import signal
 import subprocess
 import sys
@@ -12,6 +13,7 @@ from pathlib import Path
 import pytest
 
 import mesahub
+from tests.servers import Server
 
 URL = "mh://local/big"
 ROWS = 60_000
@@ -102,3 +104,49 @@ def test_no_color_and_the_width_are_respected(environment: dict[str, str]) -> No
     assert "\x1b" not in done.stdout
     assert max(map(len, done.stdout.splitlines())) <= 60
     assert "…" in done.stdout
+
+
+ENDLESS = "WITH RECURSIVE c(x) AS (SELECT 1 UNION ALL SELECT x + 1 FROM c) SELECT max(x) FROM c;"
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="needs a pseudo-terminal")
+@pytest.mark.parametrize("way", ["embedded", "http"])
+def test_ctrl_c_in_the_shell_ends_the_query_and_not_the_shell(
+    environment: dict[str, str], server: Server, way: str
+) -> None:
+    import pty
+
+    url = URL if way == "embedded" else server.url("main")
+    pid, terminal = pty.fork()
+    if pid == 0:
+        signal.signal(signal.SIGINT, signal.SIG_DFL)  # as above
+        os.execve(sys.executable, mesahub_command("shell", url), {**environment, "TERM": "dumb", "COLUMNS": "200"})
+
+    shown = b""
+
+    def until(text: bytes) -> None:
+        nonlocal shown
+        while text not in shown:
+            assert select.select([terminal], [], [], 30)[0], shown
+            shown += os.read(terminal, 65536)
+        shown = shown.partition(text)[2]
+
+    try:
+        until(b"> ")
+        os.write(terminal, ENDLESS.encode() + b"\r")
+        until(b";\r\r\n")  # the shell has taken the line: from here on Ctrl-C is a signal
+        time.sleep(0.3)
+        os.write(terminal, b"\x03")
+        until(b"Aborted")
+        os.write(terminal, b"SELECT 40 + 2 AS answer;\r")
+        until(b"42")
+        until(b"> ")
+        os.write(terminal, b".quit\r")
+        until(b"\n")  # its end waits until its output is read
+        assert os.waitpid(pid, 0)[1] == 0
+        pid = 0
+    finally:
+        os.close(terminal)
+        if pid:
+            os.kill(pid, signal.SIGKILL)
+            os.waitpid(pid, 0)
