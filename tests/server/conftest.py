@@ -10,6 +10,7 @@ import pytest
 import mesahub
 from mesahub import DatabaseHandle
 from mesahub_embedded.storage.data_folder import Store
+from tests.server.browser import Browser
 from tests.servers import Server
 
 _number = itertools.count()
@@ -34,3 +35,9 @@ def new_key(server: Server) -> Iterator[Callable[..., str]]:
     store = Store(server.data)
     yield lambda *scopes, **fields: store.catalog.create_key("test", scopes, **fields)["key"]
     store.close()
+
+
+@pytest.fixture
+def browser(server: Server) -> Browser:
+    """A browser that is signed in."""
+    return Browser(server).sign_in()

@@ -18,7 +18,7 @@ from mesahub import NotSentError
 from mesahub_embedded import application
 from mesahub_embedded.server import addresses
 from mesahub_embedded.server.addresses import reachable
-from mesahub_embedded.server.serve import main
+from mesahub_embedded.server.serve import _open_page, main
 from tests.servers import start_server
 
 
@@ -251,3 +251,27 @@ def test_options_are_checked(arguments: tuple[str, ...], capsys: pytest.CaptureF
         main(arguments)
     assert caught.value.code == 2
     assert "usage: mesahub serve" in capsys.readouterr().err
+
+
+def test_open_opens_the_page_in_a_browser(tmp_path: Path) -> None:
+    opened = tmp_path / "opened"
+    browser = tmp_path / "browser"
+    browser.write_text(f'#!/bin/sh\nprintf %s "$1" > {opened}.new && mv {opened}.new {opened}\n')
+    browser.chmod(0o755)
+    with start_server(tmp_path / "data", arguments=("--open",), env={"BROWSER": f"{browser} %s"}) as server:
+        for _ in range(200):
+            if opened.exists():
+                break
+            threading.Event().wait(0.05)
+        assert opened.read_text() == f"{server.base_url}/"
+
+
+def test_open_names_the_page_where_no_browser_is_found(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("webbrowser.open", lambda _: False)
+    before = set(threading.enumerate())
+    _open_page("https://db.example.com/sqlite")
+    for thread in set(threading.enumerate()) - before:
+        thread.join(10)
+    assert "Open https://db.example.com/sqlite/ yourself" in capsys.readouterr().err

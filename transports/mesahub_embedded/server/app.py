@@ -20,6 +20,8 @@ from mesahub_embedded.server.access_log import log_request
 from mesahub_embedded.server.counts import Counts
 from mesahub_embedded.server.limits import Limits, results_of
 from mesahub_embedded.server.origin import Origin
+from mesahub_embedded.server.page.routes import Page
+from mesahub_embedded.server.page.visit import PageMode
 from mesahub_embedded.server.reply import Reply, safe_header, to_json
 from mesahub_embedded.server.request import Request
 from mesahub_embedded.server.routes import data as data_routes
@@ -35,7 +37,8 @@ StartResponse = Callable[[str, list[tuple[str, str]]], Any]
 logger = logging.getLogger("mesahub.server")
 
 _REASONS = {
-    200: "OK", 201: "Created", 204: "No Content", 206: "Partial Content", 304: "Not Modified", 400: "Bad Request",
+    200: "OK", 201: "Created", 204: "No Content", 206: "Partial Content", 303: "See Other", 304: "Not Modified",
+    400: "Bad Request",
     401: "Unauthorized", 403: "Forbidden", 404: "Not Found", 405: "Method Not Allowed", 409: "Conflict",
     413: "Request Entity Too Large", 415: "Unsupported Media Type", 416: "Requested Range Not Satisfiable",
     429: "Too Many Requests", 500: "Internal Server Error", 503: "Service Unavailable", 504: "Gateway Timeout",
@@ -48,6 +51,7 @@ def application(
     *,
     limits: Limits | None = None,
     public_url: str | None = None,
+    page: PageMode = "read",
 ) -> Application:
     """The server as a WSGI application.
 
@@ -57,13 +61,16 @@ def application(
         limits: what one request may cost.
         public_url: the URL that links to files begin with; default: the address that the request came to, if it is
             one of this machine.
+        page: what the page at ``/`` offers: ``"read"``, ``"write"`` (its query box may also write), or ``"off"``.
 
     Returns:
         An application for any WSGI server with threads. ``close()`` it at the end.
     """
     limits = limits or Limits()
     token = admin_token or secrets.token_urlsafe(24)
-    return Application(Store(data, limits=results_of(limits)), token, limits=limits, origin=Origin(public_url))
+    return Application(
+        Store(data, limits=results_of(limits)), token, limits=limits, origin=Origin(public_url), page=page
+    )
 
 
 class Application:
@@ -74,6 +81,7 @@ class Application:
         admin_token: the token for administration.
         limits: what one request may cost.
         origin: the address that links begin with.
+        page: what the page at ``/`` offers.
 
     Attributes:
         store: the data folder.
@@ -82,14 +90,23 @@ class Application:
     """
 
     def __init__(
-        self, store: Store, admin_token: str, *, limits: Limits | None = None, origin: Origin | None = None
+        self,
+        store: Store,
+        admin_token: str,
+        *,
+        limits: Limits | None = None,
+        origin: Origin | None = None,
+        page: PageMode = "read",
     ) -> None:
         self.store = store
         self.admin_token = admin_token
         self.origin = origin or Origin()
         self._limits = limits or Limits()
         self._started = time.monotonic()
-        self._router = Router(_all_routes())
+        routes = _all_routes()
+        if page != "off":
+            routes += Page(store, admin_token, page, self.origin.public_url).routes()
+        self._router = Router(routes)
         self._stopping = threading.Event()
         self._counts = Counts()
         self._touched: dict[str, float] = {}

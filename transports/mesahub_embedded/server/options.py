@@ -51,6 +51,14 @@ def parser() -> argparse.ArgumentParser:
         "--access-log", metavar="FILE", help="write a line per request to this file; - for standard error"
     )
     parser.add_argument(
+        "--page",
+        choices=("read", "write", "off"),
+        default="read",
+        help="what the page at / offers to those who sign in with the admin token: its query box reads, or may also "
+        "write; off serves no page (default: %(default)s)",
+    )
+    parser.add_argument("--open", action="store_true", help="open the page in a browser")
+    parser.add_argument(
         "--strict",
         action="store_true",
         help="hide what the published server lacks: math functions, soundex, FTS5, dbstat",

@@ -31,6 +31,11 @@ class Origin:
         self._names = _LOOPBACK | {name.lower() for name in names}
         self._fallback = fallback
 
+    @property
+    def public_url(self) -> str | None:
+        """The server's URL for callers, without a slash at the end; ``None`` if it was not given."""
+        return self._public
+
     def knows(self, environ: dict[str, Any]) -> bool:
         """Is the request's ``Host`` a name of this server?"""
         match = _HOST.fullmatch(environ.get("HTTP_HOST", ""))

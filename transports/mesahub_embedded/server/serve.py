@@ -7,6 +7,8 @@ import signal
 import socket
 import sqlite3
 import sys
+import threading
+import webbrowser
 from collections.abc import Sequence
 from contextlib import closing
 from types import FrameType
@@ -73,6 +75,7 @@ def _serve(arguments: argparse.Namespace) -> int:
             options.admin_token(arguments),
             limits=options.request_limits(arguments),
             public_url=options.public_url(arguments),
+            page=arguments.page,
         )
     except BaseException:
         listening.close()
@@ -87,6 +90,8 @@ def _serve(arguments: argparse.Namespace) -> int:
     _stop_on_signals(app)
     try:
         _announce(app, arguments, port)
+        if arguments.open:
+            _open_page(arguments.public_url or f"http://{reachable(arguments.host)}:{port}")
         server.run()
     except (KeyboardInterrupt, SystemExit):
         pass
@@ -137,6 +142,17 @@ def _announce(app: Any, arguments: argparse.Namespace, port: int) -> None:
     print(f"mh://{token}@{shown}:{port}/{quote(name, safe='')}", flush=True)
     print(f"Serving {app.store.data} on http://{shown}:{port} (databases: {', '.join(names)})", flush=True)
     print("For development and tests. Stop it with Ctrl+C.", flush=True)
+
+
+def _open_page(url: str) -> None:
+    """Open the page. In a thread: some browsers run until they are closed, and the server is not answering yet."""
+    page = url.rstrip("/") + "/"
+
+    def run() -> None:
+        if not webbrowser.open(page):
+            print(f"No browser was found. Open {page} yourself.", file=sys.stderr, flush=True)
+
+    threading.Thread(target=run, name="open-page", daemon=True).start()
 
 
 def _stop_on_signals(app: Any) -> None:

@@ -21,7 +21,7 @@ from mesahub_embedded.storage.catalog import new_id, now
 from mesahub_embedded.storage.data_folder import Store
 from mesahub_embedded.storage.files import Upload
 
-__all__ = ["ROUTES", "add_bucket", "change_bucket", "delete_bucket", "get_bucket", "list_buckets"]
+__all__ = ["ROUTES", "add_bucket", "bucket_namespace", "change_bucket", "delete_bucket", "get_bucket", "list_buckets"]
 
 _TABLE = """
 CREATE TABLE IF NOT EXISTS buckets (
@@ -49,7 +49,7 @@ def _rows(store: Store, sql: str = "", values: tuple[Any, ...] = ()) -> list[dic
         rows = [dict(row) for row in sqlite.execute(f"SELECT * FROM buckets {sql}", values).fetchall()]
         for row in rows:
             sizes = "SELECT coalesce(sum(size_bytes), 0) FROM files WHERE place = ?"
-            row["size_bytes"] = sqlite.execute(sizes, (_namespace(row),)).fetchone()[0]
+            row["size_bytes"] = sqlite.execute(sizes, (bucket_namespace(row),)).fetchone()[0]
             row["storage_backend"] = "local"
     return rows
 
@@ -126,7 +126,7 @@ def delete_bucket(request: Request) -> Reply:
 # --- its files ---------------------------------------------------------------------------------------------
 
 
-def _namespace(bucket: dict[str, Any]) -> str:
+def bucket_namespace(bucket: dict[str, Any]) -> str:
     # A colon cannot be in a database's slug.
     return f"bucket:{bucket['id']}"
 
@@ -138,18 +138,18 @@ def _url(bucket: dict[str, Any], file_id: str) -> str:
 def upload(request: Request) -> Reply:
     """Store a file."""
     bucket = _bucket(request)
-    record = store_upload(request, request.store.files, _namespace(bucket))
+    record = store_upload(request, request.store.files, bucket_namespace(bucket))
     return Reply(201, shown(record, _url(bucket, record["id"])))
 
 
 def list_files(request: Request) -> Reply:
     """A page of the files."""
-    return Reply(200, list_answer(request.store.files, _namespace(_bucket(request)), request.query))
+    return Reply(200, list_answer(request.store.files, bucket_namespace(_bucket(request)), request.query))
 
 
 def _record(request: Request) -> tuple[dict[str, Any], dict[str, Any]]:
     bucket = _bucket(request)
-    return bucket, request.store.files.get(_namespace(bucket), request.arguments["file"])
+    return bucket, request.store.files.get(bucket_namespace(bucket), request.arguments["file"])
 
 
 def download(request: Request) -> Reply:
@@ -159,7 +159,7 @@ def download(request: Request) -> Reply:
 
 def delete_file(request: Request) -> Reply:
     """Remove a file."""
-    if not request.store.files.delete(_namespace(_bucket(request)), request.arguments["file"]):
+    if not request.store.files.delete(bucket_namespace(_bucket(request)), request.arguments["file"]):
         raise RefusedError(404, "files: not found or wrong bucket")
     return Reply(200, {"success": True})
 
@@ -168,7 +168,7 @@ def presign(request: Request) -> Reply:
     """A link to a file that works without a key."""
     bucket, record = _record(request)
     fields = request.json({"expires_in": "int", "disposition": "string"}) if request.length else {}
-    link = links.make(request.store, links.FILE, _namespace(bucket), record["id"], fields.get("expires_in"))
+    link = links.make(request.store, links.FILE, bucket_namespace(bucket), record["id"], fields.get("expires_in"))
     disposition = "inline" if fields.get("disposition") == "inline" else "attachment"
     path = f"/bucket/{bucket['id']}/file/{record['id']}?token={link.token}&dis={disposition}"
     return Reply(200, {**link.shown(), "url": request.link(path)})
@@ -181,7 +181,7 @@ def presign_upload(request: Request) -> Reply:
     name = fields.get("filename") or ""
     if not name:
         raise RefusedError(400, "filename is required")
-    link = links.make(request.store, links.UPLOAD, _namespace(bucket), name, fields.get("expires_in"))
+    link = links.make(request.store, links.UPLOAD, bucket_namespace(bucket), name, fields.get("expires_in"))
     path = f"/bucket/{bucket['id']}/upload/{quote(name, safe='')}?token={link.token}"
     # The names are the real server's; there, an upload is confirmed, here it is complete.
     answer = {
@@ -205,7 +205,7 @@ def confirm_upload(request: Request) -> Reply:
 def follow_link(request: Request) -> Reply:
     """The file that a link leads to."""
     bucket, record = _record(request)
-    links.check(request.store, request.query.get("token", ""), links.FILE, _namespace(bucket), record["id"])
+    links.check(request.store, request.query.get("token", ""), links.FILE, bucket_namespace(bucket), record["id"])
     disposition = "attachment" if request.query.get("dis") == "attachment" else "inline"
     return send_file(request, request.store.files, record, disposition)
 
@@ -214,14 +214,14 @@ def follow_upload(request: Request) -> Reply:
     """Take the file that a link is for; the body is the file."""
     bucket = _bucket(request)
     name = request.arguments["file"]
-    links.check(request.store, request.query.get("token", ""), links.UPLOAD, _namespace(bucket), name)
+    links.check(request.store, request.query.get("token", ""), links.UPLOAD, bucket_namespace(bucket), name)
     with request.store.files.incoming() as incoming:
         left = request.length
         while left > 0 and (piece := request.stream.read(min(left, 256 * 1024))):
             left -= len(piece)
             incoming.write(piece)
         upload_ = Upload(filename=name, content_type=request.header("content-type"), conflict_mode="replace")
-        record = request.store.files.keep(_namespace(bucket), upload_, incoming)
+        record = request.store.files.keep(bucket_namespace(bucket), upload_, incoming)
     return Reply(201, shown(record, _url(bucket, record["id"])))
 
 
