@@ -32,6 +32,8 @@ COLUMNS = 250
 STAGING = "mesahub_copy_pieces"
 """A table of the target, there while a value is put together that is larger than a request."""
 TRIES = 3
+BATCH_STATEMENTS = 100
+"""Statements that go in one request, for rows with values that a page cannot carry."""
 
 
 class Size(NamedTuple):
@@ -247,12 +249,41 @@ class Writer:
 
     def write(self, rows: list[Row]) -> None:
         """Write rows, which are in the order of the key."""
-        for odd, members in groupby(rows, key=_is_odd):
-            if odd:
-                for row in members:
-                    self._run(self._single(row), row)
+        groups = [(odd, list(members)) for odd, members in groupby(rows, key=_is_odd)]
+        if len(groups) == 1 and not groups[0][0]:
+            self._write(rows)
+            return
+        parts = [part for odd, members in groups for part in ([[row] for row in members] if odd else [members])]
+        if self._db.capabilities.batch == "atomic" and not self._unchecked:
+            for at in range(0, len(parts), BATCH_STATEMENTS):
+                self._write_together(parts[at : at + BATCH_STATEMENTS])
+        else:
+            self._write_each(parts)
+
+    def _write_together(self, parts: list[list[Row]]) -> None:
+        """Several statements in one request."""
+        statements = [self._statement(part) for part in parts]
+        try:
+            self._attempt(
+                lambda: self._db.client.run_batch(self._db.name, statements, timeout=self._timeout), parts[-1][-1]
+            )
+        except (ArgumentError, IntegrityError) as error:
+            if isinstance(error, IntegrityError) and error.kind != "foreign_key":
+                raise
+            # Too much for one batch, or a reference to a row that comes later: nothing of it was stored.
+            self._write_each(parts)
+
+    def _write_each(self, parts: list[list[Row]]) -> None:
+        for part in parts:
+            if _is_odd(part[0]):
+                self._run(self._single(part[0]), part[0])
             else:
-                self._write(list(members))
+                self._write(part)
+
+    def _statement(self, part: list[Row]) -> Statement:
+        if _is_odd(part[0]):
+            return self._single(part[0])
+        return Statement(self._bulk, [], "insert", True, part)
 
     def _write(self, rows: list[Row]) -> None:
         try:
@@ -268,10 +299,24 @@ class Writer:
             self._write(rows[half:])
 
     def _run(self, statement: Statement, last: Row) -> None:
-        for left in reversed(range(TRIES)):
+        def attempt() -> None:
             statement.unchecked = self._unchecked
+            self._db.client.run_exec(self._db.name, statement, timeout=self._timeout)
+
+        for left in reversed(range(TRIES)):
             try:
-                self._db.client.run_exec(self._db.name, statement, timeout=self._timeout)
+                self._attempt(attempt, last)
+                return
+            except IntegrityError as error:
+                if error.kind != "foreign_key" or not left:
+                    raise
+                self._unchecked = True
+
+    def _attempt(self, send: Callable[[], object], last: Row) -> None:
+        """Send rows, whose last one is given, again where no answer came."""
+        for left in reversed(range(TRIES)):
+            try:
+                send()
                 return
             except AmbiguousResultError:
                 # Rows come in the order of the key, so the last key shows whether these were inserted.
@@ -279,10 +324,6 @@ class Writer:
                     return
                 if not left:
                     raise
-            except IntegrityError as error:
-                if error.kind != "foreign_key" or not left:
-                    raise
-                self._unchecked = True
 
     def _single(self, row: Row) -> Statement:
         """A row with values that no page can carry."""

@@ -12,6 +12,8 @@ import pytest
 import mesahub
 from mesahub import DatabaseHandle
 from mesahub.copying import CopyError
+from mesahub.middleware import Handler
+from mesahub.transport import Request, Response
 from tests.copy.test_copy import content, file_of
 from tests.servers import Server
 
@@ -266,3 +268,24 @@ def test_a_script_that_makes_it_anew(tmp_path: Path, make: Callable[[str], Datab
         with closing(sqlite3.connect(folder / "anew.db", isolation_level=None)) as connection:
             connection.executescript("\n".join(lines))
         assert content(folder / "anew.db") == content(file_of(folder, "source")), what
+
+
+def test_rows_that_no_page_can_carry_go_many_to_a_request(
+    server: Server, make: Callable[[str], DatabaseHandle], tmp_path: Path
+) -> None:
+    prepared(
+        tmp_path,
+        "CREATE TABLE t (id INTEGER PRIMARY KEY, a); WITH RECURSIVE c(x) AS (SELECT 1 UNION ALL SELECT x + 1 FROM c "
+        "WHERE x < 1000) INSERT INTO t SELECT x, iif(x % 2, 9e999, x) FROM c",
+    )
+    writes: list[Request] = []
+
+    def count(request: Request, send: Handler) -> Response:
+        writes.extend([request] if request.operation != "query" else [])
+        return send(request)
+
+    url = server.url(server.new_database("many-odd"))
+    with mesahub.connect(url, middleware=[count]) as away:
+        assert mesahub.copy(make("source"), away).rows == 1000
+        assert away.table("t").count({"a": {"gt": 1e300}}) == 500
+    assert len(writes) < 30
