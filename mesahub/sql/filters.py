@@ -97,7 +97,8 @@ def compile_where(where: Where, scope: Scope, bindings: list[Any]) -> str:
     Raises:
         ArgumentError: the filter is invalid; names the column, the operator and the closest valid one.
     """
-    return " AND ".join(where_terms(where, scope, bindings))
+    terms = _conditions(where, scope, bindings) if type(where) is dict else where_terms(where, scope, bindings)
+    return terms[0] if len(terms) == 1 else " AND ".join(terms)
 
 
 def where_terms(where: Any, scope: Scope, bindings: list[Any]) -> list[str]:

@@ -52,14 +52,22 @@ class Scope(dict[str, str]):
     Attributes:
         name: the table's name.
         table: the same, quoted.
+        texts: statements that were compiled before, by what their texts depend on: see `Scope.keep`.
     """
 
-    __slots__ = ("name", "table")
+    __slots__ = ("name", "table", "texts")
 
     def __init__(self, name: str) -> None:
         super().__init__()
         self.name = name
         self.table = quote_name(name, "table")
+        self.texts: dict[Any, str] = {}
+
+    def keep(self, shape: Any, text: str) -> None:
+        """Remember the text of a statement of this shape."""
+        if len(self.texts) >= 256:
+            self.texts.clear()
+        self.texts[shape] = text
 
     def __missing__(self, name: str) -> str:
         column = f"{self.table}.{quote_name(name)}"

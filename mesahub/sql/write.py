@@ -78,12 +78,24 @@ def _changed(columns: Sequence[str], key: Sequence[str], update: Sequence[str] |
     return [f"{quote_name(column)} = excluded.{quote_name(column)}" for column in update]
 
 
-def insert_statement(scope: Scope, data: Any, **options: Any) -> Statement:
+def insert_statement(scope: Scope, data: Any, *, returning: Returning = None, **options: Any) -> Statement:
     """Compile an INSERT of one row. ``options`` as for `insert_text`."""
-    if not isinstance(data, Mapping):
+    if type(data) is not dict and not isinstance(data, Mapping):
         raise ArgumentError(f"A row must be a dict of column names to values, not {data!r:.60}.")
-    sql = insert_text(scope, list(data), **options)
-    return Statement(sql, [_adapted(name, value) for name, value in data.items()], "insert", True)
+    if options or (returning is not True and returning is not None):
+        sql = insert_text(scope, list(data), returning=returning, **options)
+    else:
+        shape = ("insert", returning, *data)
+        known = scope.texts.get(shape)
+        if known is None:
+            known = insert_text(scope, list(data), returning=returning)
+            scope.keep(shape, known)
+        sql = known
+    try:
+        bindings = [adapt(value) for value in data.values()]
+    except ArgumentError:
+        bindings = [_adapted(name, value) for name, value in data.items()]  # raises it with the name
+    return Statement(sql, bindings, "insert", True)
 
 
 def _adapted(name: str, value: Any) -> Any:

@@ -14,7 +14,8 @@ What a transport must do:
   the operation may be repeated.
 * It is safe to use from many threads at once. After ``close()``, ``send`` raises `ConfigurationError`.
 * An HTTP transport sends ``request.content`` with ``request.content_type``; one that works in this
-  process reads ``request.payload`` and answers with ``Response(payload=...)``, so that no JSON is made.
+  process reads ``request.payload`` and answers with ``Response(payload=...)``, so that no JSON is made (or
+  with ``Response.answer``, so that nothing of the kind is made at all).
 * ``request.timeout`` is the time for the whole attempt, in seconds; when ``request.streams`` is true
   (file bodies), it is the longest silence between two pieces instead.
 """

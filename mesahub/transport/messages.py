@@ -8,6 +8,7 @@ from typing import Any
 
 from mesahub._util import json
 from mesahub.errors import Outcome
+from mesahub.transport.answers import Answer
 from mesahub.transport.bodies import AsyncDownloadStream, BodyStream, DownloadStream, FileBody
 
 __all__ = ["AsyncResponse", "EMPTY", "Encoder", "Headers", "Request", "Response", "STATEMENTS"]
@@ -159,6 +160,19 @@ class Request:
         clone.headers = headers
         return clone
 
+    def carrying(
+        self, payload: Any, *, safe: bool, timeout: float | None, encoder: Encoder, hints: Mapping[str, str]
+    ) -> Request:
+        """A copy with a content of its own: a third of the time that it takes to make such a request from nothing."""
+        clone = self._copy()
+        clone.payload = payload
+        clone.safe = safe
+        clone.timeout = timeout
+        clone.encoder = encoder
+        clone.hints = hints
+        clone._content = []
+        return clone
+
     def _copy(self) -> Request:
         # Written out: a loop over the slots takes three times as long, and every call comes here.
         clone = Request.__new__(Request)
@@ -226,9 +240,11 @@ class Response:
         attempts: what the retry layer tried before this response came; ``()`` when it was the first attempt.
         outcome: what became of the request, where the dialect has said so.
         judged: the dialect has decided: ``outcome`` is its word, ``None`` included, which makes the response final.
+        answer: of a statement that succeeded, from a transport without a wire: what the dialect would make of the
+            payload. The payload is then made when it is first looked at, and counts instead of this from then on.
     """
 
-    __slots__ = ("_payload", "attempts", "content", "headers", "judged", "outcome", "status", "stream")
+    __slots__ = ("_payload", "answer", "attempts", "content", "headers", "judged", "outcome", "status", "stream")
 
     def __init__(
         self,
@@ -246,6 +262,7 @@ class Response:
         self.attempts: tuple[Any, ...] = ()
         self.outcome: Outcome | None = None
         self.judged = False
+        self.answer: Answer | None = None
         self._payload = payload
 
     @property
@@ -254,7 +271,10 @@ class Response:
 
         Parsed once and kept. ``None`` for an empty body. Raises ``ValueError`` if it is not valid JSON.
         """
-        if self._payload is None and self.content:
+        if self.answer is not None:
+            self._payload = self.answer.payload()
+            self.answer = None
+        elif self._payload is None and self.content:
             length = len(self.content)
             try:
                 if length < json.LONG:

@@ -10,9 +10,11 @@ from typing import TYPE_CHECKING, ClassVar
 from mesahub.errors import ConfigurationError
 from mesahub.transport import Request, Response, TransportOptions
 from mesahub.transport.capabilities import Capabilities
+from mesahub.transport.messages import STATEMENTS
 from mesahub_embedded.engine.engine import Engine, Unchecked
 from mesahub_embedded.engine.errors import RefusedError, TimedOutError
-from mesahub_embedded.engine.results import bulk_answer, exec_answer, failure, query_answer, stored_answer
+from mesahub_embedded.engine.native import exec_response, insert_response, query_response
+from mesahub_embedded.engine.results import failure
 from mesahub_embedded.engine.rows import UnrepresentableError
 from mesahub_embedded.storage.data_folder import DEFAULT_DATA, Store
 from mesahub_embedded.storage.single import SingleDatabase, creates, mode_of
@@ -89,7 +91,7 @@ class EmbeddedTransport:
     def store(self) -> Store | SingleDatabase:
         """The data folder, or the one database."""
         if self._store is None:
-            raise ConfigurationError("This client is closed: make a new one.")
+            raise _closed()
         return self._store
 
     def open_session(self, ref: str) -> SessionTransport:
@@ -100,31 +102,25 @@ class EmbeddedTransport:
 
     def send(self, request: Request) -> Response:
         """Answer a request."""
-        store = self.store
+        store = self._store
+        if store is None:
+            raise _closed()
         operation = request.operation
         try:
-            if operation not in ("query", "exec", "batch"):
+            if operation not in STATEMENTS:
                 return _other(store, request)
             payload = request.payload
             name = request.database or ""
             if not self._creates and isinstance(store, Store) and not store.path(name).is_file():
                 raise RefusedError(404, "Database not found")
             engine = store.engine(name)
+            if operation == "query":
+                return query_response(engine, payload, request.timeout)
             if operation == "batch":
                 return _batch(engine, request)
-            rows = payload.get("rows")
-            if rows is not None:
-                answered = bulk_answer(
-                    engine, payload["sql"], rows, timeout=request.timeout, unchecked=payload.get("unchecked", False)
-                )
-                return Response(200, payload=answered)
-            sql, bindings = payload["sql"], payload["bindings"]
-            if operation == "query":
-                if "exact" in payload:
-                    return Response(200, payload=stored_answer(engine, sql, bindings, timeout=request.timeout))
-                return Response(200, payload=query_answer(engine, sql, bindings, timeout=request.timeout))
-            runs = Unchecked(engine) if "unchecked" in payload else engine
-            return Response(200, payload=exec_answer(runs, sql, bindings, timeout=request.timeout))
+            if payload.get("rows") is not None:
+                return insert_response(engine, payload, request.timeout)
+            return exec_response(Unchecked(engine) if "unchecked" in payload else engine, payload, request.timeout)
         except sqlite3.Error as error:
             # Of the catalogue, or of a file on its way in or out: transactions that fail are taken back.
             return Response(500, payload={"error": "the data folder cannot be read or written", "detail": str(error)})
@@ -136,6 +132,10 @@ class EmbeddedTransport:
         store, self._store = self._store, None
         if store is not None:
             store.close()
+
+
+def _closed() -> ConfigurationError:
+    return ConfigurationError("This client is closed: make a new one.")
 
 
 def _batch(engine: Engine, request: Request) -> Response:

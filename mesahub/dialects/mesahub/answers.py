@@ -33,6 +33,9 @@ def read_answer(operation: str, statement: Statement, response: Response) -> Ans
         ServerError, AmbiguousResultError: the response is not a result, of a read or of a write.
         UnrepresentableResultError: the result cannot be shown.
     """
+    known = response.answer
+    if known is not None:
+        return known if operation == "query" else _settled(statement, known)
     if response.status != 200:
         _raise(response, operation)
     answer = _answer(response, operation)
@@ -47,6 +50,18 @@ def read_answer(operation: str, statement: Statement, response: Response) -> Ans
         return _counts(statement, answer)
     except _NOT_A_RESULT:
         raise_unexpected(response, operation, "server")
+
+
+def _settled(statement: Statement, answer: Answer) -> Answer:
+    """What a transport without a wire says of a statement that may write, by the rules of `_returned` and `_counts`."""
+    if answer.columns is None:
+        if statement.verb not in _CHANGES:
+            answer.affected = 0
+        if not answer.affected or statement.with_tables or statement.verb not in _INSERTS:
+            answer.rowid = None
+    else:
+        answer.affected = len(answer.rows) if statement.verb in _CHANGES else 0
+    return answer
 
 
 def _stored(answer: dict[str, Any]) -> Answer:
@@ -80,7 +95,7 @@ def _counts(statement: Statement, answer: dict[str, Any]) -> Answer:
     if rowid is not None and _number(rowid) == ROWID_MARK:
         rowid = None
     # Of WITH ... INSERT the server gives no rowid, so no transport does.
-    inserts = statement.verb in ("insert", "replace") and not statement.with_tables
+    inserts = statement.verb in _INSERTS and not statement.with_tables
     return _result(affected, rowid if inserts and affected else None, answer)
 
 
@@ -88,13 +103,16 @@ def _result(affected: int | None, rowid: int | None, answer: dict[str, Any]) -> 
     return Answer(None, [], affected=affected, rowid=rowid, whole=True, duration=_duration(answer))
 
 
-_CHANGES = frozenset({"insert", "replace", "update", "delete"})
+_INSERTS = frozenset({"insert", "replace"})
+_CHANGES = _INSERTS | {"update", "delete"}
 _NOT_A_RESULT = (TypeError, ValueError, KeyError, AttributeError, IndexError, OverflowError)
 """What reading another shape raises."""
 
 
 def is_result(request: Request, response: Response) -> bool:
     """Is this a response to hand on? Broken JSON, or a page in its place, is one only where nothing may ask again."""
+    if response.answer is not None:
+        return True
     if response.status >= 300:
         return False
     if request.operation not in STATEMENTS:

@@ -49,15 +49,12 @@ def statement_request(
         payload["exact"] = True  # for a transport that answers without HTTP
     if statement.unchecked:
         payload["unchecked"] = True
-    return Request(
-        operation,
-        "POST",
-        routes.database(ref, operation),
-        database=ref,
-        payload=payload,
-        safe=idempotent or operation == "query",
+    reads = operation == "query"
+    return routes.template(ref, operation).carrying(
+        payload,
+        safe=idempotent or reads,
         timeout=timeout,
-        encoder=_encode_statement if operation == "query" else _encoder_of(statement),
+        encoder=_encode_statement if reads else _encoder_of(statement),
         hints=hints,
     )
 

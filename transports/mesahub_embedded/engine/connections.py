@@ -44,11 +44,13 @@ class Connection:
         missing: what the last statement named that is hidden here, as SQLite says it, or ``""``.
         altered: did a statement leave something with the connection: a TEMP object, a PRAGMA, an attached file?
         plans: what the user of the connection knows of its compiled statements, by their text.
+        reads: those of them that read, and need no preparation (see `mesahub_embedded.engine.execution`).
+        writes: those that write and return rows, likewise.
     """
 
     __slots__ = (
-        "__weakref__", "_alive", "_busy", "_deadline", "_hidden", "_marking", "_permits", "_watching", "altered",
-        "compiled", "interrupted", "missing", "plans", "raised", "running", "sqlite",
+        "__weakref__", "_alive", "_busy", "_deadline", "_hidden", "_marking", "_permits", "_timeout", "_watching",
+        "altered", "compiled", "interrupted", "missing", "plans", "raised", "reads", "running", "sqlite", "writes",
     )  # fmt: skip
 
     def __init__(
@@ -58,6 +60,8 @@ class Connection:
         self.compiled = True
         self.altered = False
         self.plans: dict[str, Any] = {}
+        self.reads: dict[str, Any] = {}
+        self.writes: dict[str, Any] = {}
         self._permits = permits
         self._hidden = hidden
         self.missing = ""
@@ -65,6 +69,7 @@ class Connection:
         self.raised: BaseException | None = None
         self.running = False
         self._busy = busy
+        self._timeout: float | None = None
         self._deadline: float | None = None
         self._alive: Callable[[], bool] | None = None
         self._marking = False
@@ -84,6 +89,11 @@ class Connection:
         self.interrupted = False
         self.missing = ""
         self.raised = None
+        if timeout != self._timeout:
+            self._wait_for_locks(timeout)
+            self._timeout = timeout
+
+    def _wait_for_locks(self, timeout: float | None) -> None:
         # SQLite waits for another process's lock without a look at our deadline.
         if timeout is not None and timeout != self._busy and (timeout < BUSY or self._busy != BUSY):
             busy = min(timeout, BUSY)

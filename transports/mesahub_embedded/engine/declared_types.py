@@ -36,30 +36,43 @@ class DeclaredTypes:
         self._shadow: Shadow | None = None
         self._version = -1
 
-    def of(self, sql: str, count: int) -> list[str]:
-        """The declared types of the ``count`` columns, ``""`` where there is none (an expression)."""
+    def of(self, sql: str, count: int, uncommitted: Connection | None = None) -> list[str]:
+        """The declared types of the ``count`` columns, ``""`` where there is none (an expression).
+
+        Args:
+            sql: the statement.
+            count: how many columns it has.
+            uncommitted: the connection to ask, where its transaction has changed the schema, or it is the only one.
+        """
         none = [""] * count
         select = nulled(_as_select(sql) or sql)
         with self._lock, forks.section():
-            if self._connection is None:
-                self._connection = self._connect()
-            sqlite = self._connection.sqlite
-            if _types_expressions():
-                columns = self._of_shadow(self._connection, select)
+            if uncommitted is not None:
+                columns = _of_connection(uncommitted, select)
+            elif _types_expressions():
+                columns = self._of_shadow(self._opened(), select)
             else:
-                columns = _of_view(sqlite, select)
+                columns = _of_view(self._opened(), select)
         if columns is None or len(columns) != count:
             return none  # no SELECT: PRAGMA, EXPLAIN
         return [_written(declared) for declared in columns]
+
+    def schema_version(self) -> int:
+        """The number of the schema, without what transactions have not committed."""
+        with self._lock, forks.section():
+            return self._opened().schema_version()
+
+    def _opened(self) -> Connection:
+        if self._connection is None:
+            self._connection = self._connect()
+        return self._connection
 
     def _of_shadow(self, connection: Connection, select: str) -> list[str] | None:
         version = connection.schema_version()
         if self._shadow is None or self._version != version:
             if self._shadow is not None:
                 self._shadow.close()
-            from mesahub_embedded.engine.schema_copy import Shadow
-
-            self._shadow = Shadow(connection.sqlite)
+            self._shadow = _shadow(connection)
             self._version = version
         return self._shadow.declared(select)
 
@@ -74,11 +87,28 @@ class DeclaredTypes:
             connection.close()
 
 
-def _of_view(sqlite: sqlite3.Connection, select: str) -> list[str] | None:
+def _shadow(connection: Connection) -> Shadow:
+    from mesahub_embedded.engine.schema_copy import Shadow
+
+    return Shadow(connection.sqlite)
+
+
+def _of_connection(connection: Connection, select: str) -> list[str] | None:
+    if not _types_expressions():
+        return _of_view(connection, select)
+    shadow = _shadow(connection)
+    try:
+        return shadow.declared(select)
+    finally:
+        shadow.close()
+
+
+def _of_view(connection: Connection, select: str) -> list[str] | None:
+    sqlite = connection.sqlite
     # table_info looks into the schema that the connection knows; only a statement that reads notices a newer one.
     sqlite.execute("SELECT 1 FROM main.sqlite_schema LIMIT 1").fetchone()
     try:
-        sqlite.execute(f"CREATE TEMP VIEW mesahub_columns AS {select}")
+        connection.own(f"CREATE TEMP VIEW mesahub_columns AS {select}")
     except (sqlite3.Error, sqlite3.Warning):
         return None
     try:
@@ -86,7 +116,7 @@ def _of_view(sqlite: sqlite3.Connection, select: str) -> list[str] | None:
     except sqlite3.Error:
         return None
     finally:
-        sqlite.execute("DROP VIEW temp.mesahub_columns")
+        connection.own("DROP VIEW temp.mesahub_columns")
     return [column[2] or "" for column in columns]
 
 

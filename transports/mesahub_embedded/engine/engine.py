@@ -8,62 +8,31 @@ none is ever left open.
 from __future__ import annotations
 
 import os
-import re
 import sqlite3
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing, contextmanager
-from functools import lru_cache
-from typing import Any, Literal, NamedTuple
+from threading import get_ident
+from typing import Any, Literal
 
 from mesahub.errors import ConfigurationError
-from mesahub.sql import analyze
+from mesahub_embedded.engine import forks
 from mesahub_embedded.engine.connections import Connection, open_connection
 from mesahub_embedded.engine.declared_types import DeclaredTypes
-from mesahub_embedded.engine.errors import RefusedError, TimedOutError, fewer_wanted, refusal
-from mesahub_embedded.engine.limits import ResultLimits, read_rows
-from mesahub_embedded.engine.parameters import bound
+from mesahub_embedded.engine.errors import RefusedError, TimedOutError
+from mesahub_embedded.engine.execution import OPEN_TRANSACTION, Alive, Execution, Outcome, refresh_for
+from mesahub_embedded.engine.limits import ResultLimits
 from mesahub_embedded.engine.rows import Plan
 
-__all__ = ["Engine", "Mode", "Outcome"]
+__all__ = ["Engine", "Mode", "Script", "Unchecked"]
 
 Mode = Literal["own", "rwc", "rw", "ro", "memory"]
 
 IDLE_READERS = 8
 """Connections for reading that are kept for the next statement."""
 
-_PLANS = 1000
-_UPSERT = re.compile(r"\bDO\s+UPDATE\b", re.IGNORECASE)
-_CHANGES = frozenset({"INSERT", "REPLACE", "UPDATE", "DELETE", "WITH"})
-_PRAGMA = re.compile(r"(?:\s|--[^\n]*(?:\n|\Z)|/\*.*?(?:\*/|\Z))*pragma\b", re.DOTALL | re.IGNORECASE).match
-_FIRST_WORD = re.compile(r"(?:\s|--[^\n]*(?:\n|\Z)|/\*.*?(?:\*/|\Z))*([A-Za-z]*)", re.DOTALL)
-
-Alive = Callable[[], bool] | None
-"""Asked now and then while a statement runs; ``False`` stops it."""
-
-_OPEN_TRANSACTION = (
-    "a transaction was left open and has been rolled back: each request is a transaction of its own. Send "
-    "several rows with one statement, or BEGIN and COMMIT in one script."
-)
-_NOTHING = Plan((), ())
 _abandoned: list[Any] = []
 """What a forked child inherited: connections that it may neither use nor close, nor let Python close."""
-
-
-class Outcome(NamedTuple):
-    """What a statement gave.
-
-    Attributes:
-        plan: the columns; ``None`` for a statement that has none.
-        rows: as SQLite gave them.
-        affected: rows inserted, updated or deleted.
-        rowid: of the last inserted row, ``None`` when an INSERT inserted none; 0 for other statements.
-    """
-
-    plan: Plan | None
-    rows: list[tuple[Any, ...]]
-    affected: int
-    rowid: int | None
 
 
 class Script:
@@ -83,7 +52,7 @@ class Script:
         self, sql: str, bindings: Sequence[Any] = (), *, timeout: float | None = None, alive: Alive = None
     ) -> Outcome:
         """Run the next statement. See `Engine.execute`."""
-        return self._engine._write(self._connection, sql, bindings, timeout, alive)
+        return self._engine.write_on(self._connection, sql, bindings, timeout, alive)
 
 
 class Unchecked:
@@ -131,6 +100,7 @@ class Engine:
         self._memory = mode == "memory"
         self._start()
         self._writer = self._connect(read_only=mode == "ro")
+        forks.renew(self)
 
     def _connect(self, *, read_only: bool = False) -> Connection:
         mode = self._mode
@@ -144,14 +114,11 @@ class Engine:
         )
 
     def _start(self) -> None:
-        self._pid = os.getpid()
         self._lock = threading.Lock()
         self._reserved_by: int | None = None
         self._readers: list[Connection] = []
         self._types = DeclaredTypes(self._connect)
-        self._plans: dict[str, Plan] = {}
-        self._inserts: dict[str, bool] = {}
-        self._schema = -1
+        self._execution = Execution(self._types, self._limits, alone=self._memory)
 
     def query(
         self, sql: str, bindings: Sequence[Any] = (), *, timeout: float | None = None, alive: Alive = None
@@ -168,28 +135,25 @@ class Engine:
             RefusedError: SQLite said no.
             TimedOutError: it took too long; nothing was changed.
         """
-        if self._pid != os.getpid():
-            self._forked()
+        plan, rows = self.read(sql, bindings, timeout=timeout, alive=alive)
+        return Outcome(plan, rows, 0, None)
+
+    def read(
+        self, sql: str, bindings: Sequence[Any] = (), *, timeout: float | None = None, alive: Alive = None
+    ) -> tuple[Plan | None, list[tuple[Any, ...]]]:
+        """The same, as the columns and the rows alone."""
         if self._memory:
-            return self.execute(sql, bindings, timeout=timeout, alive=alive)
+            outcome = self.execute(sql, bindings, timeout=timeout, alive=alive)
+            return outcome.plan, outcome.rows
         try:
             connection = self._readers.pop()
         except IndexError:
             connection = self._open_reader()
         connection.begin(timeout, alive)
         try:
-            if _PRAGMA(sql):
-                # A PRAGMA looks into the schema that the connection knows; only a statement that reads notices a newer.
-                connection.sqlite.execute("SELECT 1 FROM main.sqlite_schema LIMIT 1").fetchone()
-            cursor, rows = self._run(connection, sql, bindings)
-            if connection.sqlite.in_transaction:
-                raise RefusedError(400, _OPEN_TRANSACTION)
-            plan = None
-            if cursor.description is not None:
-                plan = self._plan(connection, sql, cursor.description)
-            return Outcome(plan, rows, 0, None)
+            return self._execution.read(connection, sql, bindings)
         except sqlite3.Error as error:
-            raise self._refusal(connection, sql, bindings, error, write=False) from None
+            raise self._execution.refusal(connection, sql, bindings, error, write=False) from None
         finally:
             self._give_back(connection)
 
@@ -212,9 +176,9 @@ class Engine:
             if unchecked:
                 connection.altered = True
                 connection.sqlite.execute("PRAGMA foreign_keys = OFF")
-            outcome = self._write(connection, sql, bindings, timeout, alive)
+            outcome = self.write_on(connection, sql, bindings, timeout, alive)
             if connection.sqlite.in_transaction:
-                raise RefusedError(400, _OPEN_TRANSACTION)
+                raise RefusedError(400, OPEN_TRANSACTION)
             return outcome
         finally:
             self._release_writer(connection)
@@ -238,34 +202,10 @@ class Engine:
     ) -> Outcome:
         """The same on a connection that has a transaction open, or not: all rows or none."""
         connection.begin(timeout, None)
-        sqlite = connection.sqlite
-        open_ = sqlite.in_transaction
-        current: Sequence[Any] = rows[0] if rows else ()
         try:
-            sqlite.execute("SAVEPOINT mesahub_rows" if open_ else "BEGIN IMMEDIATE")
-            connection.mark_rowid()
-            plan, returned, affected = None, [], 0
-            if not returns(sql):
-                affected = max(sqlite.executemany(sql, rows).rowcount, 0)
-            else:
-                for current in rows:
-                    cursor, more = self._run(connection, sql, current, tolerant=True)
-                    returned += more
-                    if plan is None:
-                        plan = self._plan(connection, sql, cursor.description)
-            rowid = connection.last_rowid()
-            sqlite.execute("RELEASE mesahub_rows" if open_ else "COMMIT")
-        except BaseException as error:
-            if sqlite.in_transaction:
-                sqlite.execute("ROLLBACK TO mesahub_rows" if open_ else "ROLLBACK")
-                if open_:
-                    sqlite.execute("RELEASE mesahub_rows")
-            if isinstance(error, sqlite3.Error):
-                raise self._refusal(connection, sql, current, error, write=True) from None
-            raise
+            return self._execution.insert_rows(connection, sql, rows)
         finally:
             connection.end()
-        return Outcome(plan, returned, affected, None if connection.is_mark(rowid) else rowid)
 
     # Sessions (see `mesahub_embedded.engine.sessions`)
 
@@ -273,11 +213,9 @@ class Engine:
         """A connection of a caller's own; a database in memory lends its only one."""
         if self._closed:
             raise _closed()
-        if self._pid != os.getpid():
-            self._forked()
         if self._memory:
             connection = self._take_writer(None)
-            self._reserved_by = threading.get_ident()
+            self._reserved_by = get_ident()
             return connection
         return self._connect()
 
@@ -293,9 +231,8 @@ class Engine:
         self, connection: Connection, sql: str, bindings: Sequence[Any], *, timeout: float | None, alive: Alive
     ) -> Outcome:
         """Run one statement on such a connection."""
-        if _PRAGMA(sql):
-            connection.sqlite.execute("SELECT 1 FROM main.sqlite_schema LIMIT 1").fetchone()
-        return self._write(connection, sql, bindings, timeout, alive)
+        refresh_for(connection, sql)
+        return self.write_on(connection, sql, bindings, timeout, alive)
 
     def reserve(self, timeout: float | None) -> None:
         """Keep the other threads of this process from writing, until `unreserve`.
@@ -306,7 +243,7 @@ class Engine:
         if self._memory:
             return
         self._lock_writer(timeout)
-        self._reserved_by = threading.get_ident()
+        self._reserved_by = get_ident()
 
     def unreserve(self) -> None:
         """Let the others write again."""
@@ -327,12 +264,13 @@ class Engine:
         with self._writing(timeout) as connection:
             yield Script(self, connection)
             if connection.sqlite.in_transaction:
-                raise RefusedError(400, _OPEN_TRANSACTION)
+                raise RefusedError(400, OPEN_TRANSACTION)
 
     def clear(self) -> None:
         """Empty the database: no table, no view, nothing is left. Others may have it open meanwhile."""
         with self._writing(None) as connection, closing(sqlite3.connect(":memory:")) as empty:
             empty.backup(connection.sqlite)
+            self._execution.forget()
 
     @contextmanager
     def _writing(self, timeout: float | None) -> Iterator[Connection]:
@@ -343,8 +281,6 @@ class Engine:
             self._release_writer(connection)
 
     def _take_writer(self, timeout: float | None) -> Connection:
-        if self._pid != os.getpid():
-            self._forked()
         self._lock_writer(timeout)
         try:
             if self._closed:
@@ -359,12 +295,12 @@ class Engine:
             raise
 
     def _lock_writer(self, timeout: float | None) -> None:
-        if self._reserved_by == threading.get_ident():
+        if self._reserved_by is not None and self._reserved_by == get_ident():
             raise ConfigurationError(
                 "This thread has a transaction open on this database, and would wait for itself: use the handle that "
                 "the transaction gave (with db.transaction() as tx: tx.table(...))."
             )
-        if not self._lock.acquire(timeout=-1 if timeout is None else timeout):
+        if not self._lock.acquire(False) and not self._lock.acquire(timeout=-1 if timeout is None else timeout):
             raise TimedOutError("other statements were writing to this database all the time")
 
     def _release_writer(self, connection: Connection) -> None:
@@ -378,116 +314,17 @@ class Engine:
         finally:
             self._lock.release()
 
-    def _write(
+    def write_on(
         self, connection: Connection, sql: str, bindings: Sequence[Any], timeout: float | None, alive: Alive
     ) -> Outcome:
+        """Run a statement that may write, on a connection that the caller has."""
         connection.begin(timeout, alive)
         try:
-            return self._execute(connection, sql, bindings)
+            return self._execution.write(connection, sql, bindings)
         except sqlite3.Error as error:
-            raise self._refusal(connection, sql, bindings, error, write=True) from None
+            raise self._execution.refusal(connection, sql, bindings, error, write=True) from None
         finally:
             connection.end()
-
-    def _execute(self, connection: Connection, sql: str, bindings: Sequence[Any]) -> Outcome:
-        match = _FIRST_WORD.match(sql)
-        word = match[1].upper() if match else ""
-        inserts = word in ("INSERT", "REPLACE", "WITH")
-        marked = inserts and not self._inserts.get(sql)
-        if marked:
-            connection.mark_rowid()
-        before = connection.sqlite.total_changes
-        cursor, rows = self._run(connection, sql, bindings, tolerant=word in _CHANGES)
-        affected = 0
-        rowid = None if inserts else 0
-        if word in _CHANGES:
-            affected = cursor.rowcount
-            if affected < 0:
-                changed = connection.sqlite.total_changes != before
-                affected = connection.changes() if changed else 0
-            if inserts and affected > 0:
-                rowid = cursor.lastrowid if word != "WITH" else connection.last_rowid()
-                if marked:
-                    if connection.is_mark(rowid):
-                        rowid = None
-                    elif not _UPSERT.search(sql):
-                        # This text sets the rowid whenever it inserts: no need to mark it again.
-                        if len(self._inserts) >= _PLANS:
-                            self._inserts.clear()
-                        self._inserts[sql] = True
-        plan = None
-        if cursor.description is not None:
-            plan = self._plan(connection, sql, cursor.description)
-        elif word == "PRAGMA" and "=" not in sql:
-            plan = _NOTHING  # the server takes PRAGMA name(value) for a read
-        return Outcome(plan, rows, affected, rowid)
-
-    def _run(
-        self, connection: Connection, sql: str, bindings: Sequence[Any], *, tolerant: bool = False
-    ) -> tuple[sqlite3.Cursor, list[tuple[Any, ...]]]:
-        text, values = bound(sql, bindings)
-        connection.compiled = False
-        if tolerant:
-            # Rows of RETURNING are read once and for all: a read can be repeated, a write can not.
-            connection.sqlite.text_factory = _decode
-        try:
-            try:
-                cursor = connection.sqlite.execute(text, values)
-            except sqlite3.ProgrammingError as error:
-                wanted = fewer_wanted(error)
-                if wanted is None:
-                    raise
-                cursor = connection.sqlite.execute(*bound(sql, bindings[:wanted]))
-            if cursor.description is None:
-                return cursor, []
-            return cursor, cursor.fetchall() if self._limits is None else read_rows(cursor, self._limits)
-        except sqlite3.OperationalError as error:
-            if tolerant or not str(error).startswith("Could not decode"):
-                raise
-            connection.sqlite.text_factory = _decode
-            cursor = connection.sqlite.execute(text, values)
-            return cursor, cursor.fetchall() if self._limits is None else read_rows(cursor, self._limits)
-        finally:
-            if connection.sqlite.text_factory is not str:
-                connection.sqlite.text_factory = str
-
-    def _plan(self, connection: Connection, sql: str, description: Any) -> Plan:
-        plan: Plan | None = connection.plans.get(sql)
-        if plan is not None and not connection.compiled:
-            return plan
-        schema = connection.schema_version()
-        if schema != self._schema:
-            self._plans = {}
-            self._inserts = {}
-            self._schema = schema
-        plan = self._plans.get(sql)
-        if plan is None or len(plan.names) != len(description):
-            names = tuple([column[0] for column in description])
-            plan = Plan(names, self._types.of(sql, len(names)))
-            if len(self._plans) >= _PLANS:
-                self._plans = {}
-            self._plans[sql] = plan
-        if len(connection.plans) >= _PLANS:
-            connection.plans.clear()
-        connection.plans[sql] = plan
-        return plan
-
-    def _refusal(
-        self,
-        connection: Connection,
-        sql: str,
-        bindings: Sequence[Any],
-        error: sqlite3.Error,
-        *,
-        write: bool,
-    ) -> BaseException:
-        if connection.raised is not None:
-            return connection.raised
-        if connection.missing:
-            return RefusedError(400, connection.missing)
-        if connection.interrupted:
-            return TimedOutError("the statement was interrupted and changed nothing")
-        return refusal(connection.sqlite, sql, bindings, error, write=write)
 
     def _open_reader(self) -> Connection:
         if self._closed:
@@ -498,7 +335,7 @@ class Engine:
         return connection
 
     def _give_back(self, connection: Connection) -> None:
-        connection.end()
+        connection.running = False
         if connection.sqlite.in_transaction:
             connection.sqlite.rollback()
         if self._closed or connection.altered or len(self._readers) >= IDLE_READERS:
@@ -506,7 +343,8 @@ class Engine:
         else:
             self._readers.append(connection)
 
-    def _forked(self) -> None:
+    def after_fork(self) -> None:
+        """In a forked child: begin with connections and locks of its own."""
         _abandoned.append((self._readers, self._writer, self._types, self._lock))
         self._writer = None
         self._start()
@@ -530,8 +368,6 @@ class Engine:
 
     def close(self) -> None:
         """Close all connections. Statements that run are waited for. May be called twice."""
-        if self._pid != os.getpid():
-            return
         self._closed = True
         with self._lock:
             writer, self._writer = self._writer, None
@@ -548,13 +384,3 @@ class Engine:
 
 def _closed() -> ConfigurationError:
     return ConfigurationError("The database was closed: make a new client.")
-
-
-@lru_cache(maxsize=1000)
-def returns(sql: str) -> bool:
-    """Has a statement a RETURNING clause?"""
-    return any(part.returns for part in analyze(sql).parts)
-
-
-def _decode(text: bytes) -> str:
-    return text.decode("utf-8", "replace")

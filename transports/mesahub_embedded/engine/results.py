@@ -9,11 +9,11 @@ from typing import Any, Protocol
 from mesahub.errors import Outcome as Delivery
 from mesahub.errors import RequestTimeoutError
 from mesahub.transport import Response
-from mesahub_embedded.engine.engine import Alive, Outcome
 from mesahub_embedded.engine.errors import RefusedError, TimedOutError
+from mesahub_embedded.engine.execution import Alive, Outcome
 from mesahub_embedded.engine.rows import UnrepresentableError
 
-__all__ = ["bulk_answer", "exec_answer", "failure", "query_answer", "rows_answer", "stored_answer"]
+__all__ = ["exec_answer", "failure", "query_answer", "rows_answer"]
 
 Answer = dict[str, Any]
 
@@ -25,16 +25,6 @@ class Reads(Protocol):
         self, sql: str, bindings: Sequence[Any] = (), *, timeout: float | None = None, alive: Alive = None
     ) -> Outcome:
         """See `Engine.query`."""
-        ...
-
-
-class Inserts(Protocol):
-    """Inserts many rows: an engine."""
-
-    def insert_rows(
-        self, sql: str, rows: Sequence[Sequence[Any]], *, timeout: float | None = None, unchecked: bool = False
-    ) -> Outcome:
-        """See `Engine.insert_rows`."""
         ...
 
 
@@ -84,20 +74,6 @@ def query_answer(
         "rowsWritten": None,
     }
     return answer
-
-
-def stored_answer(engine: Reads, sql: str, bindings: Sequence[Any], *, timeout: float | None = None) -> Answer:
-    """Run a statement that reads; its rows are tuples of what SQLite gives. See `query_answer`."""
-    started = time.perf_counter()
-    outcome = engine.query(sql, bindings, timeout=timeout)
-    return {
-        "headers": outcome.plan.headers if outcome.plan is not None else [],
-        "rows": outcome.rows,
-        "tuples": True,
-        "exact": True,
-        "whole": True,
-        "stat": {"queryDurationMs": _milliseconds(started)},
-    }
 
 
 def failure(error: RefusedError | UnrepresentableError | TimedOutError, timeout: float | None) -> Response:
@@ -165,25 +141,3 @@ def _rows(outcome: Outcome, wire: bool, limit: int | None) -> Answer:
 
 def _milliseconds(started: float) -> int:
     return int((time.perf_counter() - started) * 1000)
-
-
-def bulk_answer(
-    engine: Inserts,
-    sql: str,
-    rows: Sequence[Sequence[Any]],
-    *,
-    timeout: float | None = None,
-    unchecked: bool = False,
-) -> Answer:
-    """Insert all rows or none, bound as they are: in process no JSON is made.
-
-    Args:
-        engine: the database.
-        sql: ``INSERT ... VALUES (?, ?)``, for one row.
-        rows: the values of each.
-        timeout: seconds.
-        unchecked: check no foreign keys.
-    """
-    started = time.perf_counter()
-    outcome = engine.insert_rows(sql, rows, timeout=timeout, unchecked=unchecked)
-    return rows_answer(outcome, started)

@@ -54,7 +54,7 @@ class Plan:
         headers: as the answer has them; shared by all answers, not to be changed.
     """
 
-    __slots__ = ("_kinds", "_maker", "_plain", "_types", "headers", "names")
+    __slots__ = ("_easy", "_kinds", "_maker", "_plain", "_real", "_types", "headers", "names")
 
     def __init__(self, names: tuple[str, ...], declared: Sequence[str]) -> None:
         self.names = names
@@ -62,6 +62,8 @@ class Plan:
         self._types = [type_.upper() for type_ in declared]
         self._kinds = [_converter(type_) for type_ in self._types]
         self._plain = not any(self._kinds)
+        self._real = not _REALS.isdisjoint(self._types)
+        self._easy = self._plain and not self._real
         self._maker = _row_maker(names)
 
     def rows(self, rows: list[tuple[Any, ...]], *, wire: bool) -> list[dict[str, Any]]:
@@ -72,6 +74,8 @@ class Plan:
         """
         if not rows:
             return []
+        if self._easy and len(rows) == 1 and _EASY.issuperset(map(type, rows[0])):
+            return self._maker(rows)
         if self._plain:
             if len(rows) <= _FEW:
                 if not self._changes_few(rows, wire):
@@ -79,7 +83,7 @@ class Plan:
                 types = _ALL
             else:
                 types = set(map(type, chain.from_iterable(rows)))
-                if types <= _EASY:
+                if self._easy and types <= _EASY:
                     return self._maker(rows)
         else:
             types = _ALL
@@ -99,21 +103,25 @@ class Plan:
         for row in rows:
             for index, value in enumerate(row):
                 kind = type(value)
-                if kind is bytes or (kind is float and value - value != 0.0):
-                    return True
-                if kind is float and value.is_integer() and (wire or self._types[index] not in _REALS):
+                if kind is float:
+                    if value - value != 0.0 or (value.is_integer() and (wire or self._types[index] not in _REALS)):
+                        return True
+                elif kind is bytes or (kind is int and self._real and not wire and self._types[index] in _REALS):
                     return True
         return False
 
     def _column(self, index: int, column: Any, types: set[type], wire: bool) -> Any:
         convert = self._kinds[index]
-        if convert is None and types <= _EASY:
+        real = not wire and self._types[index] in _REALS
+        if convert is None and types <= _EASY and not (real and int in types):
             return column
         held = set(map(type, column))
         if convert is not None and (int in held or str in held):
             column = [convert(value) for value in column]
         if float in held:
-            column = _reals(column, keep=not wire and self._types[index] in _REALS)
+            column = _reals(column, keep=real)
+        if real and int in held:  # an expression of that type, such as a column of a view
+            column = [float(value) if type(value) is int else value for value in column]
         if bytes in held and (wire or self._types[index] != "BLOB"):
             encode = base64.b64encode
             column = [encode(value).decode() if type(value) is bytes else value for value in column]

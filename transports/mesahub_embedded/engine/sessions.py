@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import threading
-import time
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -11,13 +10,16 @@ from mesahub.errors import ConfigurationError, Outcome, RequestTimeoutError
 from mesahub.transport import Request, Response
 from mesahub.transport.capabilities import Capabilities
 from mesahub_embedded.engine.errors import RefusedError, TimedOutError
-from mesahub_embedded.engine.results import exec_answer, failure, query_answer, rows_answer
+from mesahub_embedded.engine.native import exec_response, insert_response, query_response
+from mesahub_embedded.engine.results import failure
 from mesahub_embedded.engine.rows import UnrepresentableError
 
 if TYPE_CHECKING:
     from mesahub_embedded.engine.connections import Connection
-    from mesahub_embedded.engine.engine import Alive, Engine
-    from mesahub_embedded.engine.engine import Outcome as StatementResult
+    from mesahub_embedded.engine.engine import Engine
+    from mesahub_embedded.engine.execution import Alive
+    from mesahub_embedded.engine.execution import Outcome as StatementResult
+    from mesahub_embedded.engine.rows import Plan
 
 __all__ = ["SessionTransport"]
 
@@ -100,23 +102,21 @@ class SessionTransport:
         """Answer a statement."""
         if request.operation not in ("query", "exec"):
             raise ConfigurationError(f"A session cannot do {request.operation!r}; use the database itself.")
-        payload = request.payload
-        sql, bindings, timeout = payload["sql"], payload["bindings"], request.timeout
-        started = time.perf_counter()
+        payload, timeout = request.payload, request.timeout
         with self._turn:
             try:
                 if payload.get("rows") is not None:
-                    return Response(200, payload=rows_answer(self._insert_rows(sql, payload["rows"], timeout), started))
-                answer = query_answer if request.operation == "query" else exec_answer
-                return Response(200, payload=answer(self, sql, bindings, timeout=timeout))
+                    return insert_response(self, payload, timeout)
+                return (query_response if request.operation == "query" else exec_response)(self, payload, timeout)
             except (RefusedError, UnrepresentableError, TimedOutError) as error:
                 return failure(error, timeout)
 
-    def query(
+    def read(
         self, sql: str, bindings: Sequence[Any] = (), *, timeout: float | None = None, alive: Alive = None
-    ) -> StatementResult:
-        """Run one statement. See `Engine.query`."""
-        return self.execute(sql, bindings, timeout=timeout, alive=alive)
+    ) -> tuple[Plan | None, list[tuple[Any, ...]]]:
+        """Run one statement that reads. See `Engine.read`."""
+        outcome = self.execute(sql, bindings, timeout=timeout, alive=alive)
+        return outcome.plan, outcome.rows
 
     def execute(
         self, sql: str, bindings: Sequence[Any] = (), *, timeout: float | None = None, alive: Alive = None
@@ -124,7 +124,15 @@ class SessionTransport:
         """Run one statement. See `Engine.execute`."""
         return self._engine.run_on(self._open, sql, bindings, timeout=timeout, alive=alive)
 
-    def _insert_rows(self, sql: str, rows: Sequence[Sequence[Any]], timeout: float | None) -> StatementResult:
+    def insert_rows(
+        self,
+        sql: str,
+        rows: Sequence[Sequence[Any]],
+        *,
+        timeout: float | None = None,
+        unchecked: bool = False,  # noqa: ARG002
+    ) -> StatementResult:
+        """Insert rows, all or none. See `Engine.insert_rows`; a session checks foreign keys always."""
         return self._engine.insert_on(self._open, sql, rows, timeout=timeout)
 
     @property

@@ -10,7 +10,7 @@ from __future__ import annotations
 import threading
 from typing import Any
 
-from mesahub_embedded.engine.engine import Outcome
+from mesahub_embedded.engine.execution import Outcome
 from mesahub_embedded.engine.results import rows_answer
 
 __all__ = ["Counts"]

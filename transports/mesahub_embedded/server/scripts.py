@@ -7,8 +7,9 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from mesahub.sql import analyze
-from mesahub_embedded.engine.engine import Engine, Outcome
+from mesahub_embedded.engine.engine import Engine
 from mesahub_embedded.engine.errors import RefusedError
+from mesahub_embedded.engine.execution import Outcome
 
 __all__ = ["run_script"]
 

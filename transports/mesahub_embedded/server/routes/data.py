@@ -9,8 +9,8 @@ from functools import lru_cache
 from typing import Any
 
 from mesahub.sql import analyze
-from mesahub_embedded.engine.engine import Outcome
 from mesahub_embedded.engine.errors import RefusedError
+from mesahub_embedded.engine.execution import Outcome
 from mesahub_embedded.engine.results import query_answer
 from mesahub_embedded.server.limits import ROW_LIMIT
 from mesahub_embedded.server.reply import Reply
