@@ -128,7 +128,7 @@ class BatchTable:
         for part in batches(rows, in_order=True, most_rows=2**31, most_bytes=2**62):
             names = part.columns or ("_rowid_",)
             sql = insert_text(self._scope, names, on_conflict=on_conflict, key=columns, update=update, where=where)
-            self._batch.add(Statement(sql, [], "insert", True, part.rows))
+            self._batch.add(Statement(sql, [], "insert", True, part.rows, table=self._scope.name))
 
     def upsert(
         self,

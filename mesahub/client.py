@@ -164,7 +164,10 @@ class MesahubClient:
         timeout = self.timeout if timeout is None else checked_timeout(timeout)
         hints = self._hints if consistency is None else self._with_consistency(consistency)
         dialect = self._dialect
-        response = self._send(dialect.request(ref, "query", statement, timeout=timeout, hints=hints))
+        request = dialect.request(ref, "query", statement, timeout=timeout, hints=hints)
+        # For middleware; set here and not by the dialects, so that it is the same for all of them.
+        request.verb, request.collection, request.statements = statement.verb, statement.table, 1
+        response = self._send(request)
         answer = dialect.answer("query", statement, response)
         rows = answer.rows if answer.named else answer.dicts()
         if not answer.whole and len(rows) == dialect.capabilities.max_rows and limit != len(rows):
@@ -183,6 +186,7 @@ class MesahubClient:
         while True:
             step = plan.statement()
             request = self._dialect.request(ref, "query", step, timeout=deadline.left(), hints={**hints, **plan.hints})
+            request.verb, request.collection, request.statements = step.verb, step.table, 1
             try:
                 answer = self._dialect.answer("query", step, self._send(request))
             except SQLError:
@@ -224,6 +228,10 @@ class MesahubClient:
         if not in_process:
             dialect.check_batch(statements)
         request = dialect.batch(ref, statements, timeout=timeout, ticket=ticket, hints=self._hints)
+        verbs, tables = {each.verb for each in statements}, {each.table for each in statements}
+        request.verb = verbs.pop() if len(verbs) == 1 else ""
+        request.collection = tables.pop() if len(tables) == 1 else None
+        request.statements = len(statements)
         try:
             answers = dialect.batch_answer(statements, self._send(request))
         except MesahubError as error:
@@ -256,9 +264,11 @@ class MesahubClient:
     ) -> Response:
         """Send a compiled statement and give the answer as it came, whatever its status."""
         timeout = self.timeout if timeout is None else checked_timeout(timeout)
-        return self._send(
-            self._dialect.request(ref, operation, statement, timeout=timeout, idempotent=idempotent, hints=self._hints)
+        request = self._dialect.request(
+            ref, operation, statement, timeout=timeout, idempotent=idempotent, hints=self._hints
         )
+        request.verb, request.collection, request.statements = statement.verb, statement.table, 1
+        return self._send(request)
 
     def send(self, request: Request) -> Response:
         """Send any request through the middleware."""

@@ -79,7 +79,7 @@ class BulkInsert:
         if not columns and len(batch.rows) > 1:
             # DEFAULT VALUES makes one row; a rowid of NULL is one that SQLite chooses.
             sql = insert_text(self._scope, ("_rowid_",), on_conflict=conflict, returning=returning)
-            return Statement(sql, [], "insert", True, batch.rows)
+            return Statement(sql, [], "insert", True, batch.rows, table=self._scope.name)
         sql = insert_text(
             self._scope,
             columns,
@@ -89,7 +89,7 @@ class BulkInsert:
             where=self._where,
             returning=returning,
         )
-        return Statement(sql, [], "insert", True, batch.rows if columns else None)
+        return Statement(sql, [], "insert", True, batch.rows if columns else None, table=self._scope.name)
 
     def count(self) -> tuple[int, int]:
         """Read all rows, without running anything: the number of statements that they need, and of rows."""

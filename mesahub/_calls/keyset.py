@@ -113,7 +113,7 @@ class Pages:
         order = ", ".join([_order(term) for term in self._terms])
         bindings.append(self._batch_size)
         sql = f"SELECT {chosen} FROM {self._scope.table}{where} ORDER BY {order} LIMIT ?"
-        return Statement(sql, bindings, "select", False)
+        return Statement(sql, bindings, "select", False, table=self._scope.name)
 
     def accept(self, result: QueryResult) -> list[Row]:
         """Take the result of a page: its rows, without the key's own columns."""

@@ -13,7 +13,7 @@ from mesahub.dialects.base import Dialect
 from mesahub.dialects.mesahub.authorization import bearer
 from mesahub.errors import ConfigurationError
 from mesahub.middleware.auth import auth
-from mesahub.middleware.base import checked, compose, listener
+from mesahub.middleware.base import Target, checked, compose, fitted, listener
 from mesahub.middleware.retry import retrying
 from mesahub.middleware.retry_policy import RetryPolicy
 from mesahub.transport import Request, Response, Transport, TransportOptions
@@ -76,6 +76,11 @@ class Stack:
         if isinstance(middleware, (str, bytes)) or not isinstance(middleware, Sequence):
             raise ConfigurationError(f"middleware must be a list of functions, not {type(middleware).__name__}.")
         self.middleware = tuple(middleware)
+        if os.environ.get("MESAHUB_LOG"):
+            from mesahub.middleware.log_environment import with_logging
+
+            middleware = with_logging(middleware, os.environ["MESAHUB_LOG"])
+        middleware = list(fitted(middleware, lambda: _target(urls, dialect, transport)))
         self._closing = threading.Event()
         outer = [checked(layer) for layer in middleware if not getattr(layer, "inside_retry", False)]
         inner = [checked(layer) for layer in middleware if getattr(layer, "inside_retry", False)]
@@ -98,6 +103,14 @@ class Stack:
         self._closing.set()
         if self._owns_transport:
             self.transport.close()
+
+
+def _target(urls: Sequence[str], dialect: Dialect | None, transport: Any) -> Target:
+    if dialect is None:
+        from mesahub.dialects.mesahub.dialect import MesahubDialect
+
+        dialect = MesahubDialect()
+    return Target(urls, dialect, in_process=getattr(transport, "capabilities", None) is not None)
 
 
 def _unanswered(dialect: Dialect | None) -> Callable[[Request, Response], bool] | None:

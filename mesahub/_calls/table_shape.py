@@ -29,7 +29,7 @@ def first_rows(rows: Iterable[Mapping[str, Any]]) -> tuple[list[Mapping[str, Any
 def create_statement(table: str, sample: list[Mapping[str, Any]], key: str | Sequence[str] | None) -> Statement:
     """The statement that creates a table for such rows, if it does not exist."""
     names = [key] if isinstance(key, str) else list(key or ())
-    return Statement(create_table_text(table, declared_types(sample), names), [], "exec", True)
+    return Statement(create_table_text(table, declared_types(sample), names), [], "create", True, table=table)
 
 
 def missing_columns(
@@ -39,7 +39,7 @@ def missing_columns(
     for place, name in enumerate(columns):
         if fold(name) not in known:
             type_ = declared_type([row[place] for row in rows])
-            yield fold(name), Statement(add_column_text(table, name, type_), [], "exec", True)
+            yield fold(name), Statement(add_column_text(table, name, type_), [], "alter", True, table=table)
 
 
 def folded(columns: Iterable[ColumnInfo]) -> set[str]:

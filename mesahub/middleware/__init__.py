@@ -21,7 +21,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from mesahub.middleware.base import Handler, Middleware, compose, inside_retry
+from mesahub.middleware.base import Handler, Middleware, Target, compose, inside_retry
 
 if TYPE_CHECKING:
     from mesahub.middleware.attempts import Attempt
@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from mesahub.middleware.call_logging import logging
     from mesahub.middleware.rate_limiter import rate_limit
     from mesahub.middleware.retry_policy import RetryPolicy
+    from mesahub.middleware.telemetry import opentelemetry
 
 __all__ = [
     "Attempt",
@@ -36,10 +37,12 @@ __all__ = [
     "Handler",
     "Middleware",
     "RetryPolicy",
+    "Target",
     "compose",
     "hooks",
     "inside_retry",
     "logging",
+    "opentelemetry",
     "rate_limit",
 ]
 
@@ -50,6 +53,7 @@ _LAZY = {
     "RetryPolicy": "retry_policy",
     "hooks": "call_hooks",
     "logging": "call_logging",
+    "opentelemetry": "telemetry",
     "rate_limit": "rate_limiter",
 }
 

@@ -2,16 +2,50 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
+from mesahub.dialects.base import Dialect
 from mesahub.errors import ConfigurationError, MesahubError
 from mesahub.transport import Request, Response
 
-__all__ = ["Handler", "Middleware", "checked", "compose", "inside_retry", "listener"]
+__all__ = ["Handler", "Middleware", "Target", "checked", "compose", "fitted", "inside_retry", "listener"]
 
 Handler = Callable[[Request], Response]
 Middleware = Callable[[Request, Handler], Response]
+
+
+class Target:
+    """What a client talks to, for middleware that has a function ``for_target``.
+
+    A layer whose attribute ``for_target`` is callable is not called itself: each client calls ``for_target(target)``
+    once, and takes the list of layers that it returns in its place.
+
+    Attributes:
+        urls: the base URLs of the server, with neither key nor trailing slash; ``()`` in this process.
+        dialect: says what a response means (`mesahub.dialects.base.Dialect`).
+        in_process: no server is involved.
+    """
+
+    __slots__ = ("dialect", "in_process", "urls")
+
+    def __init__(self, urls: Sequence[str], dialect: Dialect, *, in_process: bool) -> None:
+        self.urls = tuple(urls)
+        self.dialect = dialect
+        self.in_process = in_process
+
+    def __repr__(self) -> str:
+        return f"<Target {self.dialect.name} at {', '.join(self.urls) or 'no address'}>"
+
+
+def fitted(middleware: Sequence[Middleware], target: Callable[[], Target]) -> Iterator[Middleware]:
+    """The layers of a client: those that have a function ``for_target`` are replaced by what that returns."""
+    for layer in middleware:
+        for_target: Any = getattr(layer, "for_target", None)
+        if for_target is not None:
+            yield from for_target(target())
+        else:
+            yield layer
 
 
 def compose(middleware: Sequence[Middleware], innermost: Handler) -> Handler:

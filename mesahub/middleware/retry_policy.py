@@ -316,11 +316,13 @@ class RetriedCall:
 
     def next_request(self, now: float) -> Request:
         """The request of the next attempt, with the time that is left for it."""
-        seconds = self._policy.attempt_seconds(len(self.attempts) + 1, safe=self.request.safe)
+        number = len(self.attempts) + 1
+        seconds = self._policy.attempt_seconds(number, safe=self.request.safe)
         limits = [] if seconds is None else [seconds]
         if self.deadline is not None:
             limits.append(max(self.deadline - now, 0.001))
-        return self.request.replace(timeout=min(limits)) if limits else self.request
+        timeout = min(limits) if limits else self.request.timeout
+        return self.request.replace(timeout=timeout, attempt=number)
 
     def _note_throttling(self, result: Response | Exception, now: float, wall: float) -> None:
         if not isinstance(result, Response) or result.status != 429 or self.request.operation not in STATEMENTS:

@@ -35,7 +35,7 @@ def columns_statement(statement: Statement) -> Statement:
         f"SELECT v.schema_version AS {SCHEMA}, s.* FROM pragma_schema_version AS v "
         f"LEFT JOIN (SELECT * FROM (\n{statement.sql}\n) LIMIT 0) AS s"
     )
-    return Statement(sql, statement.bindings, "select", False, names=statement.names)
+    return Statement(sql, statement.bindings, "select", False, names=statement.names, table=statement.table)
 
 
 def columns_of(names: Sequence[str]) -> list[str]:
@@ -81,7 +81,7 @@ def exact_statement(statement: Statement, count: int) -> Statement:
         f"WITH m({', '.join(names)}) AS MATERIALIZED (\n{statement.sql}\n) "
         f"SELECT {', '.join(values)}, {kinds} AS {KINDS}, {_VERSION} AS {SCHEMA} FROM m"
     )
-    return Statement(sql, statement.bindings, "select", False, names=statement.names)
+    return Statement(sql, statement.bindings, "select", False, names=statement.names, table=statement.table)
 
 
 def exact_values(count: int, rows: Sequence[dict[str, Any]]) -> list[tuple[Any, ...]]:

@@ -50,7 +50,7 @@ def select_statement(
         sql += order_text(scope, order_by, bindings)
     if limit is not None or offset is not None:
         sql += limit_text(limit, offset, bindings)
-    return Statement(sql, bindings, "select", False)
+    return Statement(sql, bindings, "select", False, table=scope.name)
 
 
 def count_statement(scope: Scope, where: Where) -> Statement:
@@ -58,7 +58,7 @@ def count_statement(scope: Scope, where: Where) -> Statement:
     bindings: list[Any] = []
     condition = compile_where(where, scope, bindings)
     sql = f'SELECT count(*) AS "count" FROM {scope.table}' + (f" WHERE {condition}" if condition else "")
-    return Statement(sql, bindings, "select", False)
+    return Statement(sql, bindings, "select", False, table=scope.name)
 
 
 def exists_statement(scope: Scope, where: Where) -> Statement:
@@ -66,7 +66,7 @@ def exists_statement(scope: Scope, where: Where) -> Statement:
     bindings: list[Any] = []
     condition = compile_where(where, scope, bindings)
     inner = f"SELECT 1 FROM {scope.table}" + (f" WHERE {condition}" if condition else "")
-    return Statement(f'SELECT EXISTS ({inner}) AS "exists"', bindings, "select", False)
+    return Statement(f'SELECT EXISTS ({inner}) AS "exists"', bindings, "select", False, table=scope.name)
 
 
 def aggregate_statement(
@@ -112,7 +112,7 @@ def aggregate_statement(
         sql += order_text(results, order_by, bindings)
     if limit is not None or offset is not None:
         sql += limit_text(limit, offset, bindings)
-    return Statement(sql, bindings, "select", False)
+    return Statement(sql, bindings, "select", False, table=scope.name)
 
 
 class _Results(Scope):

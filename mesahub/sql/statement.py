@@ -37,9 +37,10 @@ class Statement:
             a name, and ``()`` if none has one.
         unchecked: whether foreign keys are not checked while it runs.
         rows: for a bulk INSERT ``... VALUES (?, ?)``, the values of each row; ``bindings`` is empty then.
+        table: the table that it is about, where the table API made it; ``None`` for raw SQL.
     """
 
-    __slots__ = ("bindings", "names", "returns", "rows", "sql", "unchecked", "verb", "with_tables", "writes")
+    __slots__ = ("bindings", "names", "returns", "rows", "sql", "table", "unchecked", "verb", "with_tables", "writes")
 
     def __init__(
         self,
@@ -53,6 +54,7 @@ class Statement:
         with_tables: bool = False,
         names: Sequence[str | None] = (),
         unchecked: bool = False,
+        table: str | None = None,
     ) -> None:
         self.sql = sql
         self.bindings = bindings
@@ -63,6 +65,7 @@ class Statement:
         self.with_tables = with_tables
         self.names = names
         self.unchecked = unchecked
+        self.table = table
 
     def __repr__(self) -> str:
         return f"<Statement {self.sql!r}>"

@@ -95,7 +95,7 @@ def insert_statement(scope: Scope, data: Any, *, returning: Returning = None, **
         bindings = [adapt(value) for value in data.values()]
     except ArgumentError:
         bindings = [_adapted(name, value) for name, value in data.items()]  # raises it with the name
-    return Statement(sql, bindings, "insert", True)
+    return Statement(sql, bindings, "insert", True, table=scope.name)
 
 
 def _adapted(name: str, value: Any) -> Any:
@@ -122,16 +122,15 @@ def update_statement(
         terms.append(f"{quote_name(name)} = {place}")
     condition = _guarded("update", where, scope, bindings, all_rows)
     sql = f"UPDATE {scope.table} SET {', '.join(terms)}{condition}{returning_text(scope, returning)}"
-    return Statement(sql, bindings, "update", True)
+    return Statement(sql, bindings, "update", True, table=scope.name)
 
 
 def delete_statement(scope: Scope, where: Where, *, all_rows: bool = False, returning: Returning = None) -> Statement:
     """``DELETE FROM table WHERE ...``."""
     bindings: list[Any] = []
     condition = _guarded("delete", where, scope, bindings, all_rows)
-    return Statement(
-        f"DELETE FROM {scope.table}{condition}{returning_text(scope, returning)}", bindings, "delete", True
-    )
+    sql = f"DELETE FROM {scope.table}{condition}{returning_text(scope, returning)}"
+    return Statement(sql, bindings, "delete", True, table=scope.name)
 
 
 def _guarded(verb: str, where: Where, scope: Scope, bindings: list[Any], all_rows: bool) -> str:

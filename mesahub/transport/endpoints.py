@@ -82,6 +82,7 @@ class EndpointsTransport:
                     raise
             else:
                 self._endpoints.answered(index, request, response)
+                response.server = self._endpoints.urls[index]
                 return response
         raise AssertionError("Endpoints.order() gave no index")
 

@@ -85,13 +85,20 @@ class Request:
         hints: what the caller asked of the engine beyond the statement, such as ``{"consistency": "strong"}``; the
             dialect has put it where the engine looks for it.
         authority: what the ``Host`` header holds, ``None`` for the URL's own host.
+        verb: of the statement that it carries: ``"select"``, ``"insert"``, ...; of a batch, where all have the same
+            one; else ``""``.
+        collection: the table that it is about, where the table API made it (of a batch: where all are about that one).
+        statements: how many statements it carries.
+        attempt: 1, and one more each time that the call is sent again.
     """
 
     # A plain slotted class: a frozen dataclass of this width costs 2 µs more to make, twice in each call.
     __slots__ = (
         "_content",
+        "attempt",
         "authority",
         "body",
+        "collection",
         "database",
         "encoder",
         "headers",
@@ -102,8 +109,10 @@ class Request:
         "path",
         "payload",
         "safe",
+        "statements",
         "streams",
         "timeout",
+        "verb",
     )
 
     def __init__(
@@ -123,6 +132,10 @@ class Request:
         encoder: Encoder | None = None,
         hints: Mapping[str, str] = EMPTY,
         authority: str | None = None,
+        verb: str = "",
+        collection: str | None = None,
+        statements: int = 0,
+        attempt: int = 1,
     ) -> None:
         self.operation = operation
         self.method = method
@@ -138,6 +151,10 @@ class Request:
         self.encoder = encoder
         self.hints = hints
         self.authority = authority
+        self.verb = verb
+        self.collection = collection
+        self.statements = statements
+        self.attempt = attempt
         # A cell shared with every copy: the content is encoded once, whoever asks first.
         self._content: list[tuple[bytes | BodyStream | None, str | None]] = []
 
@@ -190,6 +207,10 @@ class Request:
         clone.encoder = self.encoder
         clone.hints = self.hints
         clone.authority = self.authority
+        clone.verb = self.verb
+        clone.collection = self.collection
+        clone.statements = self.statements
+        clone.attempt = self.attempt
         clone._content = self._content
         return clone
 
@@ -238,13 +259,25 @@ class Response:
         content: the body's bytes; ``b""`` when ``payload`` or ``stream`` carries the answer.
         stream: the body, not read yet; only for a request with ``streams``.
         attempts: what the retry layer tried before this response came; ``()`` when it was the first attempt.
+        server: the base URL that answered, where the engine has several addresses; else ``""``.
         outcome: what became of the request, where the dialect has said so.
         judged: the dialect has decided: ``outcome`` is its word, ``None`` included, which makes the response final.
         answer: of a statement that succeeded, from a transport without a wire: what the dialect would make of the
             payload. The payload is then made when it is first looked at, and counts instead of this from then on.
     """
 
-    __slots__ = ("_payload", "answer", "attempts", "content", "headers", "judged", "outcome", "status", "stream")
+    __slots__ = (
+        "_payload",
+        "answer",
+        "attempts",
+        "content",
+        "headers",
+        "judged",
+        "outcome",
+        "server",
+        "status",
+        "stream",
+    )
 
     def __init__(
         self,
@@ -263,6 +296,7 @@ class Response:
         self.outcome: Outcome | None = None
         self.judged = False
         self.answer: Answer | None = None
+        self.server = ""
         self._payload = payload
 
     @property

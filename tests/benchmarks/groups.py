@@ -93,6 +93,26 @@ FIND = [
     )
 ]
 
+TELEMETRY = [
+    Comparison(
+        "find of one row, mesahub serve",
+        [
+            ours("urllib", "find_traced", "ours-telemetry"),
+            ours("OpenTelemetry without an SDK", "find_traced", "ours-telemetry", spans="api"),
+            ours("a span per call", "find_traced", "ours-telemetry", spans="call"),
+            ours("a span per attempt, too", "find_traced", "ours-telemetry", spans="attempts"),
+        ],
+        [
+            ("OpenTelemetry without an SDK", "urllib", 1.21),
+            ("a span per call", "urllib", 1.35),
+            ("a span per attempt, too", "urllib", 1.69),
+        ],
+        times=300,
+        rounds=11,
+        needs={"url": "server"},
+    )
+]
+
 ROWS = [
     Comparison(
         f"find of {count} rows, HTTP",
@@ -245,6 +265,7 @@ RECORDER = [
 GROUPS: dict[str, Sequence[Comparison]] = {
     "find": FIND,
     "rows": ROWS,
+    "telemetry": TELEMETRY,
     "load": LOAD,
     "embedded": EMBEDDED,
     "compile": COMPILE,

@@ -40,6 +40,7 @@ PACKAGES = {
     "ours": [".[requests,urllib3,serve]"],
     "ours-bare": ["."],
     "ours-speed": [".[speed]"],
+    "ours-telemetry": [".", "opentelemetry-sdk"],
     "mesahub-1.0.1": ["mesahub==1.0.1"],
     "requests": ["requests", "requests-toolbelt"],
     "sqlite-utils": ["sqlite-utils"],

@@ -99,10 +99,12 @@ def test_the_public_names_of_the_modules_are_these() -> None:
             "Handler",
             "Middleware",
             "RetryPolicy",
+            "Target",
             "compose",
             "hooks",
             "inside_retry",
             "logging",
+            "opentelemetry",
             "rate_limit",
         },
     }

@@ -35,6 +35,41 @@ def find_one(url: str, transport: str = "urllib", everything: bool = False) -> R
     return run
 
 
+def find_traced(url: str, spans: str = "") -> Run:
+    """A find on a server, with OpenTelemetry: ``"api"`` without an SDK, ``"call"`` with a span per call, ``"attempts"``
+    with one per attempt as well.
+    """
+    layers: list[Any] = []
+    if spans:
+        from mesahub.middleware import opentelemetry
+
+        layers = [opentelemetry(**(_providers() if spans != "api" else {}), attempts=spans == "attempts")]
+    table = mesahub.connect(url, middleware=layers).table("traced")
+    table.insert_many(({"id": i, "name": "x"} for i in range(2000)), "ignore", key="id", create=True)
+    find = table.find
+
+    def run(n: int) -> None:
+        for i in range(n):
+            assert len(find(where={"id": i}, limit=1)) == 1
+
+    return run
+
+
+def _providers() -> dict[str, Any]:
+    from opentelemetry.sdk.metrics import MeterProvider
+    from opentelemetry.sdk.metrics.export import InMemoryMetricReader
+    from opentelemetry.sdk.trace import TracerProvider
+    from opentelemetry.sdk.trace.export import BatchSpanProcessor, SpanExporter, SpanExportResult
+
+    class Nowhere(SpanExporter):
+        def export(self, spans: Any) -> SpanExportResult:
+            return SpanExportResult.SUCCESS
+
+    tracers = TracerProvider()
+    tracers.add_span_processor(BatchSpanProcessor(Nowhere()))
+    return {"tracer_provider": tracers, "meter_provider": MeterProvider([InMemoryMetricReader()])}
+
+
 def find_many(url: str, name: str, transport: str = "urllib") -> Run:
     table = client(url, transport).db(name).table("people")
 
