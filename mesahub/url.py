@@ -58,7 +58,10 @@ def _parse(url: Any, *, one_name: bool) -> ConnectionURL:
     if not isinstance(url, str) or not url.startswith("mh://"):
         scheme = url.partition("://")[0].lower() if isinstance(url, str) else ""
         got = f"it starts with {scheme}://" if scheme in _SCHEMES else "it does not"
-        raise ConfigurationError(f"A MesaHub URL must start with mh://, but {got}. The form: {_FORM}.")
+        raise ConfigurationError(
+            f"A MesaHub URL must start with mh://, but {got}. The form: {_FORM}; a SQLite file is "
+            "sqlite:///relative.db or a pathlib.Path."
+        )
     parts = _split(url)
     if isinstance(parts, str):
         raise ConfigurationError(f"{parts} The form: {_FORM}.")

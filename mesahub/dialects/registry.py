@@ -51,6 +51,8 @@ def parse_any_url(url: str | os.PathLike[str]) -> tuple[ConnectionURL, Any]:
     """
     if not isinstance(url, str) or url.startswith("sqlite:"):
         return parse_sqlite_url(url), find_dialect("mh")
+    if url == ":memory:":  # what sqlite3.connect takes
+        return parse_sqlite_url("sqlite://"), find_dialect("mh")
     factory = _factory_of(url)
     if factory is None:
         return parse_url(url), find_dialect("mh")

@@ -61,7 +61,9 @@ def test_mode_ro_reads_only(file: Path) -> None:
     assert os.listdir() == ["their own.db"]
 
 
-@pytest.mark.parametrize("url", ["sqlite://", "sqlite:///:memory:", "mh://local/:memory:", "sqlite:///x?mode=memory"])
+@pytest.mark.parametrize(
+    "url", [":memory:", "sqlite://", "sqlite:///:memory:", "mh://local/:memory:", "sqlite:///x?mode=memory"]
+)
 def test_a_memory_database_belongs_to_its_client(file: Path, url: str) -> None:
     with mesahub.connect(url) as db, mesahub.connect(url) as other:
         db.exec("CREATE TABLE m (n)")
