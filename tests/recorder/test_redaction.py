@@ -16,7 +16,7 @@ import mesahub
 from mesahub import DatabaseHandle
 from mesahub.transport import Request, Response, TransportOptions
 from mesahub_recorder import CassetteError, RecorderTransport
-from mesahub_recorder.leak_check import Secrets
+from mesahub_recorder.redaction.leak_check import Secrets
 
 SECRET = 'hunter2"é/secret'
 HIDDEN = ["password", "pin", "*_token"]

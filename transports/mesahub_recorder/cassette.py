@@ -13,7 +13,7 @@ from typing import Any
 from mesahub_recorder import cassette_format, storage
 from mesahub_recorder.call import Call
 from mesahub_recorder.errors import CassetteError
-from mesahub_recorder.leak_check import Secrets
+from mesahub_recorder.redaction.leak_check import Secrets
 from mesahub_recorder.storage import BodyFile
 from mesahub_recorder.values import unpack
 

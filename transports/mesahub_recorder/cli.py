@@ -16,7 +16,7 @@ from mesahub.transport import Response
 from mesahub_recorder.call import Call
 from mesahub_recorder.cassette import Cassette
 from mesahub_recorder.maintenance import Ask, prune, replay_into, show, statistics, verify, writes
-from mesahub_recorder.redaction import Filter
+from mesahub_recorder.redaction.filter import Filter
 from mesahub_recorder.values import unpack
 
 _SHOWN = 20

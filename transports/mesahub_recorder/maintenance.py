@@ -14,7 +14,7 @@ from mesahub_recorder.answers import answer_of
 from mesahub_recorder.call import Call
 from mesahub_recorder.cassette import Cassette
 from mesahub_recorder.drift import drift_between, is_unordered
-from mesahub_recorder.redaction import Filter
+from mesahub_recorder.redaction.filter import Filter
 from mesahub_recorder.storage import BodyFile
 from mesahub_recorder.values import pack
 

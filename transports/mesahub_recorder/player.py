@@ -8,7 +8,7 @@ from typing import Any
 from mesahub_recorder.call import Call, canonical_sql
 from mesahub_recorder.cassette import Cassette, Interaction
 from mesahub_recorder.errors import CassetteMissError, described, difference, miss, nearest
-from mesahub_recorder.redaction import Filter
+from mesahub_recorder.redaction.filter import Filter
 
 __all__ = ["Player"]
 

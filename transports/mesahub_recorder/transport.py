@@ -22,7 +22,7 @@ from mesahub_recorder.errors import CassetteDriftError, CassetteError, CassetteM
 from mesahub_recorder.failed_attempts import FAILURES, failure_of, is_refused, raised
 from mesahub_recorder.fault_injection import Injection
 from mesahub_recorder.player import Player
-from mesahub_recorder.redaction import Filter
+from mesahub_recorder.redaction.filter import Filter
 
 MODES = ("replay", "record", "extend", "rewrite", "verify", "live")
 _OWN = (

@@ -261,7 +261,7 @@ def load_cassette(folder: str, count: int) -> Run:
     from mesahub_recorder.call import Call
     from mesahub_recorder.cassette import Cassette, Interaction
     from mesahub_recorder.player import Player
-    from mesahub_recorder.redaction import Filter
+    from mesahub_recorder.redaction.filter import Filter
 
     cassette = Cassette(f"{folder}/many.json")
     for number, row in enumerate(workload.rows(count)):

@@ -12,8 +12,8 @@ from urllib.parse import urlsplit, urlunsplit
 
 from mesahub.errors import ConfigurationError
 from mesahub_recorder.call import Call
-from mesahub_recorder.leak_check import Secrets
-from mesahub_recorder.statement_names import Names, StatementNames, names_of
+from mesahub_recorder.redaction.leak_check import Secrets
+from mesahub_recorder.redaction.statement_names import Names, StatementNames, names_of
 from mesahub_recorder.values import pack, unpack
 
 __all__ = ["Filter"]

@@ -1,0 +1,1 @@
+"""What never gets into a cassette: values that are redacted, and secrets."""
