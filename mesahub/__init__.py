@@ -113,9 +113,9 @@ __all__ = [
 
 # What most programs never use is imported when it is first asked for.
 _LAZY = {
-    "ClientOptions": "mesahub._calls.client_options",
-    "MesahubManagementClient": "mesahub.management",
-    "copy": "mesahub.copying",
+    "ClientOptions": "_calls.client_options",
+    "MesahubManagementClient": "management",
+    "copy": "copying",
 }
 
 
@@ -126,6 +126,6 @@ if not TYPE_CHECKING:  # or a type checker would take any name for one of ours
             raise AttributeError(f"module 'mesahub' has no attribute {name!r}")
         import importlib
 
-        value = getattr(importlib.import_module(_LAZY[name]), name)
+        value = getattr(importlib.import_module(f"{__name__}.{_LAZY[name]}"), name)
         globals()[name] = value
         return value

@@ -11,6 +11,7 @@ from mesahub._calls.arguments import transport_arguments
 from mesahub._calls.deadline import Deadline, checked_timeout
 from mesahub._calls.pipeline import Stack
 from mesahub._calls.results import exec_result, truncated
+from mesahub._calls.unpicklable import Unpicklable
 from mesahub._util.secret import Secret, SecretDict
 from mesahub.database import DatabaseHandle
 from mesahub.dialects.base import Answer, Capabilities, Dialect
@@ -45,7 +46,7 @@ _OWN_OPTIONS: dict[str, Callable[[str], Any]] = {
 """What a URL's query string may set of the client's own arguments; the rest goes to the transport."""
 
 
-class MesahubClient:
+class MesahubClient(Unpicklable):
     """A client of one MesaHub server, or of databases in this process.
 
     Safe to share between threads. Close it, or use it as a context manager.

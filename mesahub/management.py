@@ -15,6 +15,7 @@ from mesahub._calls.checks import checked_names, checked_text, given_texts
 from mesahub._calls.json_api import Api, segment
 from mesahub._calls.pipeline import Stack
 from mesahub._calls.sqlite_files import upload_form
+from mesahub._calls.unpicklable import Unpicklable
 from mesahub._util.secret import Secret
 from mesahub.url import checked_base_url
 
@@ -29,7 +30,7 @@ Records = list[Record]
 Names = list[str]
 
 
-class MesahubManagementClient:
+class MesahubManagementClient(Unpicklable):
     """A client of the dashboard.
 
     Args:

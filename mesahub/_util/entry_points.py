@@ -2,17 +2,19 @@
 
 That module imports email, csv, zipfile and more, which takes several times as long as all of mesahub, and
 every client looks up its transport here. The lookup itself is the same: the folders on ``sys.path`` hold
-``NAME-VERSION.dist-info/entry_points.txt``. Where one of them is an archive, the standard library is asked.
+``NAME-VERSION.dist-info/entry_points.txt``. Where one of them is an archive, the standard library is asked. What comes
+with this package is found without metadata too (`mesahub._util.built_in`).
 """
 
 from __future__ import annotations
 
-import importlib
 import os
 import re
 import sys
 from collections.abc import Iterator
 from typing import Any, NamedTuple
+
+from mesahub._util.built_in import BUILT_IN, PREFIX, load
 
 
 class Plugin(NamedTuple):
@@ -37,14 +39,22 @@ class Plugin(NamedTuple):
 
     def load(self) -> Any:
         """Import it. Raises whatever the import raises, or ``AttributeError``."""
-        found = importlib.import_module(self.module)
-        for attribute in filter(None, self.target.partition(":")[2].strip().split(".")):
-            found = getattr(found, attribute)
-        return found
+        return load(self.target)
 
 
 def find_plugins(group: str) -> list[Plugin]:
     """The entry points of a group. Of a package that is installed twice, the one first on ``sys.path``."""
+    plugins = _installed(group)
+    if PREFIX:  # a mesahub that is installed as well is another one
+        plugins = [plugin for plugin in plugins if plugin.distribution != "mesahub"]
+    known = {plugin.name for plugin in plugins if plugin.distribution == "mesahub"}
+    for name, target in BUILT_IN.get(group, {}).items():
+        if name not in known:
+            plugins.append(Plugin(name, PREFIX + target, "mesahub", ""))
+    return plugins
+
+
+def _installed(group: str) -> list[Plugin]:
     plugins: list[Plugin] = []
     seen: set[str] = set()
     try:
@@ -64,7 +74,9 @@ def _metadata_folders() -> Iterator[tuple[str, str]]:
     for folder in sys.path:
         try:
             entries = list(os.scandir(folder or os.curdir))
-        except (FileNotFoundError, PermissionError):
+        except NotADirectoryError:
+            raise
+        except (OSError, ValueError, TypeError):  # not there, not readable, or no path at all
             continue
         for entry in entries:
             stem, dot, suffix = entry.name.rpartition(".")
@@ -90,7 +102,10 @@ def _read(metadata: str, group: str, distribution: str, version: str) -> Iterato
 
 
 def _by_standard_library(group: str) -> list[Plugin]:
-    from importlib.metadata import entry_points
+    try:
+        from importlib.metadata import entry_points
+    except ImportError:  # left out of a frozen program
+        return []
 
     return [
         Plugin(

@@ -10,7 +10,7 @@ import sys
 
 __all__ = ["main"]
 
-EXTRA = 'The command line needs its extra: pip install "mesahub[cli]"'
+EXTRA = 'The command line needs its extra: pip install "mesahub[cli]" (or pip install click rich prompt-toolkit)'
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -24,11 +24,18 @@ def main(argv: list[str] | None = None) -> int:
     """
     arguments = sys.argv[1:] if argv is None else argv
     if arguments:
+        from mesahub._util.built_in import remedy
         from mesahub._util.entry_points import find_plugins
 
         for plugin in find_plugins("mesahub.commands"):
             if plugin.name == arguments[0]:
-                code: int = plugin.load()(arguments[1:])
+                try:
+                    command = plugin.load()
+                except ImportError as error:
+                    what = f"`mesahub {plugin.name}`"
+                    print(f"mesahub: {remedy(what, plugin.target, plugin.distribution, error)}", file=sys.stderr)
+                    return 1
+                code: int = command(arguments[1:])
                 return code
     try:
         from mesahub.cli import app

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import socket
-import ssl
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -107,6 +106,10 @@ def _shake_hands(known: dict[str, Any]) -> str | None:
     with known.pop("socket") as plain:
         if known["origin"].scheme != "https":
             return "not used (http, a private network)"
+        try:
+            import ssl
+        except ImportError:
+            raise Failed("this Python has no ssl module: use one that was built with OpenSSL") from None
         try:
             with ssl.create_default_context().wrap_socket(plain, server_hostname=known["origin"].host) as secured:
                 return f"{secured.version()}, certificate valid"

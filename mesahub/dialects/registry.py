@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from typing import Any, cast
 
+from mesahub._util.built_in import remedy
 from mesahub._util.entry_points import find_plugins
 from mesahub._util.secret import Secret
 from mesahub._util.suggest import near
@@ -37,6 +38,9 @@ def find_dialect(name: str) -> Any:
         raise ConfigurationError(f"Two packages register a dialect named {name!r}: {owners}. Uninstall one of them.")
     try:
         return chosen[0].load()
+    except ImportError as error:
+        what = f"The dialect {name!r}"
+        raise ConfigurationError(remedy(what, chosen[0].target, chosen[0].distribution, error)) from error
     except Exception as error:  # a plugin's module may raise anything while it is imported
         raise ConfigurationError(
             f"The dialect {name!r} of {chosen[0].distribution} cannot be imported: {type(error).__name__}: {error}."

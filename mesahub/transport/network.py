@@ -182,8 +182,13 @@ def ssl_context(
     *, ca_file: str | None, client_cert: str | None, client_key: str | None, verify: bool
 ) -> ssl.SSLContext:
     """Trust for an HTTPS client: certificate and host name are checked unless ``verify`` is false."""
-    import ssl
-
+    try:
+        import ssl
+    except ImportError as error:
+        raise ConfigurationError(
+            "This Python has no ssl module, so it cannot use https://. Use a Python that was built with OpenSSL, or an "
+            "http:// URL in a private network."
+        ) from error
     try:
         context = ssl.create_default_context(cafile=ca_file)
     except OSError as error:

@@ -9,10 +9,10 @@ way as the bundled ones::
 
 from __future__ import annotations
 
-import re
 from collections import Counter
 from typing import Any, NamedTuple, cast
 
+from mesahub._util.built_in import remedy
 from mesahub._util.entry_points import Plugin, find_plugins
 from mesahub._util.suggest import near
 from mesahub.errors import ConfigurationError
@@ -111,15 +111,8 @@ def _load(plugin: Plugin) -> TransportFactory:
     try:
         factory: TransportFactory = plugin.load()
     except ImportError as error:
-        missing = error.name or str(error)
-        own = re.match(r"mesahub_(\w+)", plugin.module)
-        if own and plugin.distribution == "mesahub":
-            remedy = f"Install it: pip install 'mesahub[{own[1]}]'"
-        else:
-            remedy = f"Install what {plugin.distribution} needs, or report it to its authors"
-        raise ConfigurationError(
-            f"The transport {plugin.name!r} needs the package {missing!r}, which is not installed. {remedy}."
-        ) from error
+        what = f"The transport {plugin.name!r}"
+        raise ConfigurationError(remedy(what, plugin.target, plugin.distribution, error)) from error
     except AttributeError as error:
         raise ConfigurationError(f"The transport {plugin.name!r} is registered wrongly: {error}.") from error
     except Exception as error:  # a plugin's module may raise anything while it is imported
