@@ -11,8 +11,9 @@
         def transport(self):
             return MyTransport      # called with TransportOptions, gives the transport
 
-`mesahub.testing.dialect_contract.DialectContract` and `mesahub.testing.engine_contract.EngineContract` do the same for
-dialects and for engines.
+`AsyncTransportContract` does the same for asynchronous transports (its fixture is ``async_transport``),
+`mesahub.testing.dialect_contract.DialectContract` and `mesahub.testing.engine_contract.EngineContract` for dialects
+and for engines.
 
 It needs pytest, and trustme for the part about TLS. See `mesahub.testing.contract` for what can be left out.
 """
@@ -29,11 +30,15 @@ for _part in (
     "timeouts",
     "concurrency",
     "tls",
+    "async_contract",
+    "event_loops",
+    "cancellation",
 ):
     pytest.register_assert_rewrite(f"mesahub.testing.{_part}")
 
-from mesahub.testing.contract import TransportContract  # noqa: E402 - after the rewriting is set up
+from mesahub.testing.async_contract import AsyncTransportContract  # noqa: E402 - after the rewriting is set up
+from mesahub.testing.contract import TransportContract  # noqa: E402
 from mesahub.testing.exchange import Seen  # noqa: E402
 from mesahub.testing.server import ConformanceServer  # noqa: E402
 
-__all__ = ["ConformanceServer", "Seen", "TransportContract"]
+__all__ = ["AsyncTransportContract", "ConformanceServer", "Seen", "TransportContract"]

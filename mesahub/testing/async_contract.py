@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-import gc
 import os
 import threading
-import warnings
 import weakref
 from collections.abc import Callable, Coroutine, Iterator
 from typing import Any, TypeVar
@@ -14,9 +12,10 @@ from typing import Any, TypeVar
 import pytest
 
 from mesahub.errors import MesahubError
-from mesahub.testing.base import AMPLE, call, select_one
+from mesahub.testing.base import AMPLE, Fixtures
+from mesahub.testing.cancellation import Cancellation
 from mesahub.testing.contract import TransportContract
-from mesahub.testing.server import ConformanceServer
+from mesahub.testing.event_loops import EventLoops
 from mesahub.transport import (
     AsyncDownloadStream,
     AsyncTransport,
@@ -30,11 +29,8 @@ from mesahub.transport import (
 T = TypeVar("T")
 
 
-class AsyncTransportContract(TransportContract):
-    """Subclass it, define the fixture ``async_transport``, and have pytest collect the subclass.
-
-    Class attributes are those of `TransportContract`. Every test of that contract runs too, over a loop in a thread.
-    """
+class OnLoop(Fixtures):
+    """The parts of `TransportContract` for an asynchronous transport: put it first among the bases."""
 
     @pytest.fixture
     def async_transport(self) -> AsyncTransportFactory:
@@ -57,85 +53,18 @@ class AsyncTransportContract(TransportContract):
         for each in made:
             each.stop()
 
-    def test_a_cancelled_call_drops_its_connection(
-        self, async_transport: AsyncTransportFactory, server: ConformanceServer
-    ) -> None:
-        async def run() -> list[bytes]:
-            transport = async_transport(TransportOptions(base_url=server.url, proxies={}, pool_size=1))
-            try:
-                held = asyncio.ensure_future(transport.send(call("/gate")))
-                await asyncio.to_thread(server.arrived.acquire, timeout=AMPLE)
-                held.cancel()
-                with pytest.raises(asyncio.CancelledError):
-                    await held
-                server.gate.set()  # now the response to the cancelled call arrives
-                return [(await transport.send(call("/echo", b"mine"))).content for _ in range(3)]
-            finally:
-                await transport.close()
 
-        assert asyncio.run(run()) == [b"mine"] * 3
+class AsyncTransportContract(OnLoop, EventLoops, Cancellation, TransportContract):
+    """Subclass it, define the fixture ``async_transport``, and have pytest collect the subclass.
 
-    def test_a_cancelled_waiter_hands_its_turn_on(
-        self, async_transport: AsyncTransportFactory, server: ConformanceServer
-    ) -> None:
-        if not self.limits_connections:
-            pytest.skip("this transport does not limit its connections")
+    Class attributes are those of `TransportContract`. Every test of that contract runs too, over a loop in a thread.
+    Of its own it asks that
 
-        async def run() -> list[bytes]:
-            transport = async_transport(TransportOptions(base_url=server.url, proxies={}, pool_size=1))
-            try:
-                held = asyncio.ensure_future(transport.send(call("/gate")))
-                await asyncio.to_thread(server.arrived.acquire, timeout=AMPLE)
-                waiting = [asyncio.ensure_future(transport.send(call("/echo", b"%d" % n))) for n in range(6)]
-                await asyncio.sleep(0)
-                server.gate.set()
-                await held
-                for task in waiting[::2]:
-                    task.cancel()
-                done = await asyncio.wait_for(asyncio.gather(*waiting, return_exceptions=True), AMPLE)
-                return [each.content for each in done if isinstance(each, Response)][-3:]
-            finally:
-                await transport.close()
-
-        assert asyncio.run(run()) == [b"1", b"3", b"5"]
-
-    def test_another_loop_starts_with_new_connections(
-        self, async_transport: AsyncTransportFactory, options: TransportOptions
-    ) -> None:
-        transport = async_transport(options)
-
-        async def ask(*, last: bool) -> Any:
-            try:
-                return (await transport.send(select_one())).payload["rows"]
-            finally:
-                if last:
-                    await transport.close()
-
-        with warnings.catch_warnings():
-            # asyncio itself warns of connections that outlive their loop.
-            warnings.simplefilter("ignore", ResourceWarning)
-            assert asyncio.run(ask(last=False)) == [{"one": 1}]
-            assert asyncio.run(ask(last=True)) == [{"one": 1}]
-            gc.collect()
-
-    def test_the_loop_goes_on_while_a_call_waits(
-        self, async_transport: AsyncTransportFactory, server: ConformanceServer
-    ) -> None:
-        async def run() -> int:
-            transport = async_transport(TransportOptions(base_url=server.url, proxies={}))
-            try:
-                held = asyncio.ensure_future(transport.send(call("/gate")))
-                turns = 0
-                while not server.arrived.acquire(blocking=False):
-                    turns += 1
-                    await asyncio.sleep(0)
-                server.gate.set()
-                assert (await held).status == 200
-                return turns
-            finally:
-                await transport.close()
-
-        assert asyncio.run(run()) > 0
+    * a cancelled call drops its connection, hands its place and its turn on, and lets ``CancelledError`` pass, with a
+      note where a write may have been carried out (`mesahub.transport.cancellation.note_cancelled`);
+    * no task and no socket is left when the transport is closed;
+    * the loop goes on while a call waits, and another loop starts with new connections.
+    """
 
 
 class OnALoop:
@@ -145,7 +74,11 @@ class OnALoop:
         self._pid = 0
         self._loop: asyncio.AbstractEventLoop
         self._start()
-        self._transport: AsyncTransport = factory(options)
+        try:
+            self._transport: AsyncTransport = factory(options)
+        except BaseException:
+            self._end()
+            raise
 
     def send(self, request: Request, /) -> Response:
         """Send a request and wait for its answer."""
@@ -165,9 +98,12 @@ class OnALoop:
         """Close the transport, and end the loop."""
         if self._loop.is_running():
             self.close()
-            self._loop.call_soon_threadsafe(self._loop.stop)
-            self._thread.join(AMPLE)
-            self._loop.close()
+            self._end()
+
+    def _end(self) -> None:
+        self._loop.call_soon_threadsafe(self._loop.stop)
+        self._thread.join(AMPLE)
+        self._loop.close()
 
     def _start(self) -> None:
         self._pid = os.getpid()

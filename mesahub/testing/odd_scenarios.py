@@ -155,6 +155,35 @@ def _slow(exchange: Exchange) -> None:
     exchange.answer(200, b"slow")
 
 
+def _late_echo(exchange: Exchange) -> None:
+    body = exchange.body()
+    exchange.wait(0.004)
+    exchange.answer(200, body)
+
+
+def _split_echo(exchange: Exchange) -> None:
+    body = exchange.body()
+    exchange.send(b"HTTP/1.1 200 OK\r\nContent-Le")
+    exchange.wait(0.002)
+    exchange.send(f"ngth: {len(body)}\r\n\r\n".encode() + body[:3])
+    exchange.wait(0.002)
+    exchange.send(body[3:])
+
+
+def _interim_echo(exchange: Exchange) -> None:
+    body = exchange.body()
+    exchange.send(b"HTTP/1.1 100 Continue\r\n\r\n")
+    exchange.wait(0.002)
+    exchange.answer(200, body)
+
+
+def _chunked_echo(exchange: Exchange) -> None:
+    body = exchange.body()
+    exchange.send(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n%x\r\n" % len(body) + body)
+    exchange.wait(0.002)
+    exchange.send(b"\r\n0\r\n\r\n")
+
+
 def _uncertain(exchange: Exchange) -> None:
     exchange.body()
     exchange.send(HEADS[_last(exchange)])
@@ -195,6 +224,10 @@ ODD_BEHAVIOURS: dict[str, Behaviour] = {
     "/drip/chunk-size": _drip_chunk_size,
     "/drip/status": _drip_status,
     "/slow": _slow,
+    "/late": _late_echo,
+    "/split": _split_echo,
+    "/interim-echo": _interim_echo,
+    "/chunked-echo": _chunked_echo,
     "/uncertain": _uncertain,
     "/location": _location,
     "/bodiless": _bodiless,

@@ -395,6 +395,15 @@ class AsyncResponse(Response):
         super().__init__(status, headers, content, payload=payload)
         self.async_stream = async_stream
 
+    @classmethod
+    def of(cls, response: Response, async_stream: AsyncDownloadStream | None = None) -> AsyncResponse:
+        """A blocking transport's response, with another stream in place of its own."""
+        made = cls(response.status, async_stream=async_stream)
+        for name in Response.__slots__:
+            if name != "stream":
+                setattr(made, name, getattr(response, name))
+        return made
+
     async def aread(self) -> bytes:
         """The whole body, from ``content`` or from ``async_stream``."""
         stream = self.async_stream

@@ -10,6 +10,7 @@ way as the bundled ones::
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Sequence
 from typing import Any, NamedTuple, cast
 
 from mesahub._util.built_in import remedy
@@ -18,7 +19,15 @@ from mesahub._util.suggest import near
 from mesahub.errors import ConfigurationError
 from mesahub.transport import Transport, TransportFactory, TransportOptions
 
-__all__ = ["GROUP", "InstalledTransport", "find_factory", "installed_transports", "open_transport"]
+__all__ = [
+    "GROUP",
+    "InstalledTransport",
+    "chosen_plugin",
+    "find_factory",
+    "installed_transports",
+    "load_factory",
+    "open_transport",
+]
 
 GROUP = "mesahub.transports"
 
@@ -47,7 +56,7 @@ def installed_transports() -> list[InstalledTransport]:
     for plugin in sorted(plugins, key=lambda p: (p.name, p.target)):
         problem: str | None = None
         try:
-            _load(plugin)
+            load_factory(plugin)
         except ConfigurationError as error:
             problem = str(error)
         if names[plugin.name] > 1:
@@ -65,6 +74,17 @@ def find_factory(name: str) -> TransportFactory:
             one that does not load (says which extra to install).
     """
     plugins = find_plugins(GROUP)
+    chosen = chosen_plugin(plugins, name)
+    if chosen is None:
+        names = sorted({plugin.name for plugin in plugins})
+        raise ConfigurationError(
+            f"Unknown transport {name!r}.{near(name, names)} Installed: {', '.join(names) or 'none'}."
+        )
+    return load_factory(chosen)
+
+
+def chosen_plugin(plugins: Sequence[Plugin], name: str) -> Plugin | None:
+    """The plugin of a name, ``None`` if there is none. Raises `ConfigurationError` if there are two."""
     chosen = [plugin for plugin in plugins if plugin.name == name]
     if len(chosen) > 1:
         owners = ", ".join(sorted(f"{plugin.target} ({plugin.distribution})" for plugin in chosen))
@@ -72,12 +92,7 @@ def find_factory(name: str) -> TransportFactory:
             f"Two plugins register a transport named {name!r}: {owners}. Uninstall one of them, or give "
             "transport= the class itself."
         )
-    if not chosen:
-        names = sorted({plugin.name for plugin in plugins})
-        raise ConfigurationError(
-            f"Unknown transport {name!r}.{near(name, names)} Installed: {', '.join(names) or 'none'}."
-        )
-    return _load(chosen[0])
+    return chosen[0] if chosen else None
 
 
 def open_transport(transport: Any, options: TransportOptions) -> Transport:
@@ -107,7 +122,8 @@ def open_transport(transport: Any, options: TransportOptions) -> Transport:
     return transport
 
 
-def _load(plugin: Plugin) -> TransportFactory:
+def load_factory(plugin: Plugin) -> TransportFactory:
+    """Import what an entry point names. Raises `ConfigurationError` if that fails."""
     try:
         factory: TransportFactory = plugin.load()
     except ImportError as error:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from mesahub.errors import ConfigurationError, ConnectionLostError, NotSentError, Outcome, RequestTimeoutError, TLSError
 from mesahub.transport import AsyncResponse, Request, TransportOptions
+from mesahub.transport.cancellation import note_cancelled
 from mesahub.transport.network import seconds
 from mesahub_asyncio.body import Download, read_body, read_head, send_stream
 from mesahub_asyncio.connection import Connection
@@ -86,6 +87,10 @@ class AsyncioTransport:
             body = await read_body(connection, parser, self._max_bytes)
             reusable = parser.keep_alive and connection.broken is None
             return AsyncResponse(parser.status, parser.headers, body)
+        except asyncio.CancelledError as error:
+            if connection.sent:
+                note_cancelled(error, request)
+            raise
         finally:
             if not lent:
                 pool.release(connection, reusable=reusable)

@@ -7,13 +7,14 @@ from typing import Any, BinaryIO
 from urllib.parse import unquote
 
 from mesahub.transport import FileBody, Headers, Request, Response
-from mesahub_embedded.engine.errors import RefusedError
+from mesahub_embedded.engine.errors import RefusedError, TimedOutError
+from mesahub_embedded.engine.execution import Alive
 from mesahub_embedded.server.routes.files import deletion, file_url, list_answer, shown
 from mesahub_embedded.storage.data_folder import Store
 from mesahub_embedded.storage.files import Upload
 from mesahub_embedded.storage.naming import check_name
 
-__all__ = ["OPERATIONS"]
+__all__ = ["OPERATIONS", "upload"]
 
 
 def _namespace(request: Request) -> str:
@@ -24,7 +25,8 @@ def _file_id(request: Request) -> str:
     return unquote(request.path.removesuffix("/meta").rpartition("/")[2])
 
 
-def _upload(store: Store, request: Request) -> Response:
+def upload(store: Store, request: Request, alive: Alive = None) -> Response:
+    """Store a file; ``alive`` is asked between its pieces whether to go on."""
     namespace = _namespace(request)
     fields: dict[str, Any] = request.payload or {}
     upload = Upload(
@@ -39,6 +41,8 @@ def _upload(store: Store, request: Request) -> Response:
     with store.files.incoming() as incoming:
         body = request.body if request.body is not None else b""
         for piece in body if isinstance(body, FileBody) else (body,):
+            if alive is not None and not alive():
+                raise TimedOutError("the caller went away")
             incoming.write(piece)
         record = store.files.keep(namespace, upload, incoming)
     return Response(201, payload=shown(record, file_url(namespace, record["id"])))
@@ -90,7 +94,7 @@ def _delete_many(store: Store, request: Request) -> Response:
 
 
 OPERATIONS: dict[str, Callable[[Store, Request], Response]] = {
-    "files.upload": _upload,
+    "files.upload": upload,
     "files.list": _list,
     "files.meta": _meta,
     "files.download": _download,

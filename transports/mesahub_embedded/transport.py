@@ -13,6 +13,7 @@ from mesahub.transport.capabilities import Capabilities
 from mesahub.transport.messages import STATEMENTS
 from mesahub_embedded.engine.engine import Engine, Unchecked
 from mesahub_embedded.engine.errors import RefusedError, TimedOutError
+from mesahub_embedded.engine.execution import Alive
 from mesahub_embedded.engine.native import exec_response, insert_response, query_response
 from mesahub_embedded.engine.results import failure
 from mesahub_embedded.engine.rows import UnrepresentableError
@@ -100,27 +101,33 @@ class EmbeddedTransport:
 
         return SessionTransport(self.store.engine(ref), self.capabilities)
 
-    def send(self, request: Request) -> Response:
-        """Answer a request."""
+    @property
+    def is_shared(self) -> bool:
+        """Have all statements one connection in common?"""
+        return isinstance(self._store, SingleDatabase) and self._store.in_memory
+
+    def send(self, request: Request, alive: Alive = None) -> Response:
+        """Answer a request; ``alive`` is asked now and then whether to go on with a statement."""
         store = self._store
         if store is None:
             raise _closed()
         operation = request.operation
         try:
             if operation not in STATEMENTS:
-                return _other(store, request)
+                return _other(store, request, alive)
             payload = request.payload
             name = request.database or ""
             if not self._creates and isinstance(store, Store) and not store.path(name).is_file():
                 raise RefusedError(404, "Database not found")
             engine = store.engine(name)
             if operation == "query":
-                return query_response(engine, payload, request.timeout)
+                return query_response(engine, payload, request.timeout, alive)
             if operation == "batch":
-                return _batch(engine, request)
+                return _batch(engine, request, alive)
             if payload.get("rows") is not None:
-                return insert_response(engine, payload, request.timeout)
-            return exec_response(Unchecked(engine) if "unchecked" in payload else engine, payload, request.timeout)
+                return insert_response(engine, payload, request.timeout, alive)
+            runs = Unchecked(engine) if "unchecked" in payload else engine
+            return exec_response(runs, payload, request.timeout, alive)
         except sqlite3.Error as error:
             # Of the catalogue, or of a file on its way in or out: transactions that fail are taken back.
             return Response(500, payload={"error": "the data folder cannot be read or written", "detail": str(error)})
@@ -138,18 +145,20 @@ def _closed() -> ConfigurationError:
     return ConfigurationError("This client is closed: make a new one.")
 
 
-def _batch(engine: Engine, request: Request) -> Response:
+def _batch(engine: Engine, request: Request, alive: Alive) -> Response:
     from mesahub_embedded.engine.batches import batch_response
 
     statements = request.payload["statements"]
-    return batch_response(engine, statements, timeout=request.timeout, ticket=request.hints.get("ticket"))
+    return batch_response(engine, statements, timeout=request.timeout, alive=alive, ticket=request.hints.get("ticket"))
 
 
-def _other(store: Store | SingleDatabase, request: Request) -> Response:
+def _other(store: Store | SingleDatabase, request: Request, alive: Alive) -> Response:
     if isinstance(store, SingleDatabase):
         raise ConfigurationError(f"A single SQLite file cannot do {request.operation!r}: that takes a data folder.")
-    from mesahub_embedded.operations import OPERATIONS
+    from mesahub_embedded.operations import OPERATIONS, upload
 
+    if request.operation == "files.upload":
+        return upload(store, request, alive)
     handler: Callable[[Store, Request], Response] | None = OPERATIONS.get(request.operation)
     if handler is None:
         from mesahub_embedded import inprocess

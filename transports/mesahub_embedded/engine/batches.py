@@ -9,6 +9,7 @@ from typing import Any
 from mesahub.transport import Response
 from mesahub_embedded.engine.engine import Engine, Script
 from mesahub_embedded.engine.errors import RefusedError, TimedOutError
+from mesahub_embedded.engine.execution import Alive
 from mesahub_embedded.engine.results import Answer, rows_answer
 
 __all__ = ["batch_response"]
@@ -21,7 +22,12 @@ _TAKE = "INSERT OR IGNORE INTO mesahub_tickets VALUES (?, CAST(strftime('%s', 'n
 
 
 def batch_response(
-    engine: Engine, statements: Sequence[Mapping[str, Any]], *, timeout: float | None = None, ticket: str | None = None
+    engine: Engine,
+    statements: Sequence[Mapping[str, Any]],
+    *,
+    timeout: float | None = None,
+    alive: Alive = None,
+    ticket: str | None = None,
 ) -> Response:
     """Run statements in one transaction.
 
@@ -29,6 +35,7 @@ def batch_response(
         engine: the database.
         statements: ``{"sql", "bindings"}`` each, or ``{"sql", "rows"}`` for an INSERT of many rows.
         timeout: seconds for all of them.
+        alive: is the caller still there?
         ticket: they are run only if no batch with this text was before.
 
     Returns:
@@ -42,7 +49,7 @@ def batch_response(
     number: int | None = None
     try:
         with engine.script(timeout) as script:
-            run = _Runner(script, end)
+            run = _Runner(script, end, alive)
             run("BEGIN IMMEDIATE")
             if ticket is not None:
                 for sql in _TICKETS:
@@ -65,16 +72,19 @@ def batch_response(
 
 
 class _Runner:
-    def __init__(self, script: Script, end: float | None) -> None:
+    def __init__(self, script: Script, end: float | None, alive: Alive) -> None:
         self._script = script
         self._end = end
+        self._alive = alive
 
     def __call__(self, sql: str, bindings: Sequence[Any] = ()) -> Answer:
         left = None if self._end is None else self._end - time.monotonic()
         if left is not None and left <= 0:
             raise TimedOutError("the statements before it took all of the time")
+        if self._alive is not None and not self._alive():
+            raise TimedOutError("the caller went away")
         started = time.perf_counter()
-        return rows_answer(self._script.execute(sql, bindings, timeout=left), started)
+        return rows_answer(self._script.execute(sql, bindings, timeout=left, alive=self._alive), started)
 
 
 def _run_one(run: _Runner, statement: Mapping[str, Any]) -> Answer:

@@ -184,7 +184,13 @@ class Engine:
             self._release_writer(connection)
 
     def insert_rows(
-        self, sql: str, rows: Sequence[Sequence[Any]], *, timeout: float | None = None, unchecked: bool = False
+        self,
+        sql: str,
+        rows: Sequence[Sequence[Any]],
+        *,
+        timeout: float | None = None,
+        alive: Alive = None,
+        unchecked: bool = False,
     ) -> Outcome:
         """Run an INSERT once for each row, all in one transaction. See `execute`.
 
@@ -195,13 +201,19 @@ class Engine:
             if unchecked:
                 connection.altered = True
                 connection.sqlite.execute("PRAGMA foreign_keys = OFF")
-            return self.insert_on(connection, sql, rows, timeout=timeout)
+            return self.insert_on(connection, sql, rows, timeout=timeout, alive=alive)
 
     def insert_on(
-        self, connection: Connection, sql: str, rows: Sequence[Sequence[Any]], *, timeout: float | None = None
+        self,
+        connection: Connection,
+        sql: str,
+        rows: Sequence[Sequence[Any]],
+        *,
+        timeout: float | None = None,
+        alive: Alive = None,
     ) -> Outcome:
         """The same on a connection that has a transaction open, or not: all rows or none."""
-        connection.begin(timeout, None)
+        connection.begin(timeout, alive)
         try:
             return self._execution.insert_rows(connection, sql, rows)
         finally:

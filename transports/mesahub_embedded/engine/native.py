@@ -43,19 +43,26 @@ class Inserts(Protocol):
     """Inserts many rows: an engine, a session."""
 
     def insert_rows(
-        self, sql: str, rows: Sequence[Sequence[Any]], *, timeout: float | None = None, unchecked: bool = False
+        self,
+        sql: str,
+        rows: Sequence[Sequence[Any]],
+        *,
+        timeout: float | None = None,
+        alive: Alive = None,
+        unchecked: bool = False,
     ) -> Outcome:
         """See `Engine.insert_rows`."""
         ...
 
 
-def query_response(engine: Reads, payload: Mapping[str, Any], timeout: float | None) -> Response:
+def query_response(engine: Reads, payload: Mapping[str, Any], timeout: float | None, alive: Alive) -> Response:
     """Run a statement that reads.
 
     Args:
         engine: the database.
         payload: ``{"sql", "bindings"}``; with ``"exact"`` the rows are tuples of what SQLite gives.
         timeout: seconds.
+        alive: asked now and then whether to go on.
 
     Raises:
         RefusedError: the database said no.
@@ -63,23 +70,25 @@ def query_response(engine: Reads, payload: Mapping[str, Any], timeout: float | N
         UnrepresentableError: a value cannot be shown.
     """
     started = perf_counter()
-    plan, rows = engine.read(payload["sql"], payload["bindings"], timeout=timeout)
+    plan, rows = engine.read(payload["sql"], payload["bindings"], timeout=timeout, alive=alive)
     response = Response(200)
     response.answer = _RowsAnswer(plan, rows, "exact" in payload, started, True)
     return response
 
 
-def exec_response(engine: Runs, payload: Mapping[str, Any], timeout: float | None) -> Response:
+def exec_response(engine: Runs, payload: Mapping[str, Any], timeout: float | None, alive: Alive) -> Response:
     """Run a statement that may write. See `query_response`."""
     started = perf_counter()
-    return _response(engine.execute(payload["sql"], payload["bindings"], timeout=timeout), started)
+    return _response(engine.execute(payload["sql"], payload["bindings"], timeout=timeout, alive=alive), started)
 
 
-def insert_response(engine: Inserts, payload: Mapping[str, Any], timeout: float | None) -> Response:
+def insert_response(engine: Inserts, payload: Mapping[str, Any], timeout: float | None, alive: Alive) -> Response:
     """Insert all ``payload["rows"]`` or none, bound as they are."""
     started = perf_counter()
     unchecked = payload.get("unchecked", False)
-    return _response(engine.insert_rows(payload["sql"], payload["rows"], timeout=timeout, unchecked=unchecked), started)
+    rows = payload["rows"]
+    outcome = engine.insert_rows(payload["sql"], rows, timeout=timeout, alive=alive, unchecked=unchecked)
+    return _response(outcome, started)
 
 
 def _response(outcome: Outcome, started: float) -> Response:

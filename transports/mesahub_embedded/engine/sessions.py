@@ -98,16 +98,18 @@ class SessionTransport:
                         self._reads_only = False
                         connection.own("PRAGMA query_only = OFF")
 
-    def send(self, request: Request, /) -> Response:
-        """Answer a statement."""
+    def send(self, request: Request, alive: Alive = None, /) -> Response:
+        """Answer a statement; ``alive`` is asked now and then whether to go on."""
         if request.operation not in ("query", "exec"):
             raise ConfigurationError(f"A session cannot do {request.operation!r}; use the database itself.")
         payload, timeout = request.payload, request.timeout
         with self._turn:
             try:
                 if payload.get("rows") is not None:
-                    return insert_response(self, payload, timeout)
-                return (query_response if request.operation == "query" else exec_response)(self, payload, timeout)
+                    return insert_response(self, payload, timeout, alive)
+                if request.operation == "query":
+                    return query_response(self, payload, timeout, alive)
+                return exec_response(self, payload, timeout, alive)
             except (RefusedError, UnrepresentableError, TimedOutError) as error:
                 return failure(error, timeout)
 
@@ -130,10 +132,11 @@ class SessionTransport:
         rows: Sequence[Sequence[Any]],
         *,
         timeout: float | None = None,
+        alive: Alive = None,
         unchecked: bool = False,  # noqa: ARG002
     ) -> StatementResult:
         """Insert rows, all or none. See `Engine.insert_rows`; a session checks foreign keys always."""
-        return self._engine.insert_on(self._open, sql, rows, timeout=timeout)
+        return self._engine.insert_on(self._open, sql, rows, timeout=timeout, alive=alive)
 
     @property
     def _open(self) -> Connection:

@@ -19,6 +19,10 @@ class SingleDatabase:
         path: the file; not looked at for a database in memory.
         mode: see `Engine`.
 
+    Attributes:
+        path: the file.
+        in_memory: there is no file, and one connection for all.
+
     Raises:
         ConfigurationError: the file is not there, or is not a database.
     """
@@ -28,6 +32,7 @@ class SingleDatabase:
             path = os.path.abspath(path)  # noqa: PTH100  (pathlib takes 3 ms to import)
             _check(path, mode)
         self.path = path
+        self.in_memory = mode == "memory"
         self._engine: Engine | None = Engine(path, mode=mode)
 
     def engine(self, slug: str) -> Engine:  # noqa: ARG002
