@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Literal, Protocol, Self, overload
+from typing import TYPE_CHECKING, Any, Literal, Protocol, Self, overload
 
 from mesahub._calls.executor import Executor, Sender
 from mesahub.errors import ArgumentError, MesahubError
-from mesahub.results import ExecResult, QueryResult
+from mesahub.results import ExecResult, QueryResult, R, Row
 from mesahub.sql import Bindings, Statement, split_script
 from mesahub.sql.analysis import holds_transaction
 from mesahub.table import TableHandle
@@ -360,9 +360,27 @@ class DatabaseHandle:
         with self.session() as session, session.transaction(mode, timeout=timeout) as tx:
             yield tx
 
-    def table(self, table_name: str) -> TableHandle:
-        """The table (or view) of this name; a name with a dot in it is one name."""
-        return TableHandle(table_name, self)
+    @overload
+    def table(self, table_name: str) -> TableHandle[Row]: ...
+    @overload
+    def table(self, table_name: str, model: type[R]) -> TableHandle[R]: ...
+    def table(self, table_name: str, model: type[Any] | None = None) -> TableHandle[Any]:
+        """The table (or view) of this name; a name with a dot in it is one name.
+
+        Args:
+            table_name: its name.
+            model: the class of its rows: a dataclass, a TypedDict, a NamedTuple, or a class of attrs, msgspec or
+                pydantic. Reads return instances of it, and writes take them; fields are columns. Types that SQLite
+                does not have need an adapter of `mesahub.stored`. Default: rows are dicts.
+
+        Raises:
+            ArgumentError: the class has a field that cannot be stored as it is; the message says what to declare.
+
+        Example:
+            >>> users = db.table("users", User)  # doctest: +SKIP
+            >>> users.find(where={"active": 1})[0].name  # doctest: +SKIP
+        """
+        return TableHandle(table_name, self, model)
 
     def tables(self, *, views: bool = False, timeout: float | None = None) -> list[str]:
         """The names of the tables, in alphabetical order; without SQLite's own and those that virtual tables keep.

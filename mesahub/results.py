@@ -6,10 +6,19 @@ Each result is a ``dict``, as in mesahub 1.x, so ``result["rows"]``, ``json.dump
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Literal, NotRequired, TypedDict, overload
+from typing import TYPE_CHECKING, Any, Generic, Literal, NotRequired, TypedDict, overload
 
 Row = dict[str, Any]
 """One row: column name to value. Where two columns have one name, the last one is kept."""
+
+if TYPE_CHECKING:
+    from typing_extensions import TypeVar  # type checkers know it, also where it is not installed
+
+    R = TypeVar("R", default=Row)
+else:
+    from typing import TypeVar
+
+    R = TypeVar("R")
 
 
 class QueryResult(dict[str, Any]):
@@ -55,7 +64,7 @@ class QueryResult(dict[str, Any]):
         return self["query_duration_ms"]
 
 
-class ExecResult(dict[str, Any]):
+class ExecResult(dict[str, Any], Generic[R]):
     """What a write did.
 
     Attributes:
@@ -63,7 +72,7 @@ class ExecResult(dict[str, Any]):
         last_insert_rowid: rowid of the last inserted row; ``None`` when no row with a rowid was inserted, or when the
             server does not say.
         query_duration_ms: milliseconds as the server measured them, ``None`` when it does not say.
-        rows: the rows of a RETURNING clause, ``[]`` without one.
+        rows: the rows of a RETURNING clause, ``[]`` without one: dicts, or instances of the table's class.
         columns: their names.
     """
 
@@ -78,7 +87,7 @@ class ExecResult(dict[str, Any]):
         @overload
         def __getitem__(self, key: Literal["query_duration_ms"], /) -> float | None: ...
         @overload
-        def __getitem__(self, key: Literal["rows"], /) -> list[Row]: ...
+        def __getitem__(self, key: Literal["rows"], /) -> list[R]: ...
         @overload
         def __getitem__(self, key: Literal["columns"], /) -> list[str]: ...
         @overload
@@ -98,8 +107,8 @@ class ExecResult(dict[str, Any]):
         return self["query_duration_ms"]
 
     @property
-    def rows(self) -> list[Row]:
-        rows: list[Row] = self.get("rows", [])
+    def rows(self) -> list[R]:
+        rows: list[R] = self.get("rows", [])
         return rows
 
     @property

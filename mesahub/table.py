@@ -3,12 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, overload
 
 from mesahub._calls.deadline import Deadline
 from mesahub._calls.table_reader import TableReader
-from mesahub.errors import ArgumentError, MesahubError, RateLimitError, ServerError, SQLError, TransportError
-from mesahub.results import ExecResult, Row
+from mesahub.errors import (
+    ArgumentError,
+    MesahubError,
+    NoSuchColumnError,
+    RateLimitError,
+    ServerError,
+    SQLError,
+    TransportError,
+)
+from mesahub.results import ExecResult, R, Row
 from mesahub.sql.write import delete_statement, insert_statement, update_statement
 
 if TYPE_CHECKING:
@@ -21,25 +29,36 @@ if TYPE_CHECKING:
 __all__ = ["TableHandle"]
 
 
-class TableHandle(TableReader):
+class TableHandle(TableReader[R]):
     """A table or view of a database. Created by `DatabaseHandle.table`.
+
+    Rows are dicts, or instances of the class that `DatabaseHandle.table` was given: then ``TableHandle[User]`` takes
+    and returns instances of ``User``, and its reads ask for the columns of ``User`` alone.
 
     A ``where`` is a dict, an expression (`mesahub.col`), or ``None`` for all rows. Every call
     takes ``timeout``: seconds for this call, in place of the client's.
     """
 
+    @overload
     def insert(
-        self,
+        self: TableHandle[Row],
         data: Mapping[str, Any],
         *,
         returning: Returning = True,
         idempotent: bool = False,
         timeout: float | None = None,
-    ) -> Row:
+    ) -> Row: ...
+    @overload
+    def insert(
+        self, data: R, *, returning: Returning = True, idempotent: bool = False, timeout: float | None = None
+    ) -> R: ...
+    def insert(
+        self, data: Any, *, returning: Returning = True, idempotent: bool = False, timeout: float | None = None
+    ) -> Any:
         """Insert one row.
 
         Args:
-            data: from column to value; the others get their defaults.
+            data: from column to value, or an instance of the table's class; the other columns get their defaults.
             returning: the columns to return; default: all.
             idempotent: the row carries its own primary key (made by the client, such as a UUID), so the call may
                 be sent again when its answer was lost: it is an INSERT ... ON CONFLICT DO NOTHING, and a row with
@@ -58,20 +77,23 @@ class TableHandle(TableReader):
             >>> payments.insert({"id": str(uuid.uuid4()), "cents": 500}, idempotent=True)  # doctest: +SKIP
         """
         returning = _at_least_one(returning)
+        if self._typed is not None:
+            data, returning = self._typed.dump(data), self._typed.returning(returning)
         if idempotent:
             return self._insert_idempotently(data, returning, timeout)
-        rows = self._run(insert_statement(self._scope, data, returning=returning), timeout, False).rows
+        result = self._run(insert_statement(self._scope, data, returning=returning), timeout, False)
+        rows = result.rows if self._typed is None else self._loaded(result, returning).rows
         if not rows:
             raise SQLError.of(f"The row was not inserted: a trigger of {self.name!r} ignored it.", status_code=400)
         return rows[0]
 
-    def _insert_idempotently(self, data: Mapping[str, Any], returning: Returning, timeout: float | None) -> Row:
+    def _insert_idempotently(self, data: Mapping[str, Any], returning: Returning, timeout: float | None) -> R:
         deadline = Deadline(timeout, self._client.timeout)
 
-        def insert(keys: KeyColumns) -> tuple[list[str], list[Row]]:
+        def insert(keys: KeyColumns) -> tuple[list[str], list[R]]:
             key = self._keys.made_by_client(keys, data)
             statement = insert_statement(self._scope, data, key=key, returning=returning)
-            return key, self._run(statement, deadline.left(), True).rows
+            return key, self._loaded(self._run(statement, deadline.left(), True), returning).rows
 
         key, rows = self._keys.using(insert, deadline)
         if rows:
@@ -87,8 +109,9 @@ class TableHandle(TableReader):
             raise self._keys.taken(key)
         return same
 
+    @overload
     def insert_many(
-        self,
+        self: TableHandle[Row],
         rows: Iterable[Mapping[str, Any]],
         on_conflict: str | None = None,
         *,
@@ -101,13 +124,45 @@ class TableHandle(TableReader):
         progress: Callable[[int, int | None], object] | None = None,
         idempotent: bool = False,
         timeout: float | None = None,
-    ) -> ExecResult:
+    ) -> ExecResult: ...
+    @overload
+    def insert_many(
+        self,
+        rows: Iterable[R],
+        on_conflict: str | None = None,
+        *,
+        key: str | Sequence[str] | None = None,
+        update: Sequence[str] | None = None,
+        where: Where = None,
+        create: bool = False,
+        alter: bool = False,
+        returning: Returning = None,
+        progress: Callable[[int, int | None], object] | None = None,
+        idempotent: bool = False,
+        timeout: float | None = None,
+    ) -> ExecResult[R]: ...
+    def insert_many(
+        self,
+        rows: Iterable[Any],
+        on_conflict: str | None = None,
+        *,
+        key: str | Sequence[str] | None = None,
+        update: Sequence[str] | None = None,
+        where: Where = None,
+        create: bool = False,
+        alter: bool = False,
+        returning: Returning = None,
+        progress: Callable[[int, int | None], object] | None = None,
+        idempotent: bool = False,
+        timeout: float | None = None,
+    ) -> ExecResult[Any]:
         """Insert any number of rows, in as few requests as the server's limits allow.
 
         Each request is one statement, so its rows go in together or not at all.
 
         Args:
-            rows: any iterable of dicts, read as it goes. A column that a row does not name gets its default.
+            rows: any iterable of dicts, or of instances of the table's class, read as it goes. A column that a row
+                does not name gets its default.
                 Rows with different columns are grouped; only ``on_conflict`` keeps the order.
             on_conflict: ``None`` raises, ``"ignore"`` keeps, ``"replace"`` replaces, ``"update"`` updates the old row.
             key: for ``"update"``: the columns that are unique together; default: the primary key.
@@ -137,6 +192,8 @@ class TableHandle(TableReader):
         """
         from mesahub._calls.bulk_insert import BulkInsert
 
+        if self._typed is not None:
+            rows, returning = self._typed.dump_many(rows), self._typed.returning(returning)
         if create:
             rows = self._create_for(rows, key, timeout)
         if on_conflict == "update":
@@ -163,7 +220,7 @@ class TableHandle(TableReader):
             try:
                 statement = plan.statement()
                 if statement is None:
-                    return plan.result()
+                    return self._loaded(plan.result(), returning)
                 if alter:
                     known = self._add_missing(plan, known, timeout)
                 plan.accept(self._run(statement, timeout, idempotent))
@@ -197,8 +254,9 @@ class TableHandle(TableReader):
             known.add(name)
         return known
 
+    @overload
     def upsert(
-        self,
+        self: TableHandle[Row],
         data: Mapping[str, Any],
         key: str | Sequence[str] | None = None,
         update: Sequence[str] | None = None,
@@ -207,12 +265,35 @@ class TableHandle(TableReader):
         returning: Returning = True,
         idempotent: bool = False,
         timeout: float | None = None,
-    ) -> Row | None:
+    ) -> Row | None: ...
+    @overload
+    def upsert(
+        self,
+        data: R,
+        key: str | Sequence[str] | None = None,
+        update: Sequence[str] | None = None,
+        *,
+        where: Where = None,
+        returning: Returning = True,
+        idempotent: bool = False,
+        timeout: float | None = None,
+    ) -> R | None: ...
+    def upsert(
+        self,
+        data: Any,
+        key: str | Sequence[str] | None = None,
+        update: Sequence[str] | None = None,
+        *,
+        where: Where = None,
+        returning: Returning = True,
+        idempotent: bool = False,
+        timeout: float | None = None,
+    ) -> Any:
         """Insert a row, or update the one with its key (ON CONFLICT DO UPDATE).
 
         Args:
-            data: from column to value, the key's included, and that of each column which is NOT NULL without a
-                default: SQLite looks at those first, also where it will change a row that is there.
+            data: from column to value, or an instance of the table's class. It has the key's columns, and each column
+                that is NOT NULL without a default: SQLite looks at those first, also where it will change a row.
             key: the columns of a unique constraint; default: the primary key.
             update: the columns to change; default: all that are given but the key. ``[]`` changes nothing.
             where: the condition of a partial unique index on ``key``, with the same terms in the same order as in its
@@ -232,13 +313,15 @@ class TableHandle(TableReader):
         """
 
         returning = _at_least_one(returning)
+        if self._typed is not None:
+            data, returning = self._typed.dump(data), self._typed.returning(returning)
         deadline = Deadline(timeout, self._client.timeout)
 
-        def insert(columns: Sequence[str]) -> list[Row]:
+        def insert(columns: Sequence[str]) -> list[R]:
             statement = insert_statement(
                 self._scope, data, on_conflict="update", key=columns, update=update, where=where, returning=returning
             )
-            return self._run(statement, deadline.left(), idempotent).rows
+            return self._loaded(self._run(statement, deadline.left(), idempotent), returning).rows
 
         if key is None and where is None:
             rows = self._keys.using(lambda keys: insert(self._keys.primary(keys)), deadline)
@@ -246,8 +329,9 @@ class TableHandle(TableReader):
             rows = insert(self._keys.for_conflict(key, timeout, where))
         return rows[0] if rows else None
 
+    @overload
     def upsert_many(
-        self,
+        self: TableHandle[Row],
         rows: Iterable[Mapping[str, Any]],
         key: str | Sequence[str] | None = None,
         update: Sequence[str] | None = None,
@@ -259,7 +343,36 @@ class TableHandle(TableReader):
         progress: Callable[[int, int | None], object] | None = None,
         idempotent: bool = False,
         timeout: float | None = None,
-    ) -> ExecResult:
+    ) -> ExecResult: ...
+    @overload
+    def upsert_many(
+        self,
+        rows: Iterable[R],
+        key: str | Sequence[str] | None = None,
+        update: Sequence[str] | None = None,
+        *,
+        where: Where = None,
+        create: bool = False,
+        alter: bool = False,
+        returning: Returning = None,
+        progress: Callable[[int, int | None], object] | None = None,
+        idempotent: bool = False,
+        timeout: float | None = None,
+    ) -> ExecResult[R]: ...
+    def upsert_many(
+        self,
+        rows: Iterable[Any],
+        key: str | Sequence[str] | None = None,
+        update: Sequence[str] | None = None,
+        *,
+        where: Where = None,
+        create: bool = False,
+        alter: bool = False,
+        returning: Returning = None,
+        progress: Callable[[int, int | None], object] | None = None,
+        idempotent: bool = False,
+        timeout: float | None = None,
+    ) -> ExecResult[Any]:
         """`upsert` of any number of rows: `insert_many` with ``on_conflict="update"``.
 
         Example:
@@ -282,18 +395,19 @@ class TableHandle(TableReader):
     def update(
         self,
         where: Where,
-        set: Mapping[str, Any],
+        set: R | Mapping[str, Any],
         *,
         all_rows: bool = False,
         returning: Returning = None,
         idempotent: bool = False,
         timeout: float | None = None,
-    ) -> ExecResult:
+    ) -> ExecResult[R]:
         """Update the matching rows.
 
         Args:
             where: a filter.
-            set: from column to new value; ``col("other")`` takes it from another column.
+            set: from column to new value; ``col("other")`` takes it from another column. Or an instance of the table's
+                class: all of its columns.
             all_rows: required if the filter is empty or always true.
             returning: ``True`` or columns: the changed rows come in ``result.rows``.
             idempotent: running it twice does no harm, so it may be retried if its response is lost.
@@ -308,8 +422,11 @@ class TableHandle(TableReader):
         Example:
             >>> users.update(where={"id": 5}, set={"name": "Robert"})  # doctest: +SKIP
         """
-        statement = update_statement(self._scope, where, set, all_rows=all_rows, returning=returning)
-        return self._run(statement, timeout, idempotent)
+        changes: Any = set
+        if self._typed is not None:
+            changes, returning = self._typed.dump(set), self._typed.returning(returning)
+        statement = update_statement(self._scope, where, changes, all_rows=all_rows, returning=returning)
+        return self._loaded(self._run(statement, timeout, idempotent), returning)
 
     def delete(
         self,
@@ -319,17 +436,28 @@ class TableHandle(TableReader):
         returning: Returning = None,
         idempotent: bool = False,
         timeout: float | None = None,
-    ) -> ExecResult:
+    ) -> ExecResult[R]:
         """Delete the matching rows. Arguments as for `update`.
 
         Example:
             >>> sessions.delete(where={"expires_at": {"lt": "2026-01-01"}}).rows_affected  # doctest: +SKIP
         """
+        if self._typed is not None:
+            returning = self._typed.returning(returning)
         statement = delete_statement(self._scope, where, all_rows=all_rows, returning=returning)
-        return self._run(statement, timeout, idempotent)
+        return self._loaded(self._run(statement, timeout, idempotent), returning)
 
-    def _run(self, statement: Statement, timeout: float | None, idempotent: bool) -> ExecResult:
-        return self._client.run_exec(self._ref, statement, timeout=timeout, idempotent=idempotent)
+    def _run(self, statement: Statement, timeout: float | None, idempotent: bool) -> ExecResult[Any]:
+        try:
+            return self._client.run_exec(self._ref, statement, timeout=timeout, idempotent=idempotent)
+        except NoSuchColumnError as error:
+            raise self._explained(error) from error.__cause__
+
+    def _loaded(self, result: ExecResult[Any], returning: Any) -> ExecResult[R]:
+        """The result of a write, with the rows of its RETURNING clause as those of the table's class."""
+        if self._typed is not None and returning and result.rows:
+            result["rows"] = self._typed.load(result.rows, returning, written=True)
+        return result
 
     def __repr__(self) -> str:
         return f"<TableHandle {self.name!r} of {self._ref!r}>"

@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Generic
 
 from mesahub._calls.deadline import Deadline
 from mesahub._calls.primary_key import Keys
-from mesahub.errors import ServerError
-from mesahub.results import QueryResult, Row
+from mesahub.errors import NoSuchColumnError, ServerError
+from mesahub.results import QueryResult, R, Row
 from mesahub.sql.identifiers import Scope
 from mesahub.sql.select import aggregate_statement, count_statement, exists_statement, select_statement
 
 if TYPE_CHECKING:
     from mesahub._calls.executor import Database, Executor
     from mesahub._calls.keyset import Pages
+    from mesahub._models import TypedRows
     from mesahub.sql.filters import Where
     from mesahub.sql.schema import ColumnInfo, KeyColumns
     from mesahub.sql.select import OrderBy
@@ -23,14 +24,19 @@ if TYPE_CHECKING:
 __all__ = ["TableReader"]
 
 
-class TableReader:
+class TableReader(Generic[R]):
     """The reads of `mesahub.TableHandle`, which adds the writes."""
 
-    def __init__(self, table_name: str, db: Database[Executor]) -> None:
+    def __init__(self, table_name: str, db: Database[Executor], model: type[R] | None = None) -> None:
         self._scope = Scope(table_name)
         self._ref = db.name
         self._client = db.client
         self._keys = Keys(table_name, db.name, db.client)
+        self._typed: TypedRows[R] | None = None
+        if model is not None:
+            from mesahub._models import typed_rows
+
+            self._typed = typed_rows(model, self._scope)
 
     @property
     def name(self) -> str:
@@ -47,12 +53,12 @@ class TableReader:
         *,
         distinct: bool = False,
         timeout: float | None = None,
-    ) -> list[Row]:
+    ) -> list[R]:
         """Return the matching rows.
 
         Args:
             where: a filter.
-            select: the columns; default: all.
+            select: the columns; default: all, or those of the table's class.
             order_by: ``["name", "-created_at"]`` (``-`` for descending), or dicts with ``column``,
                 ``direction`` (``"asc"``, ``"desc"``) and ``nulls`` (``"first"``, ``"last"``).
             limit: maximum number of rows.
@@ -61,20 +67,27 @@ class TableReader:
             timeout: seconds.
 
         Returns:
-            One dict per row.
+            One dict per row, or one instance of the table's class.
 
         Raises:
             ArgumentError: an argument is invalid; nothing was sent.
             NoSuchTableError, NoSuchColumnError: the table or column does not exist.
+            ResultError: a stored value is not one of its field in the table's class.
             TruncatedResultError: there may be more rows than the server's limit of 100,000;
                 see `iterate`.
 
         Example:
             >>> users.find(where={"age": {"gte": 18}}, order_by=["name"], limit=20)  # doctest: +SKIP
         """
+        typed = self._typed
+        if typed is not None:
+            select = chosen = typed.select(select)
         statement = select_statement(self._scope, where, select, order_by, limit, offset, distinct)
-        rows: list[Row] = self._client.run_query(self._ref, statement, timeout=timeout, limit=limit)["rows"]
-        return rows
+        try:
+            rows: Any = self._client.run_query(self._ref, statement, timeout=timeout, limit=limit)["rows"]
+        except NoSuchColumnError as error:
+            raise self._explained(error) from error.__cause__
+        return rows if typed is None else typed.load(rows, chosen)
 
     def find_one(
         self,
@@ -83,7 +96,7 @@ class TableReader:
         order_by: OrderBy = None,
         *,
         timeout: float | None = None,
-    ) -> Row | None:
+    ) -> R | None:
         """Return the first matching row, or ``None``. Arguments as for `find`.
 
         Example:
@@ -92,7 +105,7 @@ class TableReader:
         rows = self.find(where, select, order_by, 1, timeout=timeout)
         return rows[0] if rows else None
 
-    def get(self, key: Any, select: Sequence[str] | None = None, *, timeout: float | None = None) -> Row | None:
+    def get(self, key: Any, select: Sequence[str] | None = None, *, timeout: float | None = None) -> R | None:
         """Return the row with this primary key, or ``None``.
 
         Args:
@@ -110,7 +123,7 @@ class TableReader:
 
         deadline = Deadline(timeout, self._client.timeout)
 
-        def find(keys: KeyColumns) -> Row | None:
+        def find(keys: KeyColumns) -> R | None:
             where = self._keys.where([name for name, _ in keys.primary], key)
             return None if where is None else self.find_one(where, select, timeout=deadline.left())
 
@@ -173,7 +186,7 @@ class TableReader:
         key: str | Sequence[str] | None = None,
         batch_size: int = 1000,
         timeout: float | None = None,
-    ) -> Iterator[Row]:
+    ) -> Iterator[R]:
         """Iterate over all matching rows in pages: memory holds one page at a time.
 
         Each page starts after the last row of the previous one (keyset pagination, without OFFSET), so concurrent
@@ -197,17 +210,20 @@ class TableReader:
         """
         from mesahub._calls.keyset import Pages
 
+        if self._typed is not None:
+            select = self._typed.select(select)
         pages = Pages(self._scope, where, select, order_by, batch_size)
         if key is None:
             columns = self._keys.columns(timeout)
             pages.order_by_key(columns.distinct, is_rowid=columns.is_rowid)
         else:
             pages.order_by_key(self._keys.for_conflict(key, timeout))
-        return self._rows_of(pages, timeout)
+        return self._rows_of(pages, select, timeout)
 
-    def _rows_of(self, pages: Pages, timeout: float | None) -> Iterator[Row]:
+    def _rows_of(self, pages: Pages, select: Any, timeout: float | None) -> Iterator[R]:
         while pages.more:
-            yield from pages.accept(self._query(pages.statement(), timeout))
+            rows: Any = pages.accept(self._query(pages.statement(), timeout))
+            yield from rows if self._typed is None else self._typed.load(rows, select)
 
     def primary_key(self, *, timeout: float | None = None) -> list[tuple[str, str]]:
         """(name, declared type) of the columns of the primary key; ``[("rowid", "INTEGER")]`` where none is declared.
@@ -234,7 +250,13 @@ class TableReader:
         return read_columns(self.name, self._query(columns_statement(self.name), timeout).rows)
 
     def _query(self, statement: Statement, timeout: float | None) -> QueryResult:
-        return self._client.run_query(self._ref, statement, timeout=timeout)
+        try:
+            return self._client.run_query(self._ref, statement, timeout=timeout)
+        except NoSuchColumnError as error:
+            raise self._explained(error) from error.__cause__
+
+    def _explained(self, error: NoSuchColumnError) -> NoSuchColumnError:
+        return error if self._typed is None else self._typed.explained(error)
 
 
 def _only(rows: list[Row], name: str) -> int:

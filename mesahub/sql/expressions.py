@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, NoReturn
 
 from mesahub.errors import ArgumentError
-from mesahub.sql.filters import Known, Operand, Text, apply, join_terms, where_terms
+from mesahub.sql.filters import Known, Operand, Text, apply, join_terms, stored, where_terms
 from mesahub.sql.identifiers import Scope
 
 
@@ -60,7 +60,8 @@ class Condition(Expression):
 
     def condition(self, scope: Scope, bindings: list[Any]) -> str:
         column = self._column.operand(scope, bindings)
-        return apply(self._word, self._column.name, column, self._value, bindings, scope)
+        value = self._value if self._column.is_path else stored(self._column.name, self._value, scope)
+        return apply(self._word, self._column.name, column, value, bindings, scope)
 
 
 class _Joined(Expression):
@@ -130,6 +131,11 @@ class Column(Operand):
             raise ArgumentError(f"The name of a column must be a non-empty string, not {name!r}.")
         self.name = name
         self._paths = paths
+
+    @property
+    def is_path(self) -> bool:
+        """Whether it is a value within the JSON of the column."""
+        return bool(self._paths)
 
     def json(self, path: str) -> Column:
         """The value at ``path`` of the JSON in this column, as an SQL value.

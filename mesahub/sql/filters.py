@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from mesahub._util.suggest import near
 from mesahub.errors import ArgumentError
-from mesahub.sql.identifiers import Scope
+from mesahub.sql.identifiers import Scope, fold
 from mesahub.sql.json_rows import lower_list
 from mesahub.sql.values import adapt
 
@@ -163,14 +163,27 @@ def _conditions(where: Mapping[str, Any], scope: Scope, bindings: list[Any]) -> 
                     except ArgumentError as error:
                         raise _refused(word, name, error) from None
                 else:
-                    terms.append(apply(word, name, column, value, bindings, scope))
+                    terms.append(apply(word, name, column, stored(name, value, scope), bindings, scope))
         elif condition is None:
             terms.append(column + " IS NULL")
         else:
             if isinstance(condition, (list, tuple, set, frozenset)):
                 raise ArgumentError(f"The condition on {name!r} is a list; write {{{name!r}: {{'in': [...]}}}}.")
-            terms.append(apply("eq", name, column, condition, bindings, scope))
+            terms.append(apply("eq", name, column, stored(name, condition, scope), bindings, scope))
     return terms
+
+
+def stored(name: str, value: Any, scope: Scope) -> Any:
+    """The value, or the list of values, to compare a column with, as the column stores it."""
+    if scope.filters is None or (adapter := scope.filters.get(fold(name))) is None:
+        return value
+    kind, dump = adapter
+    try:
+        if isinstance(value, (list, tuple, set, frozenset)):
+            return [dump(item) if isinstance(item, kind) else item for item in value]
+        return dump(value) if isinstance(value, kind) else value
+    except (TypeError, ValueError) as error:
+        raise ArgumentError(f"The condition on {name!r}: {error}.") from None
 
 
 def _refused(word: str, name: str, error: ArgumentError) -> ArgumentError:

@@ -5,6 +5,7 @@ SQLite treats ``"typo"`` as the string 'typo' if no such column exists; ``"t"."t
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 from mesahub.errors import ArgumentError
@@ -53,15 +54,18 @@ class Scope(dict[str, str]):
         name: the table's name.
         table: the same, quoted.
         texts: statements that were compiled before, by what their texts depend on: see `Scope.keep`.
+        filters: from a column, folded, to the type of its values in Python and the function that makes stored ones of
+            them, where filters must convert them; or ``None``.
     """
 
-    __slots__ = ("name", "table", "texts")
+    __slots__ = ("filters", "name", "table", "texts")
 
     def __init__(self, name: str) -> None:
         super().__init__()
         self.name = name
         self.table = quote_name(name, "table")
         self.texts: dict[Any, str] = {}
+        self.filters: dict[str, tuple[type, Callable[[Any], Any]]] | None = None
 
     def keep(self, shape: Any, text: str) -> None:
         """Remember the text of a statement of this shape."""

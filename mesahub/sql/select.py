@@ -144,8 +144,27 @@ def _function(scope: Scope, name: str, function: Any) -> str:
     )
 
 
+class Selected(list[str]):
+    """The columns of a SELECT or RETURNING as expressions.
+
+    Attributes:
+        text: their SQL.
+    """
+
+    __slots__ = ("text",)
+
+    def __init__(self, text: str, columns: Iterable[str]) -> None:
+        super().__init__(columns)
+        self.text = text
+
+    def __contains__(self, name: object) -> bool:
+        return False  # none of the columns is selected as it is
+
+
 def columns_text(scope: Scope, select: Any) -> str:
     """Return the columns of a SELECT or RETURNING."""
+    if isinstance(select, Selected):
+        return select.text
     if type(select) is not list and (
         isinstance(select, (str, bytes, Mapping, set, frozenset)) or not isinstance(select, Iterable)
     ):

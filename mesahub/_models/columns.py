@@ -1,0 +1,118 @@
+"""The SQL by which the columns of a class are read, so that their values are those that are stored.
+
+A bare column is converted on the way by its declared type, and JSON has neither bytes nor a difference between 3 and
+3.0. So each column is read by an expression that has no declared type. What the field can hold decides which one: most
+are as short as the column itself, and a value that the field cannot hold shows itself as such.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Any
+
+from mesahub.sql.identifiers import Scope, quote_name
+from mesahub.sql.select import Selected
+
+if TYPE_CHECKING:
+    from mesahub._models.classes import Field
+
+__all__ = ["Selection", "selection_of"]
+
+Reader = Callable[[list[dict[str, Any]]], list[Any]]
+"""The stored values of one column, from the rows of a result."""
+
+
+class WrongStorage(str):
+    """Stands for a value that a field cannot hold: the name of its storage class."""
+
+    __slots__ = ()
+
+
+class Selection(Selected):
+    """Columns of a class, as the SQL of a SELECT or RETURNING.
+
+    Attributes:
+        fields: the fields that are read.
+        readers: one for each of them.
+    """
+
+    __slots__ = ("fields", "readers")
+
+    def __init__(self, text: str, fields: Sequence[Field], readers: Sequence[Reader]) -> None:
+        super().__init__(text, [field.column for field in fields])
+        self.fields = tuple(fields)
+        self.readers = tuple(readers)
+
+
+def selection_of(fields: Sequence[Field], scope: Scope) -> Selection:
+    """The selection of these fields from a table."""
+    terms: list[str] = []
+    readers: list[Reader] = []
+    names = {field.column for field in fields}
+    for field in fields:
+        column, alias = scope[field.column], quote_name(field.column)
+        storage: set[type] = set() if field.codec is None else set(field.codec.storage)
+        if storage == {int}:
+            terms.append(f"+{column} AS {alias}")
+            readers.append(_plain(field.column))
+        elif storage == {str}:
+            terms.append(f"CASE typeof({column}) WHEN 'blob' THEN 0 ELSE +{column} END AS {alias}")
+            readers.append(_plain(field.column))
+        elif storage == {int, float}:
+            terms.append(
+                f"CASE WHEN typeof({column}) IN ('text', 'blob') THEN typeof({column}) "
+                f"WHEN +{column} = 9e999 THEN 'inf' WHEN +{column} = -9e999 THEN '-inf' ELSE +{column} END AS {alias}"
+            )
+            readers.append(_numbers(field.column))
+        elif storage == {bytes}:
+            terms.append(
+                f"CASE typeof({column}) WHEN 'blob' THEN hex({column}) WHEN 'null' THEN NULL ELSE 0 END AS {alias}"
+            )
+            readers.append(_blobs(field.column))
+        else:
+            kind = f"{field.column}:type"
+            while kind in names:
+                kind += "_"
+            terms.append(
+                f"CASE typeof({column}) WHEN 'blob' THEN hex({column}) WHEN 'real' THEN CASE "
+                f"WHEN abs(+{column}) = 9e999 THEN CAST(+{column} AS TEXT) ELSE +{column} END ELSE +{column} END "
+                f"AS {alias}, "
+                f"typeof({column}) AS {quote_name(kind)}"
+            )
+            readers.append(_anything(field.column, kind))
+    return Selection(", ".join(terms), fields, readers)
+
+
+def _plain(name: str) -> Reader:
+    return lambda rows: [row[name] for row in rows]
+
+
+def _numbers(name: str) -> Reader:
+    def read(rows: list[dict[str, Any]]) -> list[Any]:
+        values = [row[name] for row in rows]
+        if str in set(map(type, values)):
+            return [_number(value) if type(value) is str else value for value in values]
+        return values
+
+    return read
+
+
+def _number(text: str) -> Any:
+    return float(text) if text in ("inf", "-inf") else WrongStorage(text.upper())
+
+
+def _blobs(name: str) -> Reader:
+    def read(rows: list[dict[str, Any]]) -> list[Any]:
+        return [bytes.fromhex(value) if type(value := row[name]) is str else value for row in rows]
+
+    return read
+
+
+def _anything(name: str, kind: str) -> Reader:
+    return lambda rows: [_stored(row[name], row[kind]) for row in rows]
+
+
+def _stored(value: Any, kind: str) -> Any:
+    if kind == "blob":
+        return bytes.fromhex(value)
+    return float(value) if kind == "real" else value

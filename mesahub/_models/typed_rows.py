@@ -1,0 +1,343 @@
+"""The rows of one table as instances of one class."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence, Sized
+from functools import lru_cache
+from typing import Any, Generic, TypeVar
+
+from mesahub._models.classes import Field, Shape, shape_of
+from mesahub._models.codecs import NAMES, Codec
+from mesahub._models.columns import Selection, WrongStorage, selection_of
+from mesahub._util.suggest import near
+from mesahub.errors import ArgumentError, NoSuchColumnError, ResultError
+from mesahub.sql.filters import Operand
+from mesahub.sql.identifiers import Scope, fold
+from mesahub.sql.values import adapt
+
+__all__ = ["TypedRows", "typed_rows"]
+
+R = TypeVar("R")
+_remembered = lru_cache(maxsize=512)(shape_of)
+
+
+def typed_rows(model: Any, scope: Scope) -> TypedRows[Any]:
+    """The rows of a table as instances of ``model``.
+
+    Args:
+        model: the class.
+        scope: the table; filters get the adapters that they need from it.
+
+    Raises:
+        ArgumentError: it is not a class of rows, or a field cannot be stored.
+    """
+    try:
+        shape = _remembered(model)
+    except TypeError:  # not hashable, so not a class
+        shape = shape_of(model)
+    return TypedRows(shape, scope)
+
+
+class TypedRows(Generic[R]):
+    """Makes instances of rows, and rows of instances. It does no I/O.
+
+    Args:
+        shape: the class.
+        scope: the table.
+    """
+
+    def __init__(self, shape: Shape, scope: Scope) -> None:
+        self._shape = shape
+        self._scope = scope
+        self._by_column = {fold(field.column): field for field in shape.fields}
+        self._all: Selection | None = None
+        filters = {
+            fold(field.column): field.codec.filters
+            for field in shape.fields
+            if field.codec is not None and field.codec.filters is not None
+        }
+        scope.filters = filters or None
+
+    def select(self, columns: Any) -> Selection:
+        """The columns to read.
+
+        Args:
+            columns: their names; ``None`` or ``True`` for all of the class.
+
+        Raises:
+            ArgumentError: the class has no such column, or cannot be made without another one.
+        """
+        if columns is None or columns is True or columns == "*":
+            if self._all is None:
+                self._all = selection_of(self._shape.fields, self._scope)
+            return self._all
+        if isinstance(columns, (str, bytes, Mapping, set, frozenset)) or not isinstance(columns, Iterable):
+            raise ArgumentError(f"select must be a list of columns, such as ['id', 'name'], not {columns!r:.60}.")
+        chosen = [self._field(name) for name in columns]
+        missing = [field for field in self._shape.fields if field.required and field not in chosen]
+        if missing:
+            raise ArgumentError(
+                f"{self._shape.name} cannot be made without {missing[0].name!r}: select its column, "
+                f"{missing[0].column!r}, give the field a default, or use a table without a class."
+            )
+        return selection_of(list(dict.fromkeys(chosen)), self._scope)
+
+    def returning(self, columns: Any) -> Any:
+        """The columns of a RETURNING clause; nothing where nothing is asked for."""
+        return columns if columns is None or columns is False else self.select(columns)
+
+    def _field(self, name: Any) -> Field:
+        field = self._by_column.get(fold(name)) if isinstance(name, str) else None
+        if field is None:
+            columns = [field.column for field in self._shape.fields]
+            raise ArgumentError(
+                f"{self._shape.name} has no field for column {name!r:.60} of table {self._scope.name!r}."
+                f"{near(str(name), columns)} Its columns are {', '.join(columns)}."
+            )
+        return field
+
+    def load(self, rows: list[dict[str, Any]], selection: Selection, *, written: bool = False) -> list[R]:
+        """Instances of rows that were read by ``selection``.
+
+        Args:
+            rows: as the engine gave them.
+            selection: what was asked for.
+            written: they are of a RETURNING clause.
+
+        Raises:
+            ResultError: a value is not one of its field; the message names the field and the column.
+        """
+        if not rows:
+            return []
+        columns: list[list[Any]] = []
+        for field, read in zip(selection.fields, selection.readers, strict=True):
+            try:
+                values = read(rows)
+            except (KeyError, TypeError, ValueError):
+                raise ResultError(
+                    f"The server, or a gateway in front of it, returned other columns than those of {self._shape.name}."
+                ) from None
+            columns.append(self._loaded(field, values, written))
+        return self._made(selection.fields, columns, written)
+
+    def _loaded(self, field: Field, values: list[Any], written: bool) -> list[Any]:
+        codec = field.codec
+        if codec is None or codec.exact.issuperset(map(type, values)):
+            return values
+        loaded = []
+        for number, value in enumerate(values):
+            if type(value) in codec.exact:
+                loaded.append(value)
+            elif value is None and field.left_out:
+                loaded.append(_LEFT_OUT)
+            else:
+                try:
+                    loaded.append(codec.load(value) if value is not None else _refuse_null())
+                except Exception as error:  # noqa: BLE001 - an adapter of the user's may raise anything
+                    if value is not None and self._converts(codec):
+                        loaded.append(value)
+                        continue
+                    raise ResultError(self._mismatch(field, value, number, error, written)) from error
+        return loaded
+
+    def _converts(self, codec: Codec | None) -> bool:
+        """Whether it is left to pydantic which values this is: no adapter says so."""
+        return codec is None or (self._shape.library == "pydantic" and bool(codec.exact - {type(None)}))
+
+    def _mismatch(self, field: Field, value: Any, row: int, error: Exception, written: bool) -> str:
+        assert field.codec is not None
+        if value is None:
+            what = "NULL, and its type has no None"
+        elif type(value) is WrongStorage:
+            what = f"{value}, not {field.codec.expected}"
+        else:
+            # 0 stands for a value of the wrong kind where the field has text or bytes.
+            wrong = type(value) is int and field.codec.storage <= {str, bytes} and len(field.codec.storage) == 1
+            name = "a value of another type" if wrong else NAMES.get(type(value).__name__, type(value).__name__)
+            reason = f" ({error})" if type(error) is ValueError and not wrong and len(str(error)) < 40 else ""
+            what = f"{name}{reason}, not {field.codec.expected}"
+        done = "The rows were written. " if written else ""
+        return (
+            f"{done}{self._shape.name}.{field.name}: column {field.column!r} of table {self._scope.name!r} holds "
+            f"{what} (row {row} of the result)."
+        )
+
+    def _made(self, fields: tuple[Field, ...], columns: list[list[Any]], written: bool) -> list[R]:
+        shape = self._shape
+        later = [(field.name, column) for field, column in zip(fields, columns, strict=True) if field.argument is None]
+        given = [
+            (field.argument, column)
+            for field, column in zip(fields, columns, strict=True)
+            if field.argument is not None
+        ]
+        names = [name for name, _ in given]
+        values = [column for _, column in given]
+        skips = any(field.left_out for field in fields)
+        try:
+            if shape.positional and names == list(shape.positional) and not skips:
+                made = list(map(shape.cls, *values))
+            else:
+                made = self._by_name(names, values, skips, len(columns[0]))
+        except ResultError:
+            raise
+        except Exception as error:
+            raise self._not_made(names, values, skips, error, written) from error
+        for name, column in later:
+            for row, value in zip(made, column, strict=True):
+                object.__setattr__(row, name, value)
+        return made
+
+    def _by_name(self, names: Sequence[str], values: Sequence[list[Any]], skips: bool, count: int) -> list[R]:
+        make = self._shape.make
+        rows: Iterable[tuple[Any, ...]] = zip(*values, strict=True) if values else [()] * count
+        if skips:
+            return [
+                make({name: value for name, value in zip(names, row, strict=True) if value is not _LEFT_OUT})
+                for row in rows
+            ]
+        return [make(dict(zip(names, row, strict=True))) for row in rows]
+
+    def _not_made(
+        self, names: Sequence[str], values: Sequence[list[Any]], skips: bool, error: Exception, written: bool
+    ) -> ResultError:
+        """The error where the class itself refuses a row."""
+        number = 0
+        for number in range(len(values[0]) if values else 0):
+            try:
+                self._by_name(names, [[column[number]] for column in values], skips, 1)
+            except Exception:  # noqa: BLE001
+                break
+        done = "The rows were written. " if written else ""
+        return ResultError(
+            f"{done}{self._shape.name} refuses row {number} of the result of table {self._scope.name!r}: "
+            f"{_reason(error)}"
+        )
+
+    def dump(self, row: Any) -> dict[str, Any]:
+        """The columns of an instance, or of a dict of columns.
+
+        Raises:
+            ArgumentError: it is another class, or a value is not one of its field.
+        """
+        shape = self._shape
+        if isinstance(row, Mapping):
+            return {field.column: self._stored(field, value) for field, value in self._named(row)}
+        if shape.library == "dict" or not isinstance(row, shape.cls):
+            raise ArgumentError(
+                f"A row of table {self._scope.name!r} must be a {shape.name}, not {type(row).__name__}."
+            )
+        try:
+            values = shape.values(row)
+        except AttributeError as error:
+            raise ArgumentError(f"{shape.name} is incomplete: {error}.") from None
+        found: dict[str, Any] = {}
+        for field in shape.fields:
+            value = values.get(field.name, _LEFT_OUT)
+            if not field.written or value is _LEFT_OUT or (value is None and field.default) or _is_unset(value):
+                continue
+            found[field.column] = self._stored(field, value)
+        return found
+
+    def _named(self, row: Mapping[Any, Any]) -> Iterator[tuple[Field, Any]]:
+        """The fields of a dict: of a TypedDict by its keys, otherwise by the names of columns."""
+        keys = {field.name: field for field in self._shape.fields} if self._shape.library == "dict" else {}
+        for name, value in row.items():
+            field = keys.get(name) or self._field(name)
+            if not field.written:
+                if self._shape.library == "dict":
+                    continue
+                raise ArgumentError(f"{self._shape.name}.{field.name} is generated by the database; leave it out.")
+            if not (value is None and field.default):
+                yield field, value
+
+    def _stored(self, field: Field, value: Any) -> Any:
+        if isinstance(value, Operand):
+            return value
+        codec = field.codec
+        try:
+            return adapt(value) if codec is None or self._converts(codec) else codec.dump(value)
+        except Exception as error:  # noqa: BLE001 - an adapter of the user's may raise anything
+            reason = f": {error}" if isinstance(error, ValueError) else ""
+            expected = "" if codec is None else f" must be {codec.expected},"
+            advice = ""
+            if value is None:
+                advice = " Give it a type with None, or mark it stored.default where the database has a default."
+            raise ArgumentError(
+                f"{self._shape.name}.{field.name} (column {field.column!r} of table {self._scope.name!r}){expected} "
+                f"not {type(value).__name__}{reason}.{advice}"
+            ) from error
+
+    def dump_many(self, rows: Any) -> Any:
+        """The columns of many instances, one after the other as they are asked for."""
+        if isinstance(rows, (Mapping, str, bytes)) or not isinstance(rows, Iterable):
+            raise ArgumentError(
+                f"rows must be a list (or any iterable) of {self._shape.name}, not {type(rows).__name__}."
+            )
+        if isinstance(rows, Sized):
+            return _Dumped(rows, self._numbered)
+        return self._numbered(rows)
+
+    def _numbered(self, rows: Iterable[Any]) -> Iterator[dict[str, Any]]:
+        for number, row in enumerate(rows):
+            try:
+                found = self.dump(row)
+            except ArgumentError as error:
+                raise ArgumentError(f"Row {number}: {error}") from None
+            yield found
+
+    def explained(self, error: NoSuchColumnError) -> NoSuchColumnError:
+        """The error for a column that the table does not have, with the field that needs it."""
+        message = str(error)
+        match = re.search(r"no such column: (.*)|has no column named (.*)", message, re.DOTALL)
+        missing = fold((match[1] or match[2]) if match else "").removeprefix(f"{fold(self._scope.name)}.")
+        named = {fold(field.name): field for field in self._shape.fields}
+        field = self._by_column.get(missing) or named.get(missing)
+        if field is None:
+            return error
+        if fold(field.column) == missing:
+            note = f"{self._shape.name}.{field.name} needs column {field.column!r} of table {self._scope.name!r}"
+        else:
+            note = f"{self._shape.name}.{field.name} is in column {field.column!r} of table {self._scope.name!r}"
+        explained = type(error).of(f"{message} ({note})", status_code=error.status_code, details=error.details)
+        explained.attempts = error.attempts
+        return explained
+
+
+class _LeftOut:
+    __slots__ = ()
+
+
+_LEFT_OUT: Any = _LeftOut()
+"""In place of a value that an instance does without."""
+
+
+class _Dumped:
+    """Rows that are converted as they are read, with the number of them."""
+
+    def __init__(self, rows: Any, convert: Callable[[Iterable[Any]], Iterator[dict[str, Any]]]) -> None:
+        self._rows = rows
+        self._convert = convert
+
+    def __len__(self) -> int:
+        return len(self._rows)
+
+    def __iter__(self) -> Iterator[dict[str, Any]]:
+        return self._convert(self._rows)
+
+
+def _refuse_null() -> Any:
+    raise TypeError("NULL")
+
+
+def _is_unset(value: Any) -> bool:
+    return type(value).__name__ == "UnsetType"
+
+
+def _reason(error: Exception) -> str:
+    """What an exception says, without the values that pydantic repeats."""
+    errors = getattr(error, "errors", None)
+    if callable(errors) and hasattr(error, "error_count"):
+        found = [f"{'.'.join(map(str, entry['loc']))}: {entry['msg']}" for entry in errors(include_input=False)]
+        return "; ".join(found[:3]) + "."
+    return f"{type(error).__name__}: {error}"
