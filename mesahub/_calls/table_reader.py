@@ -79,7 +79,7 @@ class TableReader(Generic[R]):
         Example:
             >>> users.find(where={"age": {"gte": 18}}, order_by=["name"], limit=20)  # doctest: +SKIP
         """
-        typed = self._typed
+        typed, chosen = self._typed, None
         if typed is not None:
             select = chosen = typed.select(select)
         statement = select_statement(self._scope, where, select, order_by, limit, offset, distinct)
@@ -87,7 +87,7 @@ class TableReader(Generic[R]):
             rows: Any = self._client.run_query(self._ref, statement, timeout=timeout, limit=limit)["rows"]
         except NoSuchColumnError as error:
             raise self._explained(error) from error.__cause__
-        return rows if typed is None else typed.load(rows, chosen)
+        return rows if typed is None or chosen is None else typed.load(rows, chosen)
 
     def find_one(
         self,

@@ -150,19 +150,20 @@ def _by_name(cls: Any) -> Callable[[dict[str, Any]], Any]:
 
 
 def _typed_dict(cls: Any, origin: Any) -> Shape | None:
-    if not (issubclass(origin, dict) and hasattr(origin, "__required_keys__")):
+    required = getattr(origin, "__required_keys__", None)
+    if required is None or dict not in origin.__mro__:
         return None
-    raw = [_Raw(name, name, name in origin.__required_keys__) for name in origin.__annotations__]
     hints = resolved_hints(cls)
-    raw += [_Raw(name, name, name in origin.__required_keys__) for name in hints if name not in origin.__annotations__]
+    raw = [_Raw(name, name, name in required) for name in hints]
     fields = _fields(origin.__name__, raw, hints, "dict")
     return Shape(origin, origin.__name__, "dict", fields, dict, (), dict)
 
 
 def _named_tuple(cls: Any, origin: Any) -> Shape | None:
-    if not (issubclass(origin, tuple) and hasattr(origin, "_fields") and hasattr(origin, "_field_defaults")):
+    names, defaults = getattr(origin, "_fields", None), getattr(origin, "_field_defaults", {})
+    if names is None or tuple not in origin.__mro__:
         return None
-    raw = [_Raw(name, name, name not in origin._field_defaults) for name in origin._fields]
+    raw = [_Raw(name, name, name not in defaults) for name in names]
     return _class_shape(cls, origin, raw, _fields(origin.__name__, raw, resolved_hints(cls)), "class")
 
 

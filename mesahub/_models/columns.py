@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
+from mesahub.sql.exact import KINDS, kinds_text, made, value_text
 from mesahub.sql.identifiers import Scope, quote_name
 from mesahub.sql.select import Selected
 
@@ -48,7 +49,7 @@ def selection_of(fields: Sequence[Field], scope: Scope) -> Selection:
     """The selection of these fields from a table."""
     terms: list[str] = []
     readers: list[Reader] = []
-    names = {field.column for field in fields}
+    mixed: list[str] = []
     for field in fields:
         column, alias = scope[field.column], quote_name(field.column)
         storage: set[type] = set() if field.codec is None else set(field.codec.storage)
@@ -70,16 +71,11 @@ def selection_of(fields: Sequence[Field], scope: Scope) -> Selection:
             )
             readers.append(_blobs(field.column))
         else:
-            kind = f"{field.column}:type"
-            while kind in names:
-                kind += "_"
-            terms.append(
-                f"CASE typeof({column}) WHEN 'blob' THEN hex({column}) WHEN 'real' THEN CASE "
-                f"WHEN abs(+{column}) = 9e999 THEN CAST(+{column} AS TEXT) ELSE +{column} END ELSE +{column} END "
-                f"AS {alias}, "
-                f"typeof({column}) AS {quote_name(kind)}"
-            )
-            readers.append(_anything(field.column, kind))
+            terms.append(f"{value_text(column)} AS {alias}")
+            readers.append(_anything(field.column, len(mixed)))
+            mixed.append(column)
+    if mixed:
+        terms.append(f"{kinds_text(mixed)} AS {KINDS}")
     return Selection(", ".join(terms), fields, readers)
 
 
@@ -108,11 +104,5 @@ def _blobs(name: str) -> Reader:
     return read
 
 
-def _anything(name: str, kind: str) -> Reader:
-    return lambda rows: [_stored(row[name], row[kind]) for row in rows]
-
-
-def _stored(value: Any, kind: str) -> Any:
-    if kind == "blob":
-        return bytes.fromhex(value)
-    return float(value) if kind == "real" else value
+def _anything(name: str, place: int) -> Reader:
+    return lambda rows: [made(row[name], row[KINDS][place]) for row in rows]

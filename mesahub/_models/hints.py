@@ -70,7 +70,7 @@ def resolved_hints(cls: Any) -> dict[str, Any]:
 
 def _elsewhere(name: str | None, cls: type) -> tuple[Any] | None:
     for base in cls.__mro__:
-        if name in vars(base):
+        if name is not None and name in vars(base):
             return (vars(base)[name],)
     frame = sys._getframe(1)
     while frame is not None:

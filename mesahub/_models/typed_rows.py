@@ -134,7 +134,7 @@ class TypedRows(Generic[R]):
             else:
                 try:
                     loaded.append(codec.load(value) if value is not None else _refuse_null())
-                except Exception as error:  # noqa: BLE001 - an adapter of the user's may raise anything
+                except Exception as error:
                     if value is not None and self._converts(codec):
                         loaded.append(value)
                         continue
@@ -257,7 +257,7 @@ class TypedRows(Generic[R]):
         codec = field.codec
         try:
             return adapt(value) if codec is None or self._converts(codec) else codec.dump(value)
-        except Exception as error:  # noqa: BLE001 - an adapter of the user's may raise anything
+        except Exception as error:
             reason = f": {error}" if isinstance(error, ValueError) else ""
             expected = "" if codec is None else f" must be {codec.expected},"
             advice = ""
@@ -336,8 +336,10 @@ def _is_unset(value: Any) -> bool:
 
 def _reason(error: Exception) -> str:
     """What an exception says, without the values that pydantic repeats."""
-    errors = getattr(error, "errors", None)
-    if callable(errors) and hasattr(error, "error_count"):
-        found = [f"{'.'.join(map(str, entry['loc']))}: {entry['msg']}" for entry in errors(include_input=False)]
+    if hasattr(error, "error_count"):
+        problems: Any = error
+        found = [
+            f"{'.'.join(map(str, entry['loc']))}: {entry['msg']}" for entry in problems.errors(include_input=False)
+        ]
         return "; ".join(found[:3]) + "."
     return f"{type(error).__name__}: {error}"

@@ -13,7 +13,17 @@ from typing import Any
 
 from mesahub.sql.statement import Statement
 
-__all__ = ["columns_of", "columns_statement", "exact_statement", "exact_values", "is_rewritable"]
+__all__ = [
+    "KINDS",
+    "columns_of",
+    "columns_statement",
+    "exact_statement",
+    "exact_values",
+    "is_rewritable",
+    "kinds_text",
+    "made",
+    "value_text",
+]
 
 KINDS = "mesahub_kinds"
 SCHEMA = "mesahub_schema"
@@ -65,23 +75,41 @@ def exact_statement(statement: Statement, count: int) -> Statement:
     """
     names = [f"c{index}" for index in range(count)]
     # Materialized: otherwise SQLite might evaluate an expression, such as random(), once per use.
-    values = [
-        f"CASE typeof({name}) WHEN 'blob' THEN hex({name}) WHEN 'real' THEN CASE WHEN abs(+{name}) = 9e999 THEN NULL "
-        f"ELSE +{name} END ELSE +{name} END AS {name}"
-        for name in names
-    ]
-    letters = [
-        f"CASE typeof({name}) WHEN 'real' THEN CASE +{name} WHEN 9e999 THEN 'p' WHEN -9e999 THEN 'm' ELSE 'r' END "
-        f"ELSE substr(typeof({name}), 1, 1) END"
-        for name in names
-    ]
-    groups = [letters[start : start + _TOGETHER] for start in range(0, count, _TOGETHER)]
-    kinds = " || ".join([f"({' || '.join(group)})" for group in groups])
+    values = [f"{value_text(name)} AS {name}" for name in names]
     sql = (
         f"WITH m({', '.join(names)}) AS MATERIALIZED (\n{statement.sql}\n) "
-        f"SELECT {', '.join(values)}, {kinds} AS {KINDS}, {_VERSION} AS {SCHEMA} FROM m"
+        f"SELECT {', '.join(values)}, {kinds_text(names)} AS {KINDS}, {_VERSION} AS {SCHEMA} FROM m"
     )
     return Statement(sql, statement.bindings, "select", False, names=statement.names, table=statement.table)
+
+
+def value_text(column: str) -> str:
+    """The expression that gives the value of a column, in a form that JSON has."""
+    return (
+        f"CASE typeof({column}) WHEN 'blob' THEN hex({column}) WHEN 'real' THEN CASE WHEN abs(+{column}) = 9e999 "
+        f"THEN NULL ELSE +{column} END ELSE +{column} END"
+    )
+
+
+def kinds_text(columns: Sequence[str]) -> str:
+    """The expression that gives one letter for each of these columns: see `made`."""
+    letters = [
+        f"CASE typeof({column}) WHEN 'real' THEN CASE +{column} WHEN 9e999 THEN 'p' WHEN -9e999 THEN 'm' ELSE 'r' END "
+        f"ELSE substr(typeof({column}), 1, 1) END"
+        for column in columns
+    ]
+    groups = [letters[start : start + _TOGETHER] for start in range(0, len(letters), _TOGETHER)]
+    return " || ".join([f"({' || '.join(group)})" for group in groups])
+
+
+def made(value: Any, letter: str) -> Any:
+    """The stored value, from that of `value_text` and the letter of `kinds_text`.
+
+    Raises:
+        ValueError, TypeError, KeyError: they are not of these.
+    """
+    make = _MAKE[letter]
+    return make(value) if make else value
 
 
 def exact_values(count: int, rows: Sequence[dict[str, Any]]) -> list[tuple[Any, ...]]:
@@ -92,12 +120,12 @@ def exact_values(count: int, rows: Sequence[dict[str, Any]]) -> list[tuple[Any, 
     """
     names = [f"c{index}" for index in range(count)]
     kinds = {row[KINDS] for row in rows}
-    made = {}
+    makers = {}
     for text in kinds:
         if len(text) != count:
             raise ValueError("kinds")
-        made[text] = [(name, _MAKE[letter]) for name, letter in zip(names, text, strict=True)]
-    return [tuple([make(row[name]) if make else row[name] for name, make in made[row[KINDS]]]) for row in rows]
+        makers[text] = [(name, _MAKE[letter]) for name, letter in zip(names, text, strict=True)]
+    return [tuple([make(row[name]) if make else row[name] for name, make in makers[row[KINDS]]]) for row in rows]
 
 
 def _positive(_: Any) -> float:

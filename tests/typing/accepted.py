@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
-from typing import Any, Unpack, assert_type
+from typing import Annotated, Any, NamedTuple, NotRequired, TypedDict, Unpack, assert_type
 
 import mesahub
 from mesahub import (
@@ -21,6 +23,7 @@ from mesahub import (
     TLSOptions,
     any_of,
     col,
+    stored,
 )
 from mesahub.middleware import Handler
 from mesahub.transport import Request, Response, Transport, TransportOptions
@@ -99,6 +102,54 @@ def tables(db: DatabaseHandle, columns: Sequence[str]) -> None:
     table.delete(None, all_rows=True, returning=True)
     table.aggregate({"n": "count", "sum": ("sum", "amount")}, group_by="customer", having={"n": {"gt": 1}})
     assert_type(db.files.list(sort="filename", order="asc"), FileList)
+
+
+@dataclass
+class User:
+    id: int
+    name: str
+    joined: Annotated[datetime | None, stored.iso] = None
+
+
+class UserDict(TypedDict):
+    id: NotRequired[int]
+    name: str
+
+
+class UserTuple(NamedTuple):
+    id: int
+    name: str
+
+
+def typed_rows(db: DatabaseHandle) -> None:
+    users = db.table("users", User)
+    assert_type(users, TableHandle[User])
+    assert_type(users.find({"name": "Ann"}), list[User])
+    assert_type(users.find_one(), User | None)
+    assert_type(users.get(1), User | None)
+    assert_type(users.insert(User(1, "Ann")), User)
+    assert_type(users.upsert(User(1, "Ann"), key="name", where={"gone": 0}), User | None)
+    assert_type(users.insert_many(User(n, "Ann") for n in range(3)), ExecResult[User])
+    assert_type(users.upsert_many([User(1, "Ann")], returning=True).rows, list[User])
+    assert_type(users.update({"id": 1}, {"name": col("nick")}, returning=True).rows, list[User])
+    assert_type(users.update({"id": 1}, User(1, "Ann"), returning=True)["rows"], list[User])
+    assert_type(users.delete({"id": 1}).rows, list[User])
+    assert_type([user.joined for user in users.iterate()], list[datetime | None])
+    assert_type(users.aggregate({"n": "count"}), list[dict[str, Any]])
+
+
+def typed_dicts_and_tuples(db: DatabaseHandle) -> None:
+    dicts = db.table("users", UserDict)
+    assert_type(dicts.find(), list[UserDict])
+    assert_type(dicts.insert({"name": "Ann"})["name"], str)
+    dicts.insert_many([{"name": "Ann"}, {"id": 2, "name": "Bob"}])
+    assert_type(db.table("users", UserTuple).find()[0].name, str)
+
+
+def typed_dict_in_an_untyped_table(table: TableHandle, row: UserDict) -> TableHandle:
+    assert_type(table.insert(row), dict[str, Any])
+    table.insert_many([row])
+    return table
 
 
 transport_factory: Callable[[TransportOptions], Transport] = OwnTransport
