@@ -6,6 +6,7 @@ import io
 import os
 import re
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any, BinaryIO, Self
 
 from mesahub._calls.checks import checked_progress, checked_text
@@ -34,6 +35,9 @@ RESUMES = 4
 
 PROGRESS = 64 * 1024
 """Bytes that a connection must give for its end to count as a new failure: else one byte each would never end."""
+
+STORED_AT_ONCE = 4 * 1024 * 1024
+"""Bytes after which the system is asked to begin to store them."""
 
 _SHA256 = re.compile(r"[0-9a-fA-F]{64}")
 _RANGE = re.compile(r"bytes (\d+)-(\d+)/(\d+|\*)")
@@ -235,9 +239,7 @@ def save(download: Download, target: str | os.PathLike[str] | BinaryIO) -> int:
         temporary = path.with_name(f"{path.name}.{os.urandom(6).hex()}.part")
         try:
             with temporary.open("xb") as file:
-                _write(download, file)
-                file.flush()
-                os.fsync(file.fileno())
+                _write_for_good(download, file)
             temporary.replace(path)
         except BaseException:
             temporary.unlink(missing_ok=True)
@@ -275,3 +277,26 @@ def _absolute(path: str | os.PathLike[str]) -> Path:
 def _write(download: Download, file: BinaryIO) -> None:
     for piece in download:
         file.write(piece)
+
+
+def _write_for_good(download: Download, file: BinaryIO) -> None:
+    """Write, and return when all of it is on the disk.
+
+    The system begins to store each part while the next one is on its way, so that little is left to wait for.
+    """
+    begun = 0
+    for piece in download:
+        file.write(piece)
+        if download.received - begun >= STORED_AT_ONCE:
+            file.flush()
+            _begin_to_store(file.fileno(), begun, download.received - begun)
+            begun = download.received
+    file.flush()
+    os.fsync(file.fileno())
+
+
+def _begin_to_store(descriptor: int, start: int, length: int) -> None:
+    # To Linux, "not needed" is: write it out, do not wait. What is being written stays readable from memory.
+    if hasattr(os, "posix_fadvise"):
+        with suppress(OSError):
+            os.posix_fadvise(descriptor, start, length, os.POSIX_FADV_DONTNEED)

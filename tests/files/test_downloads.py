@@ -7,6 +7,7 @@ import io
 import os
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -179,3 +180,35 @@ def test_a_callback_that_raises_leaves_no_file(server_db: DatabaseHandle, tmp_pa
     with pytest.raises(KeyboardInterrupt):
         server_db.files.download_to(file_id, tmp_path / "a", progress=stop)
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.skipif(not hasattr(os, "posix_fadvise"), reason="this system has no posix_fadvise")
+@pytest.mark.parametrize("failing", [False, True])
+def test_a_download_to_a_path_is_stored_early_and_synced_once(
+    server_db: DatabaseHandle, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, failing: bool
+) -> None:
+    files = server_db.files
+    content = os.urandom(1 << 19).hex().encode() * 9  # 9 MiB
+    record = files.upload(content, "long.txt", "text/plain")
+    begun: list[tuple[int, int]] = []
+    synced: list[int] = []
+    sync = os.fsync
+
+    def advise(descriptor: int, start: int, length: int, advice: int) -> None:
+        begun.append((start, start + length))
+        if failing:
+            raise OSError(22, "Invalid argument")
+
+    def count(descriptor: int) -> None:
+        synced.append(os.fstat(descriptor).st_size)
+        sync(descriptor)
+
+    monkeypatch.setattr(os, "posix_fadvise", advise)
+    monkeypatch.setattr(os, "fsync", count)
+    target = tmp_path / "got.bin"
+    assert files.download_to(record["id"], target) == len(content)
+    assert target.read_bytes() == content
+    assert begun[0][0] == 0
+    assert all(before[1] == after[0] for before, after in pairwise(begun))
+    assert len(content) - begun[-1][1] <= 4 * 1024 * 1024
+    assert synced == [len(content)]
