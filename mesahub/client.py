@@ -116,6 +116,10 @@ class MesahubClient(Unpicklable):
         self._send = self._stack.send
         self._hints: Mapping[str, str] = EMPTY
         self._columns: dict[tuple[str, str], KnownColumns] = {}
+        transport = self._stack.transport
+        # Not in this process, where nothing is gained; not in a session, which belongs to a thread; and not where calls
+        # are compared in their order.
+        self.reads_ahead = getattr(transport, "capabilities", None) is None and not getattr(transport, "ordered", False)
         if consistency is not None:
             self._hints = self._with_consistency(consistency)
 
@@ -349,6 +353,7 @@ class MesahubClient(Unpicklable):
             retry=RetryPolicy.none(),
             dialect=self._dialect,
         )
+        client.reads_ahead = False
         return Session(ref, client, opened, limit)
 
     def close(self) -> None:

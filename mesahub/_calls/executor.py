@@ -19,9 +19,11 @@ class Executor(Protocol):
 
     Attributes:
         timeout: seconds for a call that has none of its own.
+        reads_ahead: may a read be sent from another thread, to save the time that a network takes?
     """
 
     timeout: float | None
+    reads_ahead: bool
 
     @property
     def capabilities(self) -> Capabilities:

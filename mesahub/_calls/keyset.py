@@ -19,6 +19,10 @@ if TYPE_CHECKING:
 MAX_PAGE = 99_999
 """Rows of a page: at 100,000 the server's answer might be cut."""
 _KEY = "_mesahub_key_"
+_FIRST_PAGE = 1000
+_PAGE_BYTES = 1_000_000
+_LEAST, _MOST = 100, 50_000
+_SAMPLE = 20
 
 
 class _Term(NamedTuple):
@@ -36,7 +40,8 @@ class Pages:
         where: a filter; compiled once, since it may hold an iterator, or a list that changes while rows are read.
         select: the columns; ``None`` for all.
         order_by: the order, before the key.
-        batch_size: rows per page.
+        batch_size: rows per page; default: 1,000.
+        grows: from the second page on, take as many rows as make about a megabyte, where no ``batch_size`` is given.
 
     Raises:
         ArgumentError: an argument is invalid.
@@ -45,12 +50,24 @@ class Pages:
         more: whether there is another page.
     """
 
-    __slots__ = ("_batch_size", "_chosen", "_condition", "_last", "_order_by", "_plain", "_prefix", "_scope", "_select",
-                 "_terms", "_values", "more")  # fmt: skip
+    __slots__ = (
+        "_batch_size", "_chosen", "_condition", "_grows", "_last", "_order_by", "_plain", "_prefix", "_scope",
+        "_select", "_terms", "_values", "more",
+    )  # fmt: skip
 
     def __init__(
-        self, scope: TableScope, where: Where, select: Sequence[str] | None, order_by: OrderBy, batch_size: int
+        self,
+        scope: TableScope,
+        where: Where,
+        select: Sequence[str] | None,
+        order_by: OrderBy,
+        batch_size: int | None = None,
+        *,
+        grows: bool = False,
     ) -> None:
+        self._grows = grows and batch_size is None
+        if batch_size is None:
+            batch_size = _FIRST_PAGE
         if type(batch_size) is not int or not 1 <= batch_size <= MAX_PAGE:
             raise ArgumentError(f"batch_size must be an integer from 1 to {MAX_PAGE}, not {batch_size!r}.")
         self._scope = scope
@@ -134,7 +151,16 @@ class Pages:
                     for name, kind in keys:
                         del row[name], row[kind]
         self.more = len(rows) == self._batch_size
+        if self.more and self._grows:
+            self._batch_size = _fitting(rows)
         return rows
+
+
+def _fitting(rows: list[Row]) -> int:
+    """How many rows such as these make about a megabyte."""
+    sample = rows[:: len(rows) // _SAMPLE or 1]
+    size = sum(len(repr(list(row.values()))) for row in sample) / len(sample)
+    return max(_LEAST, min(int(_PAGE_BYTES / size), _MOST))
 
 
 def _terms(scope: TableScope, order_by: OrderBy, key: Sequence[str]) -> list[_Term]:

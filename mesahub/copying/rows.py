@@ -9,10 +9,11 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Iterator
-from functools import cached_property
+from functools import cached_property, partial
 from itertools import groupby
 from typing import Any, NamedTuple
 
+from mesahub._calls.ahead import Ahead
 from mesahub.copying.schema import Table, joined
 from mesahub.copying.values import BrokenText, Infinity, Row, value_term
 from mesahub.database import DatabaseHandle
@@ -23,7 +24,8 @@ from mesahub.sql.exact import KINDS
 __all__ = ["STAGING", "Reader", "Writer", "fingerprint"]
 
 PAGE_BYTES = 2_000_000
-"""Bytes of a page, as nearly as rows allow: a copy holds one page, whatever a table holds."""
+"""Bytes of a page, as nearly as rows allow: a copy holds one page (over a network two), whatever a table
+holds."""
 PIECE = 3_000_000
 """Bytes of a value that go in one request, when the value is larger than a request may be."""
 COLUMNS = 250
@@ -62,16 +64,28 @@ class Reader:
         self._timeout = timeout
 
     def pages(self, behind: Row | None = None) -> Iterator[list[Row]]:
-        """Pages of rows, starting after this key."""
-        while True:
-            limit = self._page_rows(behind)
-            rows = self._page(behind, limit)
-            if not rows:
-                return
-            yield rows
-            behind = self._table.key_of(rows[-1])
-            if len(rows) < limit:
-                return
+        """Pages of rows, starting after this key. Over a network, the next one comes while the caller works on one."""
+        following: Ahead[tuple[int, list[Row]]] | None = None
+        try:
+            while True:
+                limit, rows = self._limited_page(behind) if following is None else following.result()
+                following = None
+                if not rows:
+                    return
+                behind = self._table.key_of(rows[-1])
+                is_last = len(rows) < limit
+                if not is_last and self._db.client.reads_ahead:
+                    following = Ahead(partial(self._limited_page, behind))
+                yield rows
+                if is_last:
+                    return
+        finally:
+            if following is not None:
+                following.discard()
+
+    def _limited_page(self, behind: Row | None) -> tuple[int, list[Row]]:
+        limit = self._page_rows(behind)
+        return limit, self._page(behind, limit)
 
     def last_key(self) -> Row | None:
         """The key of the last row, ``None`` for an empty table."""

@@ -16,6 +16,8 @@ What a transport must do:
 * An HTTP transport sends ``request.content`` with ``request.content_type``; one that works in this
   process reads ``request.payload`` and answers with ``Response(payload=...)``, so that no JSON is made (or
   with ``Response.answer``, so that nothing of the kind is made at all).
+* A true attribute ``ordered`` says that requests must come in the caller's own order (the recorder compares it): then
+  no page of a table is asked for in advance.
 * ``request.timeout`` is the time for the whole attempt, in seconds; when ``request.streams`` is true
   (file bodies), it is the longest silence between two pieces instead.
 """

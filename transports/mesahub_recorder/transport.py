@@ -77,6 +77,7 @@ class RecorderTransport:
 
     needs_key = needs_url
     wraps: ClassVar[bool] = True
+    ordered: ClassVar[bool] = True
 
     def __init__(self, options: TransportOptions) -> None:
         given = dict(options.options)

@@ -5,8 +5,8 @@ from __future__ import annotations
 import time
 
 from mesahub.sql import analyze
-from mesahub_embedded.engine.engine import Outcome
 from mesahub_embedded.engine.errors import RefusedError, TimedOutError
+from mesahub_embedded.engine.execution import Outcome
 from mesahub_embedded.server.limits import ROW_LIMIT
 from mesahub_embedded.server.page import layout
 from mesahub_embedded.server.page.cells import COLUMNS, cell, grid
