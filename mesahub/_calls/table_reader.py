@@ -233,7 +233,7 @@ class TableReader(Generic[R]):
 
     def _rows_of(self, pages: Pages, select: Any, timeout: float | None) -> Iterator[R]:
         while pages.more:
-            yield from self._loaded(pages.accept(self._query(pages.statement(), timeout)), select)
+            yield from self._page_of(pages.accept(self._query(pages.statement(), timeout)), select)
 
     def _rows_ahead(self, pages: Pages, select: Any, timeout: float | None) -> Iterator[R]:
         from mesahub._calls.ahead import Ahead
@@ -243,7 +243,7 @@ class TableReader(Generic[R]):
             while pages.more:
                 result = self._query(pages.statement(), timeout) if following is None else following.result()
                 following = None
-                rows = self._loaded(pages.accept(result), select)
+                rows = self._page_of(pages.accept(result), select)
                 yield from rows[:1]  # whoever takes only the first row of a page asks for no other
                 if rows and pages.more:
                     following = Ahead(partial(self._query, pages.statement(), timeout))
@@ -252,7 +252,7 @@ class TableReader(Generic[R]):
             if following is not None:
                 following.discard()
 
-    def _loaded(self, rows: list[Row], select: Any) -> list[R]:
+    def _page_of(self, rows: list[Row], select: Any) -> list[R]:
         loaded: Any = rows if self._typed is None else self._typed.load(rows, select)
         return loaded  # type: ignore[no-any-return]
 
