@@ -109,30 +109,28 @@ class Fixtures:
 class Basics(Fixtures):
     """Holds for all transports, in this process or over a network."""
 
-    def test_is_a_transport(self, working: Transport) -> None:
+    def test_has_the_methods_of_a_transport(self, working: Transport) -> None:
         assert isinstance(working, Transport)
 
-    def test_answers_a_query(self, working: Transport) -> None:
+    def test_send_returns_the_response_to_a_query(self, working: Transport) -> None:
         response = working.send(select_one())
         assert response.status == 200
         assert response.payload["rows"] == [{"one": 1}]
         assert [header["name"] for header in response.payload["headers"]] == ["one"]
 
-    def test_an_option_that_it_does_not_know_is_refused(
-        self, transport: TransportFactory, options: TransportOptions
-    ) -> None:
+    def test_factory_rejects_unknown_options(self, transport: TransportFactory, options: TransportOptions) -> None:
         unknown = TransportOptions(
             base_url=options.base_url, proxies={}, options={**options.options, "no_such_option": 1}
         )
         with pytest.raises(ConfigurationError, match="no_such_option"):
             transport(unknown)
 
-    def test_after_close_a_request_is_refused(self, working: Transport) -> None:
+    def test_send_after_close_raises_configuration_error(self, working: Transport) -> None:
         working.send(select_one())
         working.close()
         with pytest.raises(ConfigurationError):
             working.send(select_one())
 
-    def test_close_may_be_called_twice(self, working: Transport) -> None:
+    def test_close_can_be_called_twice(self, working: Transport) -> None:
         working.close()
         working.close()

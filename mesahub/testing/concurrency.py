@@ -21,12 +21,12 @@ from mesahub.transport import Response, Transport
 class Sharing(Fixtures):
     """A transport is safe to use from anywhere."""
 
-    def test_threads_share_it(self, working: Transport) -> None:
+    def test_threads_can_share_a_transport(self, working: Transport) -> None:
         with ThreadPoolExecutor(8) as threads:
             answers = list(threads.map(lambda _: working.send(select_one()).payload["rows"], range(80)))
         assert answers == [[{"one": 1}]] * 80
 
-    def test_each_thread_gets_its_own_answer(self, make: Make, server: ConformanceServer) -> None:
+    def test_each_thread_gets_its_own_response(self, make: Make, server: ConformanceServer) -> None:
         transport = make(server.url, pool_size=3)
         bodies = [f"{number}-".encode() * (number * 97 % 5000 + 1) for number in range(200)]
         with ThreadPoolExecutor(8) as threads:
@@ -36,7 +36,7 @@ class Sharing(Fixtures):
             assert server.busiest <= 3
 
     @pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork here")
-    def test_after_a_fork(self, working: Transport) -> None:
+    def test_send_works_in_a_forked_child(self, working: Transport) -> None:
         if not self.forks:
             pytest.skip("this transport is not made for fork")
         working.send(select_one())
@@ -44,7 +44,7 @@ class Sharing(Fixtures):
         assert working.send(select_one()).payload["rows"] == [{"one": 1}]
 
     @pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork here")
-    def test_a_child_leaves_the_parents_connections_alone(self, make: Make, server: ConformanceServer) -> None:
+    def test_forked_child_opens_its_own_connections(self, make: Make, server: ConformanceServer) -> None:
         if not self.forks:
             pytest.skip("this transport is not made for fork")
         transport = make(server.url)
@@ -52,7 +52,9 @@ class Sharing(Fixtures):
         assert _in_child(lambda: transport.send(call("/seen")).payload["connection"] == 1)
         assert transport.send(call("/seen")).payload["connection"] == 0
 
-    def test_close_while_in_use(self, make: Make, server: ConformanceServer) -> None:
+    def test_close_during_a_call_ends_it_with_a_response_or_an_error_of_the_contract(
+        self, make: Make, server: ConformanceServer
+    ) -> None:
         transport = make(server.url)
         outcome: list[Response | Exception] = []
 

@@ -15,7 +15,7 @@ class Faults(Fixtures):
     """Each fault is reported by the error that the contract names, and none spoils the next request."""
 
     @pytest.mark.usefixtures("server")
-    def test_refused_is_not_sent(self, make: Make) -> None:
+    def test_refused_connection_raises_not_sent(self, make: Make) -> None:
         with socket.socket() as unused:
             unused.bind(("127.0.0.1", 0))  # bound but not listening: refuses connections, and the port stays reserved
             transport = make(f"http://127.0.0.1:{unused.getsockname()[1]}")
@@ -38,9 +38,7 @@ class Faults(Fixtures):
             "/garbage-chunk",
         ],
     )
-    def test_an_answer_that_cannot_be_trusted_may_have_run(
-        self, make: Make, server: ConformanceServer, path: str
-    ) -> None:
+    def test_broken_response_raises_connection_lost(self, make: Make, server: ConformanceServer, path: str) -> None:
         transport = make(server.url)
         with pytest.raises(ConnectionLostError) as caught:
             transport.send(call(path, b"{}"))
@@ -49,14 +47,16 @@ class Faults(Fixtures):
         assert transport.send(call("/echo", b"next")).content == b"next"
 
     @pytest.mark.parametrize("path", ["/reset/body", "/truncated", "/truncated-chunk", "/no-last-chunk"])
-    def test_a_download_that_breaks_off(self, make: Make, server: ConformanceServer, path: str) -> None:
+    def test_broken_download_raises_connection_lost(self, make: Make, server: ConformanceServer, path: str) -> None:
         transport = make(server.url, pool_size=1)
         response = transport.send(call(path, method="GET", streams=True))
         with pytest.raises(ConnectionLostError):
             response.read()
         assert transport.send(call("/echo", b"next")).content == b"next"
 
-    def test_an_answer_before_the_request_is_complete(self, make: Make, server: ConformanceServer) -> None:
+    def test_response_before_the_end_of_the_request_is_returned_or_lost(
+        self, make: Make, server: ConformanceServer
+    ) -> None:
         transport = make(server.url)
         outcome: object
         try:
@@ -67,7 +67,9 @@ class Faults(Fixtures):
         assert len(server.seen) == 1
         assert transport.send(call("/echo", b"next")).content == b"next"
 
-    def test_a_server_that_went_away(self, make: Make, server: ConformanceServer) -> None:
+    def test_closed_server_raises_not_sent_in_spite_of_an_idle_connection(
+        self, make: Make, server: ConformanceServer
+    ) -> None:
         transport = make(server.url)
         transport.send(call("/echo", b"abc"))
         server.close()

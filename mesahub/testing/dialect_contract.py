@@ -121,7 +121,7 @@ class DialectContract:
         """The dialect."""
         raise NotImplementedError(f"{type(self).__name__} must define a fixture named dialect.")
 
-    def test_it_has_a_name_and_capabilities(self, dialect: Dialect) -> None:
+    def test_dialect_has_a_name_and_capabilities(self, dialect: Dialect) -> None:
         assert dialect.name
         assert isinstance(dialect.capabilities, Capabilities)
         assert dialect.capabilities.engine
@@ -212,19 +212,19 @@ class DialectContract:
                 assert outcome is None or isinstance(outcome, Outcome)
 
     @pytest.mark.parametrize("status", [408, 425, 500, 502, 503, 504, 520, 524])
-    def test_what_a_gateway_says_leaves_a_write_open(self, dialect: Dialect, status: int) -> None:
+    def test_response_of_a_gateway_leaves_a_write_open(self, dialect: Dialect, status: int) -> None:
         request = dialect.request("db", "exec", WRITE, timeout=None)
         page = b"<html><h1>database is locked, leader not found</h1></html>"
         for headers, body in ((_HTML, page), (_JSON, b""), (_JSON, b'{"message": "upstream failed"}')):
             assert not dialect.succeeded(request, Response(status, headers, body))
             assert dialect.outcome(request, Response(status, headers, body)) is Outcome.MAYBE_RAN
 
-    def test_a_broken_answer_to_a_read_may_be_asked_for_again(self, dialect: Dialect) -> None:
+    def test_broken_response_to_a_read_can_be_retried(self, dialect: Dialect) -> None:
         request = dialect.request("db", "query", READ, timeout=None)
         assert not dialect.succeeded(request, Response(200, _JSON, b'{"rows": [[1'))
         assert dialect.outcome(request, Response(200, _JSON, b'{"rows": [[1')) is Outcome.MAYBE_RAN
 
-    def test_keys_become_headers_and_show_nowhere(self, dialect: Dialect) -> None:
+    def test_keys_become_headers_and_appear_in_no_repr(self, dialect: Dialect) -> None:
         headers = dialect.authorize(self.key)
         assert headers
         assert all(isinstance(value, str) for value in headers.values())

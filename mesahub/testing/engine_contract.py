@@ -76,7 +76,7 @@ class EngineContract:
         rows = db.rows("SELECT 1 AS a, 2.0 AS a, 'x' AS b")
         assert (rows.columns, rows.tuples()) == (("a", "a", "b"), [(1, 2.0, "x")])
 
-    def test_infinities(self, db: DatabaseHandle) -> None:
+    def test_infinities_are_exact(self, db: DatabaseHandle) -> None:
         assert db.rows("SELECT 9e999, -9e999").tuples() == [(math.inf, -math.inf)]
 
     def test_parameters_by_name_and_number(self, db: DatabaseHandle) -> None:
@@ -90,7 +90,7 @@ class EngineContract:
         assert len(db.table("t").find({"id": {"in": wanted}})) == 150
         assert len(db.table("t").find({"id": {"not_in": wanted}})) == 150
 
-    def test_errors_have_their_classes(self, db: DatabaseHandle) -> None:
+    def test_errors_have_specific_classes(self, db: DatabaseHandle) -> None:
         db.exec("CREATE TABLE t (a UNIQUE NOT NULL)")
         db.exec("INSERT INTO t VALUES (1)")
         with pytest.raises(IntegrityError) as caught:
@@ -105,7 +105,7 @@ class EngineContract:
         with pytest.raises(SQLError):
             db.query("SELECT missing FROM t")
 
-    def test_what_cannot_be_sent_is_refused(self, db: DatabaseHandle) -> None:
+    def test_invalid_arguments_are_rejected_before_sending(self, db: DatabaseHandle) -> None:
         for sql in ("", "SELECT 1; SELECT 2", "BEGIN", "ATTACH 'x' AS y"):
             with pytest.raises(ArgumentError):
                 db.exec(sql)
@@ -138,7 +138,7 @@ class EngineContract:
             db.batch(["DELETE FROM t", ("INSERT INTO t VALUES (?)", [10])])
         assert db.rows("SELECT a FROM t").tuples() == [(2,)]
 
-    def test_what_the_engine_lacks_is_refused(self, db: DatabaseHandle) -> None:
+    def test_unsupported_features_raise_unsupported_error(self, db: DatabaseHandle) -> None:
         able: Any = db.capabilities
         uses: dict[str, Any] = {
             "files": lambda: db.files,

@@ -46,7 +46,7 @@ class Exchanges(Fixtures):
     """A request arrives as it was meant, and so does its answer."""
 
     @pytest.mark.parametrize("method", ["GET", "POST", "PUT", "PATCH", "DELETE"])
-    def test_method_and_path_arrive(self, make: Make, server: ConformanceServer, method: str) -> None:
+    def test_method_path_and_query_are_sent_unchanged(self, make: Make, server: ConformanceServer, method: str) -> None:
         params = (("limit", "10"), ("folder_prefix", "a b/ä&c=%"))
         seen = make(server.url).send(call("/seen/my%20db/q%2Fr", method=method, params=params)).payload
         assert seen["method"] == method
@@ -54,11 +54,11 @@ class Exchanges(Fixtures):
         assert seen["headers"]["host"] == server.url.removeprefix("http://")
         assert seen["length"] == 0
 
-    def test_the_base_url_may_have_a_path(self, make: Make, server: ConformanceServer) -> None:
+    def test_path_of_the_base_url_is_kept(self, make: Make, server: ConformanceServer) -> None:
         seen = make(server.url + "/seen/below").send(call("/v1/query/x")).payload
         assert seen["target"] == "/seen/below/v1/query/x"
 
-    def test_json_and_headers_arrive(self, make: Make, server: ConformanceServer) -> None:
+    def test_json_and_headers_are_sent(self, make: Make, server: ConformanceServer) -> None:
         request = call("/seen", payload={"ä": 1}, headers={"Authorization": "Bearer shk_1", "X-Mine": "yes"})
         headers = make(server.url).send(request).payload["headers"]
         assert headers["authorization"] == "Bearer shk_1"
@@ -66,23 +66,23 @@ class Exchanges(Fixtures):
         assert headers["content-type"] == "application/json"
         assert headers["content-length"] == str(len('{"ä":1}'.encode()))
 
-    def test_the_request_may_name_another_host(self, make: Make, server: ConformanceServer) -> None:
+    def test_authority_replaces_the_host_header(self, make: Make, server: ConformanceServer) -> None:
         transport = make(server.url)
         headers = transport.send(call("/seen", authority="space.example:81")).payload["headers"]
         assert headers["host"] == "space.example:81"
         assert transport.send(call("/seen")).payload["headers"]["host"] == server.url.partition("://")[2]
 
-    def test_no_compressed_answer_is_asked_for(self, make: Make, server: ConformanceServer) -> None:
+    def test_no_compression_is_requested(self, make: Make, server: ConformanceServer) -> None:
         headers = make(server.url).send(call("/seen")).payload["headers"]
         assert headers.get("accept-encoding", "identity") == "identity"
 
-    def test_a_line_break_begins_no_header(self, make: Make, server: ConformanceServer) -> None:
+    def test_line_break_in_a_header_raises_configuration_error(self, make: Make, server: ConformanceServer) -> None:
         transport = make(server.url)
         with pytest.raises(ConfigurationError):
             transport.send(call("/seen", headers={"X-Mine": "yes\r\nX-Evil: yes"}))
         assert [seen for seen in server.seen if "x-evil" in seen.headers] == []
 
-    def test_headers_of_the_answer(self, make: Make, server: ConformanceServer) -> None:
+    def test_response_headers_ignore_case_and_join_repeated_names(self, make: Make, server: ConformanceServer) -> None:
         headers = make(server.url).send(call("/echo", b"abc")).headers
         assert headers["content-type"] == headers["Content-Type"] == "application/octet-stream"
         assert headers["X-TWO"] == "a, b"
@@ -90,37 +90,39 @@ class Exchanges(Fixtures):
         assert "x-three" not in headers
 
     @pytest.mark.parametrize("size", [0, 1, 65_535, 65_536, 65_537, 5_000_001, 32 * MIB])
-    def test_bodies_of_any_size(self, make: Make, server: ConformanceServer, size: int) -> None:
+    def test_bodies_of_any_size_arrive_unchanged(self, make: Make, server: ConformanceServer, size: int) -> None:
         body = b"".join(pattern(size))
         response = make(server.url).send(call("/echo", body))
         assert response.status == 200
         assert response.content == body
 
     @pytest.mark.parametrize("size", [0, 1, 10, 100_000, 20 * MIB])
-    def test_chunked_answers(self, make: Make, server: ConformanceServer, size: int) -> None:
+    def test_chunked_responses_are_decoded(self, make: Make, server: ConformanceServer, size: int) -> None:
         transport = make(server.url)
         assert transport.send(call(f"/chunked/{size}")).content == b"".join(pattern(size))
         assert transport.send(call("/seen")).payload["connection"] == 0
 
     @pytest.mark.parametrize("size", [0, 100_000])
-    def test_an_answer_up_to_the_end_of_the_connection(self, make: Make, server: ConformanceServer, size: int) -> None:
+    def test_response_without_a_length_ends_with_the_connection(
+        self, make: Make, server: ConformanceServer, size: int
+    ) -> None:
         transport = make(server.url)
         assert transport.send(call(f"/until-close/{size}")).content == b"".join(pattern(size))
         assert transport.send(call("/echo", b"x")).content == b"x"
 
-    def test_interim_answers_are_passed_over(self, make: Make, server: ConformanceServer) -> None:
+    def test_interim_responses_are_skipped(self, make: Make, server: ConformanceServer) -> None:
         transport = make(server.url)
         assert transport.send(call("/interim")).content == b"after the interim ones"
         assert transport.send(call("/seen")).payload["connection"] == 0
 
-    def test_an_answer_without_a_body(self, make: Make, server: ConformanceServer) -> None:
+    def test_204_has_no_body_and_keeps_the_connection(self, make: Make, server: ConformanceServer) -> None:
         transport = make(server.url)
         response = transport.send(call("/no-content", method="DELETE"))
         assert (response.status, response.content, response.payload) == (204, b"", None)
         assert transport.send(call("/seen")).payload["connection"] == 0
 
     @pytest.mark.parametrize("status", [201, 400, 401, 404, 409, 413, 429, 500, 502, 503])
-    def test_every_status_is_an_answer(self, make: Make, server: ConformanceServer, status: int) -> None:
+    def test_every_status_is_returned_as_a_response(self, make: Make, server: ConformanceServer, status: int) -> None:
         transport = make(server.url)
         for streams in (False, True):
             response = transport.send(call(f"/status/{status}", b"{}", streams=streams))
@@ -129,7 +131,7 @@ class Exchanges(Fixtures):
             assert response.payload == {"error": f"status {status}"}
         assert server.connections == 1
 
-    def test_a_redirect_is_an_answer(self, make: Make, server: ConformanceServer) -> None:
+    def test_redirect_is_returned_and_not_followed(self, make: Make, server: ConformanceServer) -> None:
         with ConformanceServer() as other:
             request = call(f"/redirect?to={other.url}/seen", b"{}", headers={"Authorization": "Bearer shk_1"})
             response = make(server.url).send(request)
@@ -137,14 +139,14 @@ class Exchanges(Fixtures):
             assert response.headers["Location"] == f"{other.url}/seen"
             assert other.connections == 0
 
-    def test_a_connection_is_used_again(self, make: Make, server: ConformanceServer) -> None:
+    def test_connection_is_reused(self, make: Make, server: ConformanceServer) -> None:
         transport = make(server.url)
         for _ in range(5):
             transport.send(call("/echo", b"abc"))
         assert server.connections == 1
 
     @pytest.mark.parametrize("path", ["/close", "/close-unsaid", "/reset/after"])
-    def test_a_connection_that_the_server_closed_is_not_used_again(
+    def test_connection_closed_by_the_server_is_not_reused(
         self, make: Make, server: ConformanceServer, path: str
     ) -> None:
         transport = make(server.url)
@@ -153,7 +155,7 @@ class Exchanges(Fixtures):
             time.sleep(0.01)
         assert transport.send(call("/seen")).payload["connection"] == 1
 
-    def test_an_upload_is_streamed(self, make: Make, server: ConformanceServer) -> None:
+    def test_upload_is_streamed_in_bounded_memory(self, make: Make, server: ConformanceServer) -> None:
         transport = make(server.url)
         body, digest = file_body(64 * MIB)
         tracemalloc.start()
@@ -168,14 +170,16 @@ class Exchanges(Fixtures):
         assert seen.payload["sha256"] == digest
         assert peak < 16 * MIB
 
-    def test_an_upload_that_cannot_be_read_says_so_itself(self, make: Make, server: ConformanceServer) -> None:
+    def test_error_of_reading_an_upload_passes_unchanged(self, make: Make, server: ConformanceServer) -> None:
         transport = make(server.url)
         with pytest.raises(ValueError, match="changed while it was sent"):
             transport.send(call("/echo", FileBody(2 * MIB, lambda: io.BytesIO(b"x" * MIB)), streams=True))
         assert transport.send(call("/echo", b"x")).content == b"x"
 
     @pytest.mark.parametrize("path", ["bytes", "chunked", "until-close"])
-    def test_a_download_in_pieces(self, make: Make, server: ConformanceServer, path: str) -> None:
+    def test_download_is_read_in_pieces_up_to_the_requested_size(
+        self, make: Make, server: ConformanceServer, path: str
+    ) -> None:
         transport = make(server.url)
         response = transport.send(call(f"/{path}/1000000", method="GET", streams=True))
         assert response.stream is not None
@@ -189,7 +193,7 @@ class Exchanges(Fixtures):
         assert transport.send(call("/echo", b"x")).content == b"x"
         assert server.connections == (2 if path == "until-close" else 1)
 
-    def test_a_download_is_streamed(self, make: Make, server: ConformanceServer) -> None:
+    def test_download_is_streamed_in_bounded_memory(self, make: Make, server: ConformanceServer) -> None:
         transport = make(server.url)
         digest = hashlib.sha256()
         tracemalloc.start()
@@ -205,7 +209,7 @@ class Exchanges(Fixtures):
         assert digest.hexdigest() == file_body(64 * MIB)[1]
         assert peak < 16 * MIB
 
-    def test_a_download_may_be_dropped(self, make: Make, server: ConformanceServer) -> None:
+    def test_download_closed_early_does_not_affect_the_next_call(self, make: Make, server: ConformanceServer) -> None:
         transport = make(server.url, pool_size=1)
         response = transport.send(call(f"/bytes/{32 * MIB}", method="GET", streams=True))
         assert response.stream is not None

@@ -57,7 +57,7 @@ class Ownership(Fixtures):
         assert transport.send(call("/echo", b"mine")).content == b"mine"
 
     @pytest.mark.parametrize("path", ["/interim/alone", "/switch"])
-    def test_interim_response_without_a_final_one_may_have_run(
+    def test_interim_response_without_a_final_one_raises_connection_lost(
         self, served: tuple[Transport, ConformanceServer], path: str
     ) -> None:
         transport, server = served
@@ -68,7 +68,7 @@ class Ownership(Fixtures):
         assert transport.send(call("/echo", b"mine")).content == b"mine"
 
     @pytest.mark.parametrize("path", ["/interim/endless/103", "/interim/endless/100", "/interim/flood"])
-    def test_endless_interim_responses_end(self, make: Make, server: ConformanceServer, path: str) -> None:
+    def test_endless_interim_responses_raise_in_time(self, make: Make, server: ConformanceServer, path: str) -> None:
         if not self.bounds_head:
             pytest.skip("this transport does not bound the time for headers")
         transport = make(server.url, pool_size=1)
@@ -79,7 +79,7 @@ class Ownership(Fixtures):
         assert transport.send(call("/echo", b"mine")).content == b"mine"
 
     @pytest.mark.parametrize("path", ["/trailers/drip", "/trailers/flood", "/drip/chunk-size"])
-    def test_endless_end_of_a_chunked_body_ends(self, make: Make, server: ConformanceServer, path: str) -> None:
+    def test_endless_trailers_raise_in_time(self, make: Make, server: ConformanceServer, path: str) -> None:
         if not self.bounds_all:
             pytest.skip("this transport does not bound everything")
         transport = make(server.url, pool_size=1)
@@ -90,7 +90,7 @@ class Ownership(Fixtures):
 
     @pytest.mark.parametrize("streams", [False, True])
     @pytest.mark.parametrize("path", LEFTOVERS)
-    def test_bytes_after_a_response_begin_no_other(
+    def test_bytes_after_a_response_are_never_the_next_response(
         self, served: tuple[Transport, ConformanceServer], path: str, streams: bool
     ) -> None:
         if not self.frames_strictly:
@@ -106,7 +106,7 @@ class Ownership(Fixtures):
         assert server.busiest <= 2
 
     @pytest.mark.parametrize("name", list(HEADS))
-    def test_uncertain_end_of_a_response_may_have_run(self, make: Make, server: ConformanceServer, name: str) -> None:
+    def test_ambiguous_length_raises_connection_lost(self, make: Make, server: ConformanceServer, name: str) -> None:
         if not self.frames_strictly:
             pytest.skip("this transport does not check where a response ends")
         transport = make(server.url, pool_size=1)
@@ -118,7 +118,9 @@ class Ownership(Fixtures):
         assert transport.send(call("/echo", b"mine")).content == b"mine"
 
     @pytest.mark.parametrize("name", list(LOCATIONS))
-    def test_redirect_to_nowhere_is_a_response(self, make: Make, server: ConformanceServer, name: str) -> None:
+    def test_redirect_with_an_invalid_location_is_returned(
+        self, make: Make, server: ConformanceServer, name: str
+    ) -> None:
         transport = make(server.url)
         for _ in range(2):
             response = transport.send(call(f"/location/{name}", b"{}"))
@@ -126,14 +128,14 @@ class Ownership(Fixtures):
         assert server.connections == 1
 
     @pytest.mark.parametrize("status", [204, 205, 304])
-    def test_status_without_a_body_stays_what_it_is(self, make: Make, server: ConformanceServer, status: int) -> None:
+    def test_status_without_a_body_is_returned(self, make: Make, server: ConformanceServer, status: int) -> None:
         transport = make(server.url)
         for _ in range(2):
             response = transport.send(call(f"/bodiless/{status}", b"{}"))
             assert (response.status, response.content) == (status, b"")
         assert server.connections == 1
 
-    def test_response_longer_than_max_response_bytes(self, make: Make, server: ConformanceServer) -> None:
+    def test_response_longer_than_max_response_bytes_raises(self, make: Make, server: ConformanceServer) -> None:
         if not self.bounds_all:
             pytest.skip("this transport does not bound everything")
         transport = make(server.url, pool_size=1, max_response_bytes=MIB)
@@ -146,7 +148,7 @@ class Ownership(Fixtures):
             transport.send(call(f"/bytes/{MIB + 1}"))
         assert len(transport.send(call(f"/bytes/{MIB}")).content) == MIB
 
-    def test_max_response_bytes_is_not_for_streams(self, make: Make, server: ConformanceServer) -> None:
+    def test_max_response_bytes_does_not_limit_streams(self, make: Make, server: ConformanceServer) -> None:
         if not self.bounds_all:
             pytest.skip("this transport does not bound everything")
         transport = make(server.url, max_response_bytes=1000)
@@ -154,14 +156,14 @@ class Ownership(Fixtures):
         with pytest.raises(ConnectionLostError):
             transport.send(call("/endless/404", streams=True))
 
-    def test_error_body_of_a_stream_is_within_the_time(self, make: Make, server: ConformanceServer) -> None:
+    def test_timeout_includes_the_error_body_of_a_stream(self, make: Make, server: ConformanceServer) -> None:
         if not self.bounds_all:
             pytest.skip("this transport does not bound everything")
         with pytest.raises(RequestTimeoutError) as caught:
             make(server.url).send(call("/drip/status/500", method="GET", streams=True, timeout=SHORT))
         assert caught.value.outcome is Outcome.MAYBE_RAN
 
-    def test_response_to_an_upload_is_within_the_time(self, make: Make, server: ConformanceServer) -> None:
+    def test_timeout_includes_the_response_to_an_upload(self, make: Make, server: ConformanceServer) -> None:
         if not self.bounds_all:
             pytest.skip("this transport does not bound everything")
         body = FileBody(100, lambda: io.BytesIO(bytes(100)))
@@ -169,13 +171,13 @@ class Ownership(Fixtures):
             make(server.url).send(call("/drip/status/201", body, streams=True, timeout=SHORT)).read()
         assert caught.value.outcome is Outcome.MAYBE_RAN
 
-    def test_head_of_a_stream_is_within_the_time(self, make: Make, server: ConformanceServer) -> None:
+    def test_timeout_includes_the_headers_of_a_stream(self, make: Make, server: ConformanceServer) -> None:
         if not self.bounds_head:
             pytest.skip("this transport does not bound headers that come in drips")
         with pytest.raises(RequestTimeoutError):
             make(server.url).send(call("/drip/head", method="GET", streams=True, timeout=SHORT))
 
-    def test_wait_for_a_connection_is_part_of_the_time(self, make: Make, server: ConformanceServer) -> None:
+    def test_timeout_includes_the_wait_for_a_connection(self, make: Make, server: ConformanceServer) -> None:
         if not self.bounds_all:
             pytest.skip("this transport does not bound everything")
         if not self.limits_connections:

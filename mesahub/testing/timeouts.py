@@ -31,34 +31,36 @@ def _full_backlog() -> Iterator[int]:
 class Times(Fixtures):
     """What takes too long ends, and says whether the request was sent."""
 
-    def test_no_answer(self, make: Make, server: ConformanceServer) -> None:
+    def test_no_response_in_time_raises_timeout_that_may_have_run(self, make: Make, server: ConformanceServer) -> None:
         transport = make(server.url)
         with pytest.raises(RequestTimeoutError) as caught:
             transport.send(call("/hang", b"{}", timeout=SHORT))
         assert caught.value.outcome is Outcome.MAYBE_RAN
         assert transport.send(call("/echo", b"next")).content == b"next"
 
-    def test_the_options_time_holds_for_a_request_without_its_own(self, make: Make, server: ConformanceServer) -> None:
+    def test_timeout_of_the_options_applies_to_requests_without_one(
+        self, make: Make, server: ConformanceServer
+    ) -> None:
         with pytest.raises(RequestTimeoutError):
             make(server.url, timeout=SHORT).send(call("/hang", b"{}", timeout=None))
 
-    def test_an_answer_amid_which_it_stops(self, make: Make, server: ConformanceServer) -> None:
+    def test_response_that_stops_raises_timeout_that_may_have_run(self, make: Make, server: ConformanceServer) -> None:
         with pytest.raises(RequestTimeoutError) as caught:
             make(server.url).send(call("/stall", timeout=SHORT))
         assert caught.value.outcome is Outcome.MAYBE_RAN
 
-    def test_the_time_is_for_the_whole_attempt(self, make: Make, server: ConformanceServer) -> None:
+    def test_timeout_limits_the_whole_attempt(self, make: Make, server: ConformanceServer) -> None:
         # The answer would be complete after three seconds, with no silence longer than a tenth of one.
         with pytest.raises(RequestTimeoutError):
             make(server.url).send(call("/drip/body", timeout=SHORT))
 
-    def test_the_time_is_for_the_headers_too(self, make: Make, server: ConformanceServer) -> None:
+    def test_timeout_includes_slowly_arriving_headers(self, make: Make, server: ConformanceServer) -> None:
         if not self.bounds_head:
             pytest.skip("this transport does not bound headers that come in drips")
         with pytest.raises(RequestTimeoutError):
             make(server.url).send(call("/drip/head", timeout=SHORT))
 
-    def test_for_a_stream_it_is_the_longest_silence(self, make: Make, server: ConformanceServer) -> None:
+    def test_timeout_of_a_stream_limits_the_idle_time(self, make: Make, server: ConformanceServer) -> None:
         transport = make(server.url)
         assert transport.send(call("/drip/body", streams=True, timeout=SHORT)).read() == b"x" * 30
         response = transport.send(call("/stall", streams=True, timeout=SHORT))
@@ -68,7 +70,7 @@ class Times(Fixtures):
 
     @pytest.mark.usefixtures("server")
     @pytest.mark.skipif(sys.platform != "linux", reason="other systems answer when a backlog is full")
-    def test_no_connection(self, make: Make) -> None:
+    def test_no_connection_in_time_raises_timeout_that_was_not_sent(self, make: Make) -> None:
         with _full_backlog() as port:
             for connect, whole in ((SHORT, AMPLE), (AMPLE, SHORT)):
                 transport = make(f"http://127.0.0.1:{port}", connect_timeout=connect)
@@ -76,7 +78,9 @@ class Times(Fixtures):
                     transport.send(call("/echo", timeout=whole))
                 assert caught.value.outcome is Outcome.NOT_SENT
 
-    def test_no_free_connection_is_not_sent(self, make: Make, server: ConformanceServer) -> None:
+    def test_no_free_connection_raises_not_sent_and_names_pool_size(
+        self, make: Make, server: ConformanceServer
+    ) -> None:
         if not self.limits_connections:
             pytest.skip("this transport does not limit its connections")
         transport = make(server.url, pool_size=1)

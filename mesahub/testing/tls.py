@@ -16,7 +16,7 @@ from mesahub.transport import TLSOptions
 class Trust(Fixtures):
     """A server is trusted by its certificate; one that is not trusted gets no request."""
 
-    def test_a_good_certificate(self, make: Make, certificates: Certificates) -> None:
+    def test_valid_certificate_is_accepted(self, make: Make, certificates: Certificates) -> None:
         with ConformanceServer(certificates.good) as server:
             transport = make(server.url, tls=TLSOptions(ca_file=certificates.ca_file))
             for size in (1, 300_000):
@@ -26,26 +26,26 @@ class Trust(Fixtures):
             assert server.connections == 1
 
     @pytest.mark.parametrize("fault", ["expired", "wrong_host", "unknown_ca"])
-    def test_a_bad_certificate(self, make: Make, certificates: Certificates, fault: str) -> None:
+    def test_invalid_certificate_raises_tls_error(self, make: Make, certificates: Certificates, fault: str) -> None:
         with ConformanceServer(getattr(certificates, fault)) as server:
             transport = make(server.url, tls=TLSOptions(ca_file=certificates.ca_file))
             with pytest.raises(TLSError):
                 transport.send(call("/echo", b"abc", headers={"Authorization": "Bearer shk_1"}))
             assert server.seen == []
 
-    def test_certificates_are_checked_by_default(self, make: Make, certificates: Certificates) -> None:
+    def test_certificates_are_verified_by_default(self, make: Make, certificates: Certificates) -> None:
         with ConformanceServer(certificates.good) as server:
             with pytest.raises(TLSError):
                 make(server.url).send(call("/echo", b"abc"))
             assert server.seen == []
 
     @pytest.mark.filterwarnings("ignore")
-    def test_the_check_can_be_switched_off(self, make: Make, certificates: Certificates) -> None:
+    def test_verification_can_be_switched_off(self, make: Make, certificates: Certificates) -> None:
         with ConformanceServer(certificates.unknown_ca) as server:
             transport = make(server.url, tls=TLSOptions(verify=False))
             assert transport.send(call("/echo", b"abc")).content == b"abc"
 
-    def test_a_client_certificate(self, make: Make, certificates: Certificates) -> None:
+    def test_client_certificate_is_sent(self, make: Make, certificates: Certificates) -> None:
         with ConformanceServer(certificates.demanding) as server:
             own = TLSOptions(ca_file=certificates.ca_file, client_cert=certificates.client_cert)
             assert make(server.url, tls=own).send(call("/echo", b"abc")).content == b"abc"
@@ -55,13 +55,15 @@ class Trust(Fixtures):
             assert len(server.seen) == 1
 
     @pytest.mark.usefixtures("certificates")
-    def test_a_server_that_speaks_no_tls(self, make: Make, server: ConformanceServer) -> None:
+    def test_server_without_tls_raises_tls_error(self, make: Make, server: ConformanceServer) -> None:
         transport = make(server.url.replace("http:", "https:"))
         with pytest.raises(TLSError):
             transport.send(call("/echo", b"abc"))
         assert server.seen == []
 
-    def test_a_file_that_cannot_be_used(self, make: Make, certificates: Certificates, tmp_path: Path) -> None:
+    def test_unusable_certificate_file_raises_configuration_error(
+        self, make: Make, certificates: Certificates, tmp_path: Path
+    ) -> None:
         empty = tmp_path / "empty.pem"
         empty.write_text("no certificate")
         for tls in (
