@@ -57,9 +57,40 @@ read       POST   /v1/files/{slug}/{id}/presign
 read       POST   /api/db/{slug}/tokens/files
 read       POST   /api/db/{slug}/tokens/files/revoke
 link       GET    /{slug}/file/{id}
+page       GET    /
+page       HEAD   /
+page       GET    /ui/style.css
+page       HEAD   /ui/style.css
+page       GET    /ui/icon.svg
+page       HEAD   /ui/icon.svg
+page       POST   /ui/sign-in
+session    GET    /ui/database
+session    HEAD   /ui/database
+session    GET    /ui/rows
+session    HEAD   /ui/rows
+session    GET    /ui/files
+session    HEAD   /ui/files
+session    GET    /ui/file
+session    HEAD   /ui/file
+session    GET    /ui/keys
+session    HEAD   /ui/keys
+session    GET    /ui/query
+session    HEAD   /ui/query
+session    POST   /ui/query
+session    POST   /ui/sign-out
+none       POST   /
+none       PUT    /
+none       PATCH  /
+none       DELETE /
 """
 TABLE: dict[tuple[str, ...], str] = {tuple(line.split()[1:]): line.split()[0] for line in ROUTES.strip().splitlines()}
-"""(method, pattern) to the credential it takes. All routes of buckets and of the dashboard take the admin token."""
+"""(method, pattern) to the credential it takes. All routes of buckets and of the dashboard take the admin token.
+
+What is marked ``page`` anyone may see; ``session`` takes the cookie of the server's page, so no token opens it;
+``none`` is no route.
+"""
+REFUSED = {"page": (200, 415), "session": (303,), "none": (404,)}
+"""What a caller with a token, or without one, is answered there."""
 
 ADMIN_PREFIXES = ("/api/buckets", "/api/user")
 BUCKET_LINKS = {
@@ -213,7 +244,10 @@ def test_routes_grant_what_the_table_says(world: World, credential: str) -> None
                 continue
             status, answer = world.call(method, path, token, body, query=query)
             assert status < 500, (method, path, body, answer)
-            if granted:
+            if needed in REFUSED:
+                assert status in REFUSED[needed], (method, path, body, status)
+                assert b"hidden" not in answer
+            elif granted:
                 assert status not in (401, 403), (method, path, body)
             else:
                 refused = (400, 401, 403, 404) if pattern.endswith("/confirm") else (401, 403, 404)
