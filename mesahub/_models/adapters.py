@@ -10,7 +10,7 @@ from mesahub._models.json_values import json_codec
 from mesahub.errors import ArgumentError
 from mesahub.stored import Adapter
 
-__all__ = ["adapter_for", "codec_for"]
+__all__ = ["adapters_for", "codec_for"]
 
 _TEXTS = {
     ("decimal", "Decimal"), ("_decimal", "Decimal"), ("_pydecimal", "Decimal"), ("uuid", "UUID"),
@@ -20,21 +20,22 @@ _TEXTS = {
 _TIMES = {("datetime", "datetime"), ("datetime", "date"), ("datetime", "time")}
 
 
-def adapter_for(hint: Any) -> str:
-    """The adapters that fit a type, for the advice of a message."""
+def adapters_for(hint: Any) -> tuple[str, ...]:
+    """The adapters that fit a type, the usual one first, for the advice of a message."""
     if isinstance(hint, type):
         names = _names(hint)
         for found, advice in (
-            ({("enum", "Enum")}, "stored.value"),
-            ({("uuid", "UUID")}, "stored.text or stored.blob"),
-            ({("datetime", "datetime")}, "stored.iso, stored.unix or stored.unix_ms"),
-            (_TIMES, "stored.iso"),
-            (_TEXTS, "stored.text"),
+            ({("enum", "Enum")}, ("stored.value",)),
+            ({("uuid", "UUID")}, ("stored.text", "stored.blob")),
+            ({("datetime", "datetime")}, ("stored.iso", "stored.unix", "stored.unix_ms")),
+            (_TIMES, ("stored.iso",)),
+            (_TEXTS, ("stored.text",)),
         ):
             if names & found:
                 return advice
     plain = getattr(hint, "__origin__", hint)
-    return "stored.json" if plain in (list, dict) or hasattr(plain, "__total__") else "stored.using(load, dump)"
+    is_json = plain in (list, dict) or hasattr(plain, "__total__")
+    return ("stored.json",) if is_json else ("stored.using(load, dump)",)
 
 
 def codec_for(adapter: Adapter, hint: Any, library: str) -> Codec:
@@ -56,7 +57,7 @@ def codec_for(adapter: Adapter, hint: Any, library: str) -> Codec:
     make = _MAKERS[adapter.name]
     codec = make(hint) if isinstance(hint, type) else None
     if codec is None:
-        raise ArgumentError(f"{adapter!r} does not convert {_shown(hint)}; use {adapter_for(hint)}")
+        raise ArgumentError(f"{adapter!r} does not convert {_shown(hint)}; use {' or '.join(adapters_for(hint))}")
     return codec
 
 
@@ -134,8 +135,8 @@ def _text(kind: type) -> Codec | None:
 
     if any(name == "Decimal" for _, name in names):
         # A number without a fraction is exact even where the column has made an integer of the text.
-        return of_adapter(shown, (str, int), load, _checked(kind, _decimal_text))
-    return of_adapter(shown, str, load, _checked(kind, str))
+        return of_adapter(shown, (str, int), load, _checked(kind, _decimal_text), kind=kind)
+    return of_adapter(shown, str, load, _checked(kind, str), kind=kind)
 
 
 def _decimal_text(value: Any) -> str:

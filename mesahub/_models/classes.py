@@ -5,6 +5,7 @@ A class is recognized by what its library has put into it, so none of them is im
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Callable, Mapping, Sequence
 from operator import attrgetter
 from typing import Annotated, Any, NamedTuple, get_origin
@@ -129,7 +130,7 @@ def _field(raw: _Raw, type_: FieldType, library: str) -> Field:
 def _class_shape(cls: Any, origin: type, raw: Sequence[_Raw], fields: tuple[Field, ...], library: str) -> Shape:
     positional = tuple([each.argument for each in raw if each.positional and each.argument is not None])
     names = [field.name for field in fields]
-    get: Any = attrgetter(*names)
+    get: Any = attrgetter(*names) if names else None
     if len(names) == 1:
         return Shape(
             origin, origin.__name__, library, fields, _by_name(cls), positional, lambda row: {names[0]: get(row)}
@@ -222,8 +223,7 @@ def _column(origin: type, field: Any) -> str | None:
 
 
 def _msgspec(cls: Any, origin: Any) -> Shape | None:
-    names = getattr(origin, "__struct_fields__", None)
-    if names is None:
+    if not hasattr(origin, "__struct_fields__"):
         return None
     import msgspec  # the class is one of msgspec's, so it is there
 
@@ -231,14 +231,9 @@ def _msgspec(cls: Any, origin: Any) -> Shape | None:
         _Raw(field.name, field.name, field.required, field.encode_name)
         for field in msgspec.structs.fields(origin)
     ]  # fmt: skip
-    if origin.__struct_config__.kw_only or len(raw) != len(names) or _mixes_keywords(origin):
-        raw = [each._replace(positional=False) for each in raw]
+    parameters = inspect.signature(origin).parameters
+    raw = [each._replace(positional=parameters[each.name].kind is not inspect.Parameter.KEYWORD_ONLY) for each in raw]
     return _class_shape(cls, origin, raw, _fields(origin.__name__, raw, resolved_hints(cls), "msgspec"), "msgspec")
-
-
-def _mixes_keywords(origin: Any) -> bool:
-    # Of a base with kw_only, fields come last in __struct_fields__, and cannot be given by position.
-    return any(getattr(base, "__struct_config__", None) and base.__struct_config__.kw_only for base in origin.__mro__)
 
 
 def _pydantic(_: Any, origin: Any) -> Shape | None:

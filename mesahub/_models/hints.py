@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from types import UnionType
 from typing import Annotated, Any, ClassVar, Final, Literal, NamedTuple, Union, get_args, get_origin, get_type_hints
 
-from mesahub._models.adapters import adapter_for, codec_for
+from mesahub._models.adapters import adapters_for, codec_for
 from mesahub._models.codecs import ANY, NONE, Codec, merged, of_literal, of_scalar, optional
 from mesahub.errors import ArgumentError
 from mesahub.stored import Adapter, Mark
@@ -187,9 +187,11 @@ def _plain(where: str, hint: Any, library: str, *, alone: bool) -> Codec | None:
     if library == "pydantic":
         return None
     shown = hint.__name__ if isinstance(hint, type) else str(hint)
+    first, *others = adapters_for(hint)
+    also = f", or with {' or '.join(others)}" if others else ""
     raise ArgumentError(
         f"{where} is of type {shown}, which SQLite does not have. Declare how it is stored: "
-        f"Annotated[{shown}, {adapter_for(hint)}] (from mesahub import stored)."
+        f"Annotated[{shown}, {first}] (from mesahub import stored){also}."
     )
 
 

@@ -258,14 +258,16 @@ class TypedRows(Generic[R]):
         try:
             return adapt(value) if codec is None or self._converts(codec) else codec.dump(value)
         except Exception as error:
-            reason = f": {error}" if isinstance(error, ValueError) else ""
-            expected = "" if codec is None else f" must be {codec.expected},"
+            place = f"{self._shape.name}.{field.name} (column {field.column!r} of table {self._scope.name!r})"
+            if codec is None:
+                advice = "Declare an adapter of mesahub.stored, or a field_serializer that gives what can be stored."
+                raise ArgumentError(f"{place}: {error} {advice}") from error
+            reason = f": {str(error).rstrip('.')}" if isinstance(error, ValueError) else ""
             advice = ""
             if value is None:
                 advice = " Give it a type with None, or mark it stored.default where the database has a default."
             raise ArgumentError(
-                f"{self._shape.name}.{field.name} (column {field.column!r} of table {self._scope.name!r}){expected} "
-                f"not {type(value).__name__}{reason}.{advice}"
+                f"{place} must be {codec.expected}, not {type(value).__name__}{reason}.{advice}"
             ) from error
 
     def dump_many(self, rows: Any) -> Any:
