@@ -24,7 +24,7 @@ Reader = Callable[[list[dict[str, Any]]], list[Any]]
 
 
 class WrongStorage(str):
-    """Stands for a value that a field cannot hold: the name of its storage class."""
+    """In place of a value that a field cannot hold: the name of its storage class."""
 
     __slots__ = ()
 

@@ -152,7 +152,7 @@ class TypedRows(Generic[R]):
         elif type(value) is WrongStorage:
             what = f"{value}, not {field.codec.expected}"
         else:
-            # 0 stands for a value of the wrong kind where the field has text or bytes.
+            # 0 is in place of a value of the wrong kind, where the field has text or bytes.
             wrong = type(value) is int and field.codec.storage <= {str, bytes} and len(field.codec.storage) == 1
             name = "a value of another type" if wrong else NAMES.get(type(value).__name__, type(value).__name__)
             reason = f" ({error})" if type(error) is ValueError and not wrong and len(str(error)) < 40 else ""

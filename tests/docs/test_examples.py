@@ -37,7 +37,7 @@ def test_a_page_runs_from_top_to_bottom(page: Path, tmp_path: Path, monkeypatch:
         namespace: dict[str, object] = {"db": db, "__name__": "guide"}
         for line, code in blocks(page):
             # Padded, so that a traceback names the line of the page.
-            exec(compile("\n" * line + code, str(page), "exec"), namespace)
+            exec(compile("\n" * line + code, str(page), "exec", dont_inherit=True), namespace)
 
 
 def test_there_are_pages_to_run() -> None:
