@@ -74,7 +74,7 @@ class Call:
     def _values(self) -> str:
         # repr distinguishes 1, 1.0, True, "1" and b"1", and -0.0 from 0.0.
         if self.rows is None:
-            return repr(_masked(self.bindings, self.ignored))
+            return repr(_masked(self.bindings, self.ignored) if self.ignored else list(self.bindings))
         if self.ignored:
             return hashlib.sha256(table_text([_masked(row, self.ignored) for row in self.rows]).encode()).hexdigest()
         if self.file is not None:
