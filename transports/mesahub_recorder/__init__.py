@@ -1,4 +1,4 @@
-"""Records what goes over another transport, and replays it without any network.
+"""Record the calls made over another transport, and replay them without a network.
 
 It works with operations, SQL and values, not with HTTP's bytes: see `RecorderTransport`.
 """

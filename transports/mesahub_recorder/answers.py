@@ -1,4 +1,4 @@
-"""Answers as a cassette holds them, and back: rows as a table, no durations, no ids of requests."""
+"""Convert responses to their cassette form and back: rows as a table, without durations and request ids."""
 
 from __future__ import annotations
 
@@ -27,12 +27,12 @@ _FLAGS = ("whole", "exact")
 
 
 def answer_of(call: Call, response: Response, folder: Path) -> dict[str, Any]:
-    """Return what the cassette holds of a response. It is read to its end.
+    """Convert a response, read to its end, to its cassette form.
 
     Args:
-        call: what was asked.
-        response: what came.
-        folder: takes a body that is too long for memory.
+        call: the call.
+        response: its response.
+        folder: stores a body that is too long for memory.
     """
     answer: dict[str, Any] = {} if response.status == 200 else {"status": response.status}
     if call.sql is not None and response.status == 200:
@@ -82,7 +82,7 @@ def _result(response: Response) -> dict[str, Any] | None:
 
 
 def response_of(answer: Mapping[str, Any], *, stream: bool) -> Response:
-    """Return the answer as a transport gives it."""
+    """Convert a recorded answer to a response."""
     status = answer.get("status", 200)
     if "columns" in answer:
         names = [name for name, _ in answer["columns"]]

@@ -1,4 +1,4 @@
-"""One call: what was asked, in the form in which calls are compared and stored."""
+"""A call in the form in which calls are compared and stored."""
 
 from __future__ import annotations
 
@@ -21,10 +21,10 @@ canonical_sql: Callable[[str], str] = lru_cache(maxsize=4096)(canonical)
 
 
 class Call:
-    """What is asked, with packed values (see `mesahub_recorder.values.pack`): reading a cassette costs little.
+    """A call, with packed values (see `mesahub_recorder.values.pack`): reading a cassette costs little.
 
     Args:
-        operation: the SDK's word for it.
+        operation: its name in the SDK.
         database: the database, or ``None``.
         sql: the statement as it was written, ``None`` for other operations.
         bindings: its values.
@@ -61,7 +61,7 @@ class Call:
 
     @property
     def key(self) -> tuple[Any, ...]:
-        """Equal for calls that are the same, whatever the white space in the SQL. Computed once."""
+        """Equal for equal calls, regardless of white space in the SQL. Computed once."""
         if self._key is None:
             self._key = self._made_key()
         return self._key
@@ -83,14 +83,14 @@ class Call:
         return hashlib.sha256(text.encode()).hexdigest() if len(text) > LONG else repr(self.rows)
 
     def statements(self) -> list[tuple[str, list[Any]]]:
-        """(SQL, unpacked bindings) of each statement that it carries; those of a batch are in its payload."""
+        """(SQL, unpacked bindings) of each statement; a batch has them in its payload."""
         if self.sql is not None:
             return [(self.sql, unpack(list(self.bindings)))]
         payload = unpack((self.request or {}).get("payload"))
         return [(each["sql"], list(each.get("bindings") or ())) for each in statements_in(payload)]
 
     def only_reads(self) -> bool:
-        """Is it certain that nothing is changed, whatever operation the cassette claims?"""
+        """Is it certain to change nothing, whatever operation the cassette claims?"""
         found = self.statements()
         if not found:
             return not self.writes
@@ -122,7 +122,7 @@ def _masked(values: Sequence[Any], ignored: Sequence[int]) -> list[Any]:
 
 
 def _compared(value: Any) -> Any:
-    """A request as it is compared: statements in it without their white space, ignored bindings masked."""
+    """Normalize a request for comparison: white space in statements removed, ignored bindings masked."""
     if isinstance(value, Mapping):
         compared = {name: _compared(inner) for name, inner in value.items()}
         if isinstance(value.get("sql"), str):
@@ -137,7 +137,7 @@ def _compared(value: Any) -> Any:
 
 
 def statements_in(payload: Any) -> list[Mapping[str, Any]]:
-    """The statements of a payload of any shape: its objects with a text ``sql``, in their order."""
+    """The statements in a payload of any shape: its objects with a string ``sql``, in order."""
     if isinstance(payload, Mapping):
         if isinstance(payload.get("sql"), str):
             return [payload]
@@ -148,7 +148,7 @@ def statements_in(payload: Any) -> list[Mapping[str, Any]]:
 
 
 def call_of(request: Request) -> Call:
-    """The call that a request is."""
+    """The call that a request makes."""
     payload = request.payload
     if request.operation in ("query", "exec") and isinstance(payload, dict) and isinstance(payload.get("sql"), str):
         rows = payload.get("rows")

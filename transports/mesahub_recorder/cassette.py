@@ -23,17 +23,17 @@ VERSION = 1
 
 
 class Interaction:
-    """A call and its answer.
+    """A recorded call and its answer.
 
     Args:
-        call: what was asked.
-        answer: what was answered.
+        call: the call.
+        answer: the answer.
         part: the test that recorded it, in a cassette that several tests share.
-        packed: the answer comes from a file: its values are unpacked when they are first looked at.
+        packed: the answer was read from a file; its values are unpacked on first use.
 
     Attributes:
         epoch: how many writes to its database were recorded before it.
-        history: says which writes these were (see `mesahub_recorder.player`).
+        history: identifies these writes (see `mesahub_recorder.player`).
         used: how often it was asked for.
     """
 
@@ -50,14 +50,14 @@ class Interaction:
 
     @property
     def answer(self) -> dict[str, Any]:
-        """What was answered."""
+        """The answer."""
         if self._packed:
             self._answer = cassette_format.unpacked_answer(self._answer)
             self._packed = False
         return self._answer
 
     def texts(self) -> Iterator[str | bytes]:
-        """All texts in it, for a search."""
+        """All strings in it, to search for secrets."""
         call = self.call
         yield call.operation
         yield call.database or ""
@@ -109,7 +109,7 @@ class Cassette:
             CassetteError: it is damaged, or of a newer version.
             FileNotFoundError: there is none.
         """
-        # No garbage is made here, and looking for it again and again takes two thirds of the time.
+        # Parsing creates no cycles, and garbage collection would take two thirds of the time.
         collects = gc.isenabled()
         gc.disable()
         try:
@@ -117,7 +117,7 @@ class Cassette:
         finally:
             if collects:
                 if gc.get_freeze_count() == 0:
-                    # Puts what was made among the old objects at once, which are looked at seldom.
+                    # Move the new objects to the oldest generation, which is collected rarely.
                     gc.freeze()
                     gc.unfreeze()
                 gc.enable()
@@ -188,7 +188,7 @@ class Cassette:
         secrets: Secrets | None = None,
         update: Callable[[Cassette | None], list[Interaction]] | None = None,
     ) -> None:
-        """Write it, whole or not at all.
+        """Write the file atomically.
 
         Args:
             secrets: what must not be in it.
@@ -217,7 +217,7 @@ class Cassette:
             content = self._damaged_content()
             if content is None or content != self.content:
                 raise
-            # It was damaged before, too: it is recorded again.
+            # It was already damaged, so record it again.
             stored = Cassette(self.path)
             stored.content, stored.salt = content, self.salt
             return stored
@@ -229,10 +229,10 @@ class Cassette:
             return None
 
     def replaces(self) -> None:
-        """Note what is in the file that this cassette is to replace; what is there need not be a cassette."""
+        """Remember the content of the file to be replaced, which need not be a cassette."""
         try:
             loaded = Cassette.load(self.path)
-            # With the old salt the placeholders stay what they were, and the diff small.
+            # Keep the salt, so that placeholders stay the same and the diff small.
             self.salt, self.content = loaded.salt, loaded.content
         except FileNotFoundError:
             return
@@ -246,11 +246,11 @@ class Cassette:
             raise CassetteError(f"{self.folder} is a symbolic link; remove it.")
         for name, body in files.items():
             self.folder.mkdir(exist_ok=True)
-            # A body that is there under its own hash is what a recorder verified when it read the cassette.
+            # A file with this hash as its name was verified when the cassette was read.
             if not (isinstance(body, BodyFile) and body.path == self.folder / name):
                 storage.write(self.folder / name, body)
         storage.write(self.path, content)
-        # The new file names all it needs. What only the old one named goes last, so that one of the two is whole.
+        # Delete files that only the old cassette names last, so that one of the two is always complete.
         for old in self.folder.iterdir() if self.folder.is_dir() else ():
             if storage.NAME.fullmatch(old.name) and old.name not in files:
                 old.unlink()
@@ -284,7 +284,7 @@ def _damaged(path: str | os.PathLike[str], problem: str) -> CassetteError:
 
 
 def _shortened(call: Call) -> str:
-    """Which call it is, without a value: the SQL itself may hold what must not be shown."""
+    """Describe the call without values: the SQL itself may contain a secret."""
     verb = (call.sql or "").split(maxsplit=1)[:1]
     return " ".join([call.operation, *verb, "on", str(call.database)])
 
@@ -323,7 +323,7 @@ def merged(before: Sequence[Interaction], run: Sequence[Interaction]) -> list[In
 
 
 def same_as(run: Iterable[Interaction], stored: Iterable[Interaction]) -> list[Interaction]:
-    """The run's interactions, those that another reading of the file has too replaced by these."""
+    """The run's interactions; those that were also read from the file now are replaced by these."""
     known: dict[Any, list[Interaction]] = {}
     for one in stored:
         known.setdefault((one.part, one.call.key), []).append(one)

@@ -1,4 +1,4 @@
-"""The text of a cassette: JSON laid out by hand, and read with nothing taken on trust.
+"""The cassette format: JSON with a fixed layout, validated completely when it is read.
 
 SQL in lines, one row of a result per line, and every interaction ending in the same way (a ``null`` closes the list),
 so that two branches which add interactions merge. ``docs/reference/cassette.schema.json`` describes the format.
@@ -30,7 +30,7 @@ _REQUEST = frozenset({"method", "path", "params", "payload", "sha256", "range"})
 
 
 def parse(content: bytes) -> dict[str, Any]:
-    """Parse a document. Raises `ValueError` for what is not JSON, has a name twice, or a number beyond all bounds."""
+    """Parse a document. Raises `ValueError` if it is not JSON, or has a duplicate name or a number out of range."""
     try:
         document = json.loads(content, object_pairs_hook=_unique, parse_constant=_refused_constant, parse_float=_finite)
     except RecursionError:
@@ -62,7 +62,7 @@ def _finite(text: str) -> float:
 
 
 def call_from(entry: Any, folder: Path) -> Call:
-    """Return the call of an entry. Raises `ValueError` for one of another shape."""
+    """Return the call of an entry. Raises `ValueError` if it has another shape."""
     _need(isinstance(entry, dict), "an interaction is not an object")
     operation, database = entry.get("call"), entry.get("database")
     sql = entry.get("sql")
@@ -110,7 +110,7 @@ def _request(request: Any) -> dict[str, Any]:
 
 
 def checked_answer(raw: Any, folder: Path) -> dict[str, Any]:
-    """Check the shape of an answer, and that what it has in a file is there. Raises `ValueError`."""
+    """Check the shape of an answer, and that its files exist. Raises `ValueError`."""
     if not isinstance(raw, dict):
         raise ValueError("an answer is not an object")
     if raw.keys() == _ROWS:  # as most are
@@ -251,7 +251,7 @@ def _need(condition: object, problem: str) -> None:
 
 
 def unpacked_answer(answer: Mapping[str, Any]) -> dict[str, Any]:
-    """Return a checked answer with its values unpacked."""
+    """Unpack the values of a checked answer."""
     return {name: value if isinstance(value, BodyFile) else unpack(value) for name, value in answer.items()}
 
 
@@ -261,7 +261,7 @@ def unpacked_answer(answer: Mapping[str, Any]) -> dict[str, Any]:
 def entry_lines(
     call: Call, answer: Mapping[str, Any], part: str | None, files: dict[str, bytes | BodyFile]
 ) -> Iterator[str]:
-    """The text of an interaction. What is long is put into ``files``, by name."""
+    """Serialize an interaction. Long content goes into ``files``, by name."""
     yield f'{{"call": {compact(call.operation)}, "database": {compact(call.database)},\n'
     if part is not None:
         yield f' "part": {compact(part)},\n'

@@ -1,4 +1,4 @@
-"""``mesahub cassette``: look at cassettes, check them, tidy them up."""
+"""``mesahub cassette``: show, verify, and prune cassettes."""
 
 from __future__ import annotations
 
@@ -101,7 +101,7 @@ def _replay(arguments: argparse.Namespace, cassette: Cassette) -> int:
 
 
 def _announce(changes: list[Call], *, send: bool) -> None:
-    """Print what would be run, or is run, on a live database."""
+    """Print the statements that run, or would run, on a live database."""
     print(f"{len(changes)} statements that may write{':' if send else ', none of which was sent:'}", file=sys.stderr)
     for call in changes[:_SHOWN]:
         print("  " + " ".join((call.sql or "").split())[:120], file=sys.stderr)
@@ -116,7 +116,7 @@ def _announce(changes: list[Call], *, send: bool) -> None:
 
 
 class _Target:
-    """A database, asked call by call."""
+    """Sends calls to a database."""
 
     def __init__(self, url: str | None, folder: str) -> None:
         import mesahub
@@ -128,12 +128,12 @@ class _Target:
             self._db = mesahub.connect(url)
 
     def is_fresh(self) -> bool:
-        """Is it in this process, and without a table?"""
+        """Is it an embedded database without tables?"""
         return self._is_local and not self._db.query("SELECT 1 FROM sqlite_schema LIMIT 1").rows
 
     @property
     def ask(self) -> Ask:
-        """Sends a call, and returns the response whatever its status."""
+        """Send a call, and return the response regardless of its status."""
 
         def send(call: Call) -> Response:
             rows = None if call.rows is None else [tuple(row) for row in unpack(list(call.rows))]

@@ -1,4 +1,4 @@
-"""What has changed between a recorded answer and today's."""
+"""Differences between a recorded answer and the current one."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _LINES = 40
 
 
 def is_ordered(call: Call) -> bool:
-    """Does the statement say in which order its rows come? An ORDER BY in brackets (a subquery, a window) does not."""
+    """Does the statement define the order of its rows? An ORDER BY in parentheses (subquery, window) does not."""
     if call.sql is None:
         return True
     depth = 0
@@ -36,12 +36,12 @@ def is_ordered(call: Call) -> bool:
 
 
 def is_unordered(call: Call, answer: Mapping[str, Any]) -> bool:
-    """Are there several rows in an order that the statement does not ask for? A test must not depend on it."""
+    """Does the answer have several rows in an order that the statement leaves undefined?"""
     return call.operation == "query" and len(answer.get("rows", ())) > 1 and not is_ordered(call)
 
 
 def drift_between(recorded: Interaction, answer: dict[str, Any]) -> str | None:
-    """Return a unified diff, ``None`` where there is no difference.
+    """Return a unified diff, or ``None`` if there is no difference.
 
     Rows without an ORDER BY may come in any order. Values that are marked as ignored, in either answer, are not
     compared, nor are the ids of rows that a statement with ignored values inserted.

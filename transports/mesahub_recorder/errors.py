@@ -35,10 +35,10 @@ class CassetteMissError(ConfigurationError):
 
 
 class CassetteDriftError(ConfigurationError):
-    """``mode="verify"`` found that the server answers otherwise than it did when the cassette was recorded.
+    """``mode="verify"`` found that the server's answers differ from the recorded ones.
 
     Attributes:
-        drift: one text for each call that differs.
+        drift: a diff for each call that differs.
     """
 
     default_code = "CASSETTE_DRIFT"
@@ -53,10 +53,10 @@ def miss(reason: Reason, message: str) -> CassetteMissError:
 
 
 def nearest(call: Call, known: Iterable[Call]) -> Call | None:
-    """The recorded call that is most like this one."""
+    """The most similar recorded call."""
     same = [other for other in known if other.operation == call.operation]
     if len(same) > _LOOKED_AT:
-        # Comparing texts is slow: it is done with those that share the most words.
+        # Comparing strings is slow, so compare only those that share the most words.
         words = _words(call)
 
         def alike(other: Call) -> float:
@@ -87,7 +87,7 @@ def described(call: Call) -> str:
 
 
 def difference(recorded: Call, asked: Call) -> str:
-    """What was recorded and what is asked, line by line; where it is long, the lines that differ."""
+    """A line-by-line comparison of two calls; of long ones, only the lines that differ."""
     lines = [
         line
         for line in difflib.ndiff(_cut(recorded.describe().splitlines()), _cut(asked.describe().splitlines()))

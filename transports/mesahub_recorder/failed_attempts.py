@@ -1,4 +1,4 @@
-"""Attempts that failed: distinguished from answers, and kept only on request."""
+"""Failed attempts: distinguished from answers, and recorded only on request."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from mesahub.transport import Response
 from mesahub_recorder.call import Call
 
 FAILURES = (NotSentError, ConnectionLostError, RequestTimeoutError)
-"""What a transport raises when no answer came."""
+"""The errors of a transport that received no answer."""
 
 _NAMES: dict[str, type[TransportError]] = {
     "not_sent": NotSentError,
@@ -21,9 +21,9 @@ _NAMES: dict[str, type[TransportError]] = {
 
 
 def is_refused(call: Call, response: Response) -> bool:
-    """Was it not carried out, or is this no answer of the server's? The same call may be answered in a moment."""
+    """Is this a transient failure: not executed, or not the server's own answer?"""
     if response.status < 400:
-        # An empty body is the server's answer where a value is an infinity. Other text is a proxy's.
+        # The server sends an empty body if a value is infinite. Any other text is a proxy's.
         payload = _payload(response)
         strange = bool(response.content) and not (
             isinstance(payload, dict)
@@ -43,7 +43,7 @@ def _payload(response: Response) -> Any:
 
 
 def failure_of(error: TransportError) -> dict[str, Any]:
-    """What the cassette holds of an attempt that got no answer."""
+    """The cassette form of an attempt without an answer."""
     name = next(name for name, kind in _NAMES.items() if isinstance(error, kind))
     return {"raised": name, "outcome": error.outcome.name, "message": str(error)}
 

@@ -1,4 +1,4 @@
-"""Fault play: what an application does when the network fails, tried from a cassette.
+"""Fault injection: test from a cassette what an application does when the network fails.
 
 ``inject=`` is a list of dicts, each with
 
@@ -60,7 +60,7 @@ class Injection:
         return None
 
     def before(self, call: Call) -> Response | None:
-        """Fail before anything is done, wait, or give the answer of a server that refuses."""
+        """Fail before the call, delay it, or return a refusal."""
         fault = self._take(call, _BEFORE)
         if fault is None:
             return None
@@ -75,7 +75,7 @@ class Injection:
         return Response(503, Headers(headers), payload={"error": "service unavailable"})
 
     def after(self, call: Call, response: Response) -> Response:
-        """Lose the answer."""
+        """Discard the answer."""
         fault = self._take(call, _AFTER)
         if fault is None:
             return response

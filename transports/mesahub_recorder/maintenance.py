@@ -1,4 +1,4 @@
-"""What can be done with a cassette besides replaying it; the command line uses these."""
+"""Operations on cassettes for the command line."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ Ask = Callable[[Call], Response]
 
 
 def show(cassette: Cassette) -> Iterator[str]:
-    """Each interaction."""
+    """One line per interaction."""
     for number, interaction in enumerate(cassette.interactions):
         answer = _shown(interaction.answer)
         rows = answer.pop("rows", None)
@@ -36,7 +36,7 @@ def show(cassette: Cassette) -> Iterator[str]:
 
 
 def statistics(cassette: Cassette) -> dict[str, Any]:
-    """Counts, age, size, and what is worth a look."""
+    """Counts, age, size, and potential problems."""
     calls = Counter(interaction.call.operation for interaction in cassette.interactions)
     return {
         "interactions": len(cassette.interactions),
@@ -55,7 +55,7 @@ def bodies(cassette: Cassette) -> list[Path]:
 
 
 def prune(cassette: Cassette) -> tuple[int, int]:
-    """Drop what can never make a difference: a read that has the same answer as the one before at its time, and
+    """Drop what has no effect: a read with the same answer as the one before, without a write in between, and
     files that no interaction names.
 
     Returns:
@@ -89,12 +89,12 @@ def _shown(answer: dict[str, Any]) -> dict[str, Any]:
 
 
 def writes(cassette: Cassette) -> list[Call]:
-    """The calls that may change a database, whatever operation the cassette claims for them."""
+    """The calls that may write, whatever operation the cassette claims for them."""
     return [one.call for one in cassette.interactions if one.call.sql is not None and not one.call.only_reads()]
 
 
 def verify(cassette: Cassette, ask: Ask, filter_: Filter, folder: Path) -> list[str]:
-    """Ask a database everything again, in order, and return what differs.
+    """Repeat all calls on a database, in order, and return the differences.
 
     Args:
         cassette: what was recorded.
@@ -119,7 +119,7 @@ def verify(cassette: Cassette, ask: Ask, filter_: Filter, folder: Path) -> list[
 
 
 def replay_into(cassette: Cassette, ask: Ask) -> int:
-    """Carry out a cassette's writes on a database; returns their number. Writes that failed are left out."""
+    """Execute a cassette's writes on a database, except those that failed; returns their number."""
     done = 0
     for interaction in cassette.interactions:
         call = interaction.call

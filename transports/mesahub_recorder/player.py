@@ -1,4 +1,4 @@
-"""Finds the answer of a call: of its own time, and as often as it was recorded."""
+"""Find the recorded answer of a call."""
 
 from __future__ import annotations
 
@@ -14,20 +14,20 @@ __all__ = ["Player"]
 
 
 class Player:
-    """Plays a cassette back, for any number of threads.
+    """Replays a cassette. Thread-safe.
 
-    A read gets the answer that was recorded after the same writes to its database as were played so far. When it is
-    asked more often than it was recorded, it gets the last answer of its time again, if ``repeats`` allows it. A
-    write has its answer once.
+    A read gets the answer that was recorded after the same writes to its database as were replayed so far. If it is
+    repeated more often than it was recorded, it gets the last of these answers again, if ``repeats`` is true. The
+    answer of a write is returned once.
 
-    The sum of the hashes of these writes says which they were: writes of several threads may come in another order.
+    Writes are identified by the sum of their hashes, because several threads may make them in another order.
 
     Args:
-        cassette: what was recorded.
-        filter_: what is left out of comparisons.
-        repeats: may a read get the same answer again?
-        part: play only what this test recorded, where several share the cassette.
-        pytest: give hints for users of the pytest plugin.
+        cassette: the recording.
+        filter_: excludes values from comparisons.
+        repeats: may an answer be returned to more reads than were recorded?
+        part: replay only what this test recorded, in a cassette that several tests share.
+        pytest: phrase hints for users of the pytest plugin.
     """
 
     def __init__(
@@ -52,7 +52,7 @@ class Player:
                 histories[call.database] = interaction.history + hash(call.key)
 
     def record(self, interaction: Interaction) -> None:
-        """Note an interaction that has just been recorded, so that it is played when it is asked for again."""
+        """Add an interaction that has just been recorded, so that it can be replayed."""
         with self._lock:
             interaction.epoch, interaction.history = self._now(interaction.call)
             self._by_key.setdefault(interaction.call.key, []).append(interaction)
@@ -69,10 +69,10 @@ class Player:
             self._histories[call.database] = history + hash(call.key)
 
     def find(self, call: Call) -> Interaction:
-        """The interaction that answers a call; it counts as used.
+        """Return the interaction that answers a call, and mark it as used.
 
         Raises:
-            CassetteMissError: there is none.
+            CassetteMissError: no recorded interaction matches.
         """
         with self._lock:
             known = self._by_key.get(call.key)
@@ -85,7 +85,7 @@ class Player:
             return found
 
     def passed(self, call: Call) -> None:
-        """Note a call that went to the server and is not in the cassette."""
+        """Count a call that was sent to the server and is not in the cassette."""
         with self._lock:
             self._pass(call)
 
@@ -99,7 +99,7 @@ class Player:
         if now and self._repeats:
             return now[-1]
         if self._cassette.concurrent:
-            # Threads took turns in another way than when it was recorded: what is nearest in time is meant.
+            # Threads ran in another order than during the recording: take the closest in time.
             unused = [one for one in known if not one.used]
             if unused:
                 return min(unused, key=lambda one: abs(one.epoch - epoch))
@@ -107,11 +107,11 @@ class Player:
         return None
 
     def unused(self) -> list[Interaction]:
-        """What was recorded and never asked for."""
+        """Interactions that were never used."""
         return [one for one in self._own if not one.used]
 
     def how(self, mode: str) -> str:
-        """What to do to use another mode."""
+        """How to select another mode, for hints."""
         return f"pytest --mesahub-record={mode}" if self._pytest else f"mode={mode!r}"
 
     def _miss(self, call: Call, known: list[Interaction] | None, epoch: int, history: int) -> CassetteMissError:

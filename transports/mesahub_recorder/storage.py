@@ -1,4 +1,4 @@
-"""Files of a cassette: read without trusting them, written whole, one writer at a time."""
+"""A cassette's files: validated when read, written atomically, one writer at a time."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ from mesahub_recorder.errors import CassetteError
 __all__ = ["NAME", "BodyFile", "lock", "opened", "read", "spooled", "write"]
 
 NAME = re.compile(r"[0-9a-f]{64}")
-"""Names of files next to a cassette: the SHA-256 of what is in them."""
+"""Names of files next to a cassette: the SHA-256 of their content."""
 
 LARGEST = 1024 * 1024 * 1024
-"""Bytes of a file of a cassette. A larger one is not read."""
+"""Maximum size of a cassette file in bytes."""
 
 _PIECE = 256 * 1024
 
@@ -46,13 +46,13 @@ class BodyFile:
         return opened(self.path)
 
     def pieces(self) -> Iterator[bytes]:
-        """The content in pieces."""
+        """Iterate over the content."""
         with self.open() as file:
             while piece := file.read(_PIECE):
                 yield piece
 
     def verify(self) -> None:
-        """Raise `ValueError` where the content is not what the name says."""
+        """Raise `ValueError` if the content does not match the name."""
         digest = hashlib.sha256()
         for piece in self.pieces():
             digest.update(piece)
@@ -61,7 +61,7 @@ class BodyFile:
 
 
 def opened(path: Path, *, follow: bool = False) -> BinaryIO:
-    """Open a regular file. A device or a FIFO, which might never end or never begin, is refused at once.
+    """Open a regular file. Devices and FIFOs, which could block, are rejected.
 
     Raises:
         CassetteError: it is not a regular file, or too large, or cannot be read.
@@ -91,7 +91,7 @@ def read(path: Path, *, follow: bool = False) -> bytes:
 
 
 def spooled(stream: object, folder: Path, limit: int) -> bytes | BodyFile:
-    """Read a stream to its end: into memory up to ``limit`` bytes, into a file of ``folder`` beyond."""
+    """Read a stream to its end: into memory up to ``limit`` bytes, otherwise into a file in ``folder``."""
     source: BinaryIO = stream  # type: ignore[assignment]
     first = b""
     while len(first) <= limit:
@@ -112,7 +112,7 @@ def spooled(stream: object, folder: Path, limit: int) -> bytes | BodyFile:
 
 
 def write(path: Path, content: bytes | BodyFile) -> None:
-    """Write a file whole or not at all. A link in its place is replaced, not followed."""
+    """Write a file atomically. A symbolic link is replaced, not followed."""
     handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name[:100]}.")
     try:
         with os.fdopen(handle, "wb") as file:
@@ -127,7 +127,7 @@ def write(path: Path, content: bytes | BodyFile) -> None:
 
 @contextlib.contextmanager
 def lock(path: Path) -> Iterator[None]:
-    """Hold a cassette for writing; other recorders, also those of other processes, wait."""
+    """Lock a cassette for writing; other recorders, including those in other processes, wait."""
     whole = os.path.normcase(os.path.realpath(path)).lower()
     user = os.getuid() if hasattr(os, "getuid") else 0
     name = f"mesahub-cassette-{user}-{hashlib.sha256(whole.encode(errors='surrogateescape')).hexdigest()[:32]}.lock"

@@ -1,4 +1,4 @@
-"""`RecorderTransport`: wraps another transport, or replaces it."""
+"""The recorder: wraps another transport, or replaces it."""
 
 from __future__ import annotations
 
@@ -33,10 +33,10 @@ _SHOWN = 10
 
 
 class RecorderTransport:
-    """Records what goes over another transport once, and replays it.
+    """Records the calls made over another transport once, and replays them.
 
-    Calls are matched by operation, database, SQL (not its white space and comments) and values with their types. A
-    read gets the answer of its own time: before and after a write it may answer differently.
+    Calls are matched by operation, database, SQL (not its white space and comments) and values with their types. The
+    answer of a read depends on the writes before it.
 
     Args:
         options: of its own it takes
@@ -68,7 +68,7 @@ class RecorderTransport:
 
     @staticmethod
     def needs_url(options: TransportOptions) -> bool:
-        """A URL is needed only where something goes live."""
+        """A URL is needed only to make live calls."""
         return (
             options.options.get("mode", "replay") != "replay"
             and isinstance(options.options.get("inner", "urllib"), str)
@@ -166,7 +166,7 @@ class RecorderTransport:
             )
 
     def send(self, request: Request) -> Response:
-        """Answer a request: from the cassette, from the inner transport, or first from one and then the other."""
+        """Answer a request from the cassette, from the inner transport, or from the first of these that can."""
         if self._closed:
             raise ConfigurationError("The transport is closed; make a new client.")
         if self.mode == "live":
@@ -228,7 +228,7 @@ class RecorderTransport:
 
     def _keep(self, call: Call, response: Response, stream: bool) -> Response:
         answer = answer_of(call, response, self._spool())
-        # The application gets what the server said; the cassette gets it without secrets.
+        # The application gets the original response; the cassette gets it without secrets.
         given = response_of(answer, stream=stream) if "body" in answer else response
         with self._lock:
             kept = self._filter.answer(call, dict(answer))
@@ -286,7 +286,7 @@ class RecorderTransport:
 
     @property
     def unused(self) -> list[str]:
-        """Interactions that were never asked for, described."""
+        """Descriptions of the interactions that were never used."""
         return [one.call.describe() for one in self._player.unused()]
 
     @property
@@ -295,7 +295,7 @@ class RecorderTransport:
         return self._cassette.path
 
     def discard(self) -> bool:
-        """Close without writing or judging anything; was there anything to write?"""
+        """Close without writing or checking anything. Returns whether there was something to write."""
         if self._closed:
             return False
         self._closed = True
@@ -303,7 +303,7 @@ class RecorderTransport:
         return self.mode in ("record", "rewrite") or (self.mode == "extend" and self._added)
 
     def close(self) -> None:
-        """Write what was recorded, and report what was never asked for or has changed.
+        """Write the recording, and report what was unused or has changed.
 
         Raises:
             CassetteError: a secret is in it, another recorder wrote the same file meanwhile, or (``unused="fail"``)
@@ -327,7 +327,7 @@ class RecorderTransport:
             shutil.rmtree(self._folder, ignore_errors=True)
 
     def _updated(self, stored: Cassette | None) -> list[Interaction]:
-        """What to write, given what is in the file now: another recorder may have written it meanwhile."""
+        """What to write, given the current file, which another recorder may have written."""
         run = list(self._run.values())
         if stored is None:
             return merged(self._before, run) if self.mode == "extend" else self._cassette.interactions

@@ -1,4 +1,4 @@
-"""Values as a cassette's JSON holds them, and how long ones are laid out."""
+"""Conversion of values to a cassette's JSON and back, and its layout."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from mesahub.sql import Statement
 __all__ = ["LONG", "compact", "pack", "table_text", "unpack"]
 
 LONG = 64 * 1024
-"""Characters from which on a table of values, or a body, has a file of its own, named by its hash."""
+"""Minimum length in characters of rows or a body that are stored in a separate file."""
 
 _WRAPPERS = {"bytes", "float", "object"}
 _compact = json.JSONEncoder(ensure_ascii=False, allow_nan=False, separators=(", ", ": ")).encode
@@ -30,7 +30,7 @@ def table_text(rows: Sequence[Any]) -> str:
 
 
 def pack(value: Any) -> Any:
-    """Return a value as JSON can hold it.
+    """Convert a value to JSON.
 
     Bytes become ``{"bytes": base64}``, infinities and NaN ``{"float": text}``; an object of such a form is
     wrapped. A `Statement` becomes an object of its SQL and bindings.
@@ -51,7 +51,7 @@ def pack(value: Any) -> Any:
 
 
 def unpack(value: Any) -> Any:
-    """Return what `pack` was given."""
+    """The inverse of `pack`."""
     if isinstance(value, dict):
         if value.keys() == {"bytes"}:
             return base64.b64decode(value["bytes"], validate=True)
@@ -61,6 +61,6 @@ def unpack(value: Any) -> Any:
             value = value["object"]
         return {name: unpack(inner) for name, inner in value.items()}
     if isinstance(value, list):
-        # Most rows hold nothing that needs it, and are left as they are.
+        # Most rows need no conversion.
         return [unpack(inner) for inner in value] if any(type(x) in (dict, list) for x in value) else value
     return value

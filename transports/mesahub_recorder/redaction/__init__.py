@@ -1,1 +1,1 @@
-"""What never gets into a cassette: values that are redacted, and secrets."""
+"""Redaction: values and secrets that are never written to a cassette."""

@@ -1,4 +1,4 @@
-"""Which values are left out of comparisons, and which never get into a cassette."""
+"""Which values are ignored in comparisons, and which are never written to a cassette."""
 
 from __future__ import annotations
 
@@ -26,14 +26,14 @@ _CREDENTIAL = re.compile(
 )
 """Names of fields in the service's own answers (not of an application's columns) that hold what gives access."""
 _ISSUED = re.compile(r"sh[a-z]_[0-9A-Za-z]{16,}|eyJ[\w-]{8,}\.[\w-]{8,}\.[\w-]*")
-"""What a key of the service looks like, and a JSON Web Token."""
+"""The form of a key of the service, and of a JSON Web Token."""
 _HARMLESS = frozenset({"dis", "disposition", "filename", "x-amz-algorithm", "x-amz-date", "x-amz-expires", "expires"})
 
 Pattern = str | int | Callable[[str, Any], bool]
 
 
 class Filter:
-    """What one recorder ignores and redacts, and the secrets that it has met.
+    """What a recorder ignores and redacts, and the secrets that it has seen.
 
     Args:
         ignore: names (patterns as in a shell) or positions of bindings that change from run to run; ``"<uuid>"`` and
@@ -61,10 +61,10 @@ class Filter:
     # --- calls ---------------------------------------------------------------------------------------------
 
     def call(self, call: Call, *, recorded: bool = False) -> Call:
-        """Return the call without what must not be written, marked with what is not compared.
+        """Return a call that may be written: secrets redacted, ignored values marked.
 
         Args:
-            call: what was asked.
+            call: the call.
             recorded: it comes from a cassette: its secrets are redacted already, and its marks stay.
         """
         if not (self._ignore or self._redact):
@@ -152,7 +152,7 @@ class Filter:
         return kept
 
     def _is_suspicious(self, names: StatementNames) -> bool:
-        """May a secret be among the values that the statement's text does not name?"""
+        """May a secret be among the values whose column is unknown?"""
         return names.blind or self._matches(names.mentioned)
 
     def _matches(self, names: Iterable[str]) -> bool:
@@ -169,7 +169,7 @@ class Filter:
         return any(callable(rule) and any(rule(name, plain) for name in names or ("",)) for rule in self._redact)
 
     def _has_secret_member(self, value: Any) -> bool:
-        """Is it JSON with a member of a secret name?"""
+        """Is it JSON with a member whose name is secret?"""
         if not isinstance(value, str) or value.lstrip()[:1] not in ("{", "["):
             return False
         try:
@@ -197,7 +197,7 @@ class Filter:
     # --- answers -------------------------------------------------------------------------------------------
 
     def answer(self, call: Call, answer: dict[str, Any]) -> dict[str, Any]:
-        """Return the answer as it may be written: secret columns redacted, and always what the service issues."""
+        """Return an answer that may be written: secret columns redacted, and all keys and tokens of the service."""
         if "columns" in answer:
             return self._result(call, answer) if self._redact else answer
         if "json" not in answer:
@@ -236,12 +236,12 @@ class Filter:
             return [True] * len(columns)
         if not names.has_star:
             return [False] * len(columns) if len(names.results) == len(columns) else [True] * len(columns)
-        # Columns of a * have their own names. Those that were computed are known by their last name.
+        # Columns of a * have their own names; computed ones are known by their last name.
         computed = {origin[-1] for origin in names.results if origin and self._matches(origin)}
         return [name in computed or (bool(computed) and not name.isidentifier()) for name in columns]
 
     def _issued(self, value: Any, name: str = "") -> Any:
-        """What the service's own answers hold, without keys, tokens, and what gives access in links."""
+        """A payload of the service without keys, tokens and signatures of links."""
         if isinstance(value, Mapping):
             return {key: self._issued(inner, str(key)) for key, inner in value.items()}
         if isinstance(value, list):
@@ -262,7 +262,7 @@ class Filter:
             key, equals, value = pair.partition("=")
             if value and key.lower() not in _HARMLESS and not value.startswith("redacted-"):
                 self.secrets.add(value, name)
-                # It stays a link: no character in it needs an escape.
+                # The placeholder must not need escaping in a URL.
                 value = f"redacted-{self._placeholder(value)[10:22]}"
             kept.append(f"{key}{equals}{value}")
         return urlunsplit(parts._replace(query="&".join(kept)))
@@ -270,7 +270,7 @@ class Filter:
     # --- comparing answers ---------------------------------------------------------------------------------
 
     def marks(self, answer: Mapping[str, Any]) -> list[int]:
-        """Positions of the result columns whose values change from run to run."""
+        """Positions of the result columns that are ignored."""
         if not self._ignore:
             return []
         return [
@@ -281,7 +281,7 @@ class Filter:
         ]
 
     def ignores_rowid(self) -> bool:
-        """Is the id of an inserted row among what changes from run to run?"""
+        """Is the id of an inserted row ignored?"""
         return any(self._is_ignored(None, (name,), None) for name in ("id", "rowid", "last_insert_rowid"))
 
 

@@ -1,4 +1,4 @@
-"""Finds secrets in what a cassette would hold, in whatever encoding they are there."""
+"""Find secrets in the content of a cassette, in any encoding."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ from urllib.parse import quote, quote_plus, unquote_to_bytes
 __all__ = ["Secrets", "forms_of"]
 
 SHORTEST = 4
-"""Characters (digits of a number) from which on a value is looked for. Shorter ones are found by chance."""
+"""Minimum length of a value (digits of a number) to search for. Shorter ones would match by chance."""
 _ENCODED = 8
-"""Bytes from which on a value is looked for in base64 and hexadecimal at any offset."""
+"""Minimum length in bytes of a value to search for in base64 and hexadecimal at any offset."""
 _LONG = 64 * 1024
 _DEPTH = 4
 
@@ -41,7 +41,7 @@ def forms_of(key: str) -> set[str]:
         quote_plus(key),
     }
     raw = key.encode(errors="surrogatepass")
-    if len(raw) >= _ENCODED:  # a short one would be found by chance
+    if len(raw) >= _ENCODED:  # a short one would match by chance
         forms |= {raw.hex(), raw.hex().upper()}
         for shift in range(3):
             padded = b"\0" * shift + raw
@@ -52,10 +52,7 @@ def forms_of(key: str) -> set[str]:
 
 
 class Secrets:
-    """Values that must not be in a cassette.
-
-    What they are is kept in memory only, and appears in no message.
-    """
+    """Values that must not be in a cassette. They are kept in memory only, and appear in no message."""
 
     def __init__(self) -> None:
         self._texts: dict[bytes, str] = {}
@@ -69,12 +66,12 @@ class Secrets:
         return f"<Secrets: {len(self._texts) + len(self._numbers)}>"
 
     def add_key(self, key: str) -> None:
-        """Look for a key, however short it is."""
+        """Search for a key of any length."""
         if key:
             self._add_text(key, "the API key")
 
     def add(self, value: Any, name: str) -> None:
-        """Look for a value that was redacted, for what it is made of (JSON), and without wildcards and white space."""
+        """Search for a redacted value, for its parts (JSON), and for it without wildcards and white space."""
         if value is None or isinstance(value, bool):
             return
         if isinstance(value, (int, float)):
@@ -114,7 +111,7 @@ class Secrets:
         self._forms.update((form.encode(errors="surrogatepass"), name) for form in forms_of(text))
 
     def found_in(self, texts: Iterable[str | bytes]) -> str | None:
-        """Return the name of a secret that is in one of the texts, ``None`` when none is."""
+        """Return the name of a secret that one of the texts contains, or ``None``."""
         if not self:
             return None
         whole = b"\0\n".join(t if isinstance(t, bytes) else t.encode(errors="surrogatepass") for t in texts)
@@ -132,7 +129,7 @@ class Secrets:
         return None
 
     def found_in_file(self, pieces: Iterable[bytes]) -> str | None:
-        """Look through a long body piece by piece, for secrets as they are and encoded once."""
+        """Search a long body in pieces, for secrets in plain text or encoded once."""
         kept = b""
         overlap = max([len(form) for form in (*self._texts, *self._forms)], default=0) + 8
         for piece in pieces:
@@ -151,7 +148,7 @@ def _encoded(raw: bytes) -> set[bytes]:
 
 
 def _views(content: bytes) -> Iterator[bytes]:
-    """The content, and what comes out when its encodings are undone, one inside the other."""
+    """The content, and its decoded forms, including nested encodings."""
     seen = {content}
     level = [content]
     for depth in range(_DEPTH):
@@ -234,7 +231,7 @@ def _from_hex(run: bytes, shift: int) -> bytes:
 
 
 def _is_text(decoded: bytes) -> bool:
-    """Does it look like something that was encoded, and not like a word that happens to be base64?"""
+    """Does it look like encoded data, rather than a word that happens to be valid base64?"""
     text = decoded.replace(b"\0", b"")
     try:
         characters = text.decode()

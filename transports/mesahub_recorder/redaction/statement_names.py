@@ -1,8 +1,8 @@
-"""Which columns a statement's parameters, literals and result columns belong to, as far as its text says.
+"""Infer which columns the parameters, literals and result columns of a statement belong to.
 
 A name is *certain* only where the text leaves no doubt: an item of VALUES under a column list, or a part of a
-condition or an assignment that mentions a single column. Everything else is doubtful, and who redacts has to assume
-the worst.
+condition or an assignment that mentions a single column. Everything else is uncertain, and redaction must assume the
+worst.
 """
 
 from __future__ import annotations
@@ -48,7 +48,7 @@ class Names(NamedTuple):
 
 
 class StatementNames(NamedTuple):
-    """What a statement's text says about its values.
+    """What the text of a statement reveals about its values.
 
     Attributes:
         parameters: for each binding.
@@ -69,7 +69,7 @@ class StatementNames(NamedTuple):
 
 @lru_cache(maxsize=1024)
 def names_of(sql: str) -> StatementNames:
-    """Look through one statement."""
+    """Analyze one statement."""
     tokens = [token for token in tokenize(sql) if token[0] not in ("space", "comment", "semicolon")]
     aliases = _aliases(tokens)
     numbered: dict[int, list[Names]] = {}
@@ -191,7 +191,7 @@ def _names(part: Tokens, aliases: frozenset[str]) -> Names:
 
 
 def _columns(part: Tokens) -> Iterator[tuple[str, str, int]]:
-    """Tokens that are columns: no keyword, no function, no table before a dot."""
+    """Tokens that are columns, rather than keywords, functions, or tables before a dot."""
     for index, token in enumerate(part):
         kind, text, _ = token
         after = part[index + 1][1] if index + 1 < len(part) else ""
@@ -202,7 +202,7 @@ def _columns(part: Tokens) -> Iterator[tuple[str, str, int]]:
 
 
 def _aliases(tokens: Tokens) -> frozenset[str]:
-    """Names that a statement gives itself: what they mean is not known here."""
+    """Aliases, whose meaning is unknown here."""
     found = set()
     for index, (kind, text, _) in enumerate(tokens[1:], 1):
         if kind not in ("word", "name") or (kind == "word" and text.upper() in _KEYWORDS):
