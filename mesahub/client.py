@@ -344,14 +344,19 @@ class MesahubClient(Unpicklable):
 
         self.require("transactions")
         transport: Any = self._stack.transport
-        opened = transport.open_session(ref)
+        dialect = self._dialect
+        if hasattr(transport, "open_session"):
+            opened = transport.open_session(ref)
+        else:
+            dialect = dialect.session(ref)
+            opened = self._stack.session(dialect)
         limit = Limit()
         client = MesahubClient(
             transport=opened,
             timeout=self.timeout,
             middleware=[*self._stack.middleware, limit.middleware],
             retry=RetryPolicy.none(),
-            dialect=self._dialect,
+            dialect=dialect,
         )
         client.reads_ahead = False
         return Session(ref, client, opened, limit)

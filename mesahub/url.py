@@ -300,7 +300,13 @@ def encode_segment(name: str) -> str:
 
 
 def parse_hosts(
-    url: str, *, port: int, form: str, user: Literal["key", "password"] = "key", database: str | None = None
+    url: str,
+    *,
+    port: int,
+    form: str,
+    user: Literal["key", "password"] = "key",
+    database: str | None = None,
+    tls_port: int | None = None,
 ) -> ConnectionURL:
     """Parse ``scheme://[key@]host[:port][,host[:port]...]/[database][?option=value]``, for dialects.
 
@@ -310,18 +316,19 @@ def parse_hosts(
         form: what such a URL looks like, for messages.
         user: what comes before the ``@``: a ``"key"``, or ``user:password``, which together are the key then.
         database: its name where the URL has none; ``None`` asks for one.
+        tls_port: of a host that has none and is reached by HTTPS; default: ``port``.
 
     Raises:
         ConfigurationError: what is wrong. It repeats nothing of what may be a key.
     """
     url = Secret(url)  # a traceback may show this function's variables
-    parts = _split_hosts(url, port, user, database)
+    parts = _split_hosts(url, (port, tls_port or port), user, database)
     if isinstance(parts, str):
         raise ConfigurationError(f"{parts} The form: {form}.")
     return parts
 
 
-def _split_hosts(url: str, port: int, user: str, database: str | None) -> ConnectionURL | str:
+def _split_hosts(url: str, ports: tuple[int, int], user: str, database: str | None) -> ConnectionURL | str:
     """The parts, or what is wrong. Nothing is raised from here: a traceback shows locals."""
     from urllib.parse import parse_qsl, unquote
 
@@ -346,7 +353,7 @@ def _split_hosts(url: str, port: int, user: str, database: str | None) -> Connec
             return "A host of the URL is missing or not valid: host[:port], several with commas between."
         host = match[1].lower()
         protocol = scheme or ("http" if _by_plain_http(host.strip("[]")) else "https")
-        bases.append(f"{protocol}://{host}:{match[2] or port}")
+        bases.append(f"{protocol}://{host}:{match[2] or ports[protocol == 'https']}")
     name = unquote(path.strip("/")) or database
     if not name or "/" in path.strip("/"):
         return "The URL's path must be one database name."

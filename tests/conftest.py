@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from hypothesis import settings
 
-pytest_plugins = ["pytester", "tests.servers", "tests.engines.rqlite_cluster"]
+pytest_plugins = ["pytester", "tests.servers", "tests.engines.rqlite_cluster", "tests.engines.sqld_server"]
 
 # A change is judged by the same examples every time; `make soak` looks for new ones.
 # No deadline: a busy machine is not a failure.

@@ -80,7 +80,10 @@ class ExactRows:
     def accept(self, answer: Answer) -> Rows | None:
         """Take the answer to a statement; the rows, or ``None`` where another statement is needed."""
         if not self._rewrites:
-            return Rows(answer.columns or (), answer.tuples())
+            if not answer.lossy or not is_rewritable(self._original):
+                return Rows(answer.columns or (), answer.tuples())
+            self._rewrites = True
+            return None
         if self._columns is None:
             self._note_columns(answer)
             return None

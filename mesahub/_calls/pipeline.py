@@ -5,20 +5,23 @@ from __future__ import annotations
 import os
 import threading
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from mesahub._calls.arguments import split_options
 from mesahub._util.secret import Secret
-from mesahub.dialects.base import Dialect
+from mesahub.dialects.base import Dialect, SessionDialect
 from mesahub.dialects.mesahub.authorization import bearer
 from mesahub.errors import ConfigurationError
 from mesahub.middleware.auth import auth
-from mesahub.middleware.base import Target, checked, compose, fitted, listener
+from mesahub.middleware.base import Middleware, Target, checked, compose, fitted, listener
 from mesahub.middleware.retry import retrying
 from mesahub.middleware.retry_policy import RetryPolicy
 from mesahub.transport import Request, Response, Transport, TransportOptions
 from mesahub.transport.endpoints import Endpoints
 from mesahub.transport.registry import find_factory, open_transport
+
+if TYPE_CHECKING:
+    from mesahub._calls.stream_session import StreamSession
 
 __all__ = ["Stack"]
 
@@ -50,6 +53,8 @@ class Stack:
             api_key = Secret(api_key)
         urls = [base_url] if isinstance(base_url, str) else list(base_url)
         base_url = urls[0] if urls else ""
+        if dialect is not None:
+            dialect.located(urls)
         endpoints = None
         if len(urls) > 1:
             endpoints = dialect.endpoints(urls) if dialect is not None else Endpoints(urls)
@@ -90,13 +95,33 @@ class Stack:
         # MesaHub's own rules are the retry layer's default.
         other = None if dialect is None or dialect.name == "mh" else dialect
         layers = [*outer, retrying(retry, self._closing, listeners, dialect=other), *inner]
+        self._auth: list[Middleware] = []
         if api_key:
             authorize = bearer if dialect is None else dialect.authorize
-            layers.append(auth(api_key, urls, allow_insecure=allow_insecure, authorize=authorize))
+            self._auth = [auth(api_key, urls, allow_insecure=allow_insecure, authorize=authorize)]
+            layers += self._auth
+        self._retry = layers[len(outer)]
         # Last: an error above must not leave a transport open.
         self._owns_transport = callable(transport)
         self.transport: Transport = open_transport(transport, transport_options)
+        self._opener, self._options = transport, transport_options
         self.send: Callable[[Request], Response] = compose(layers, self.transport.send)
+
+    def session(self, dialect: SessionDialect) -> StreamSession:
+        """A session of the engine, for a transport that moves requests. The caller's middleware is not part of it."""
+        from mesahub._calls.stream_session import StreamSession
+
+        once = compose(self._auth, self.transport.send)
+        return StreamSession(dialect, once, compose([self._retry, *self._auth], self.transport.send), self._elsewhere)
+
+    def _elsewhere(self, url: str) -> tuple[Transport, Callable[[Request], Response]]:
+        if not self._owns_transport:
+            raise ConfigurationError(
+                "The engine wants the session to go on at another address, and the transport was handed in as an "
+                "instance: give its name, or a function that makes it."
+            )
+        transport: Transport = open_transport(self._opener, self._options.replace(base_url=url, endpoints=None))
+        return transport, compose(self._auth, transport.send)
 
     def close(self) -> None:
         """End waits between attempts, and close the transport unless it was handed in as an instance."""

@@ -33,7 +33,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any, Protocol
 
-from mesahub.errors import MesahubError, Outcome
+from mesahub.errors import MesahubError, Outcome, TransportError
 from mesahub.sql import Statement
 from mesahub.transport import Request, Response
 from mesahub.transport.answers import Answer
@@ -41,7 +41,7 @@ from mesahub.transport.capabilities import Capabilities
 from mesahub.transport.endpoints import Endpoints
 from mesahub.transport.messages import EMPTY, STATEMENTS
 
-__all__ = ["Answer", "Capabilities", "Dialect", "DialectFactory"]
+__all__ = ["Answer", "Capabilities", "Dialect", "DialectFactory", "SessionDialect"]
 
 
 class Dialect:
@@ -149,9 +149,60 @@ class Dialect:
         """The headers that authenticate. Raises `ConfigurationError` for a key that cannot be one."""
         raise NotImplementedError
 
+    def located(self, urls: Sequence[str]) -> None:
+        """Learn the addresses of the engine, once, before any request is made. Most dialects need not know them."""
+        return
+
     def endpoints(self, urls: Sequence[str]) -> Endpoints:
         """What chooses among several addresses."""
         return Endpoints(urls)
+
+    def instead(self, request: Request, response: Response) -> Request | None:
+        """Another request for the same call, where the engine does not take this form of it; ``None`` for no other.
+
+        Asked for a response that is not a result. The other request is sent at once, and is not counted as another
+        attempt: so it must be certain that this one changed nothing, and no request may lead back to one before it.
+        """
+        return None
+
+    def session(self, ref: str) -> SessionDialect:
+        """A stream of requests that share a connection of the engine.
+
+        Only called where ``capabilities.transactions`` is ``"interactive"``, for a transport that moves requests.
+        """
+        raise NotImplementedError
+
+
+class SessionDialect(Dialect):
+    """What is said in one session. Its requests go out one after the other, and each response comes to `received`.
+
+    Attributes:
+        in_transaction: is a transaction open?
+        base_url: where the engine wants the next request of this session; ``None`` for where the last one went.
+    """
+
+    in_transaction: bool = False
+    base_url: str | None = None
+
+    def begin(self, mode: str, timeout: float | None) -> Request:
+        """The request that begins a transaction; see `mesahub.session.Session.begin`."""
+        raise NotImplementedError
+
+    def end(self, *, commit: bool, timeout: float | None) -> Request | None:
+        """The request that commits, or rolls back; ``None`` where nothing is open."""
+        raise NotImplementedError
+
+    def received(self, request: Request, response: Response) -> None:
+        """Take what is to be known for the next request. Raises `TransactionLostError` where the session is gone."""
+        raise NotImplementedError
+
+    def failed(self, request: Request, error: TransportError) -> MesahubError:
+        """Take that no response came. Returns the error to raise."""
+        raise NotImplementedError
+
+    def closing(self) -> Request | None:
+        """The request that closes the session; ``None`` where the engine holds nothing for it."""
+        raise NotImplementedError
 
 
 class DialectFactory(Protocol):

@@ -22,7 +22,11 @@ class Answer:
         exact: values have the storage classes with which they are stored, and rows are tuples.
         duration: milliseconds as the engine measured them, or ``None``.
         declared: the declared types of the columns, ``""`` for an expression; ``()`` where they are not known.
+        lossy: a value was lost on its way, such as an infinity: `mesahub.DatabaseHandle.rows` asks again, by a SELECT
+            that keeps it.
     """
+
+    lossy: bool = False
 
     __slots__ = ("affected", "columns", "declared", "duration", "exact", "named", "rowid", "rows", "whole")
 

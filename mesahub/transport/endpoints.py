@@ -31,6 +31,14 @@ class Endpoints:
         first = self._first
         return [(first + step) % count for step in range(count)]
 
+    def request(self, index: int, request: Request) -> Request:
+        """What is sent to an address: the request, or one with another Host or less time."""
+        return request
+
+    def goes_on(self, index: int, request: Request, result: Response | TransportError) -> bool:
+        """Whether the next address is asked after this result. It must be safe to send the request again."""
+        return isinstance(result, TransportError) and result.outcome is Outcome.NOT_SENT
+
     def answered(self, index: int, request: Request, response: Response) -> None:
         """An address answered, whatever the status."""
         self._first = index
@@ -63,7 +71,7 @@ class EndpointsTransport:
         """Send a request to the first address that takes it.
 
         Raises:
-            TransportError: of the last address, or of the first one to which something may have been sent.
+            TransportError: of the last address, or of the first one after which the request must not be sent again.
         """
         began = monotonic()
         order = self._endpoints.order(request)
@@ -74,16 +82,19 @@ class EndpointsTransport:
                 if left <= 0:
                     raise RequestTimeoutError("No address answered in the time given.", outcome=Outcome.NOT_SENT)
                 attempt = request.replace(timeout=left)
+            last = position == len(order) - 1
             try:
-                response = self._transports[index].send(attempt)
+                response = self._transports[index].send(self._endpoints.request(index, attempt))
             except TransportError as error:
                 self._endpoints.failed(index, request, error)
-                if error.outcome is not Outcome.NOT_SENT or position == len(order) - 1:
+                if last or not self._endpoints.goes_on(index, request, error):
                     raise
             else:
                 self._endpoints.answered(index, request, response)
-                response.server = self._endpoints.urls[index]
-                return response
+                if last or not self._endpoints.goes_on(index, request, response):
+                    response.server = self._endpoints.urls[index]
+                    return response
+                response.close()
         raise AssertionError("Endpoints.order() gave no index")
 
     def close(self) -> None:

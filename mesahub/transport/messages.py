@@ -321,6 +321,11 @@ class Response:
                 raise ValueError("the JSON is nested too deeply") from None
         return self._payload
 
+    @payload.setter
+    def payload(self, value: Any) -> None:
+        # For a dialect that has parsed what is not one JSON text.
+        self._payload = value
+
     def _loads_long(self) -> Any:
         # The bytes go before the objects come: the peak of memory is lower by the size of the body.
         held = [self.content]

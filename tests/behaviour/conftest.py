@@ -19,11 +19,13 @@ from mesahub import DatabaseHandle
 
 if TYPE_CHECKING:
     from tests.engines.rqlite_cluster import Cluster
+    from tests.engines.sqld_server import Sqld
     from tests.servers import Server
 
 HTTP = ["urllib", "requests", "urllib3"]
 RQLITE = ["rqlite", "rqlite replayed"]
-WAYS = ["embedded", *HTTP, "replayed", *(pytest.param(way, marks=pytest.mark.engines) for way in RQLITE)]
+LIBSQL = ["libsql", "libsql replica", "libsql replayed"]
+WAYS = ["embedded", *HTTP, "replayed", *(pytest.param(way, marks=pytest.mark.engines) for way in RQLITE + LIBSQL)]
 _number = itertools.count()
 
 
@@ -34,6 +36,7 @@ def way(request: pytest.FixtureRequest) -> str:
 
 @pytest.fixture
 def db(way: str, request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[DatabaseHandle]:
+    recorder: dict[str, Any]
     if way == "embedded":
         with mesahub.connect("mh://local/behaviour", data=str(tmp_path)) as handle:
             yield handle
@@ -45,10 +48,24 @@ def db(way: str, request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Dat
             with mesahub.connect(cluster.url) as handle:
                 yield handle
             return
-        recorder: dict[str, Any] = {"transport": "recorder", "cassette": str(tmp_path / "cassette.json")}
+        recorder = {"transport": "recorder", "cassette": str(tmp_path / "cassette.json")}
         with mesahub.connect(cluster.url, mode="record", **recorder) as handle:
             _run_body(request, handle)
         with mesahub.connect("rqlite://127.0.0.1:9/", mode="replay", **recorder) as handle:
+            yield handle
+    elif way in LIBSQL:
+        if request.module.__name__.endswith("test_files"):
+            pytest.skip("libSQL has no files, and says so: tests/dialects/test_libsql.py")
+        sqld: Sqld = request.getfixturevalue("sqld")
+        name = sqld.new_database()
+        if way != "libsql replayed":
+            with mesahub.connect(sqld.url(name, replicas=way == "libsql replica")) as handle:
+                yield handle
+            return
+        recorder = {"transport": "recorder", "cassette": str(tmp_path / "cassette.json")}
+        with mesahub.connect(sqld.url(name), mode="record", **recorder) as handle:
+            _run_body(request, handle)
+        with mesahub.connect(f"libsql://127.0.0.1:9/{name}", mode="replay", **recorder) as handle:
             yield handle
     elif way in HTTP:
         with mesahub.connect(_fresh_database(request), transport=way) as handle:
@@ -63,9 +80,16 @@ def db(way: str, request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Dat
             yield handle
 
 
-@pytest.fixture(params=["embedded", "urllib", pytest.param("rqlite", marks=pytest.mark.engines)])
+@pytest.fixture(
+    params=["embedded", "urllib", *(pytest.param(way, marks=pytest.mark.engines) for way in ("rqlite", "libsql"))]
+)
 def exact(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[DatabaseHandle]:
     """One database for many examples."""
+    if request.param == "libsql":
+        sqld: Sqld = request.getfixturevalue("sqld")
+        with mesahub.connect(sqld.url(sqld.new_database())) as handle:
+            yield handle
+        return
     if request.param == "rqlite":
         cluster: Cluster = request.getfixturevalue("rqlite")
         with mesahub.connect(cluster.url) as handle:

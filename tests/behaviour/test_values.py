@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import re
 import sqlite3
 from contextlib import closing
 from typing import Any
@@ -86,7 +85,7 @@ def test_columns_named_after_placeholders_keep_names_and_the_last_value(db: Data
 
 
 def test_a_forgotten_comma_between_integers_is_no_sum(db: DatabaseHandle) -> None:
-    with pytest.raises(SQLSyntaxError, match=re.escape('near "?": syntax error')):
+    with pytest.raises(SQLSyntaxError, match=r'near "\?": syntax error|syntax error around L1:17'):
         db.query("SELECT 3 IN (? ?) AS found", [1, 2])
 
 

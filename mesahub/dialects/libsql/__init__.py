@@ -1,0 +1,1 @@
+"""libSQL server (sqld): Hrana over HTTP as a dialect."""
