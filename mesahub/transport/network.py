@@ -211,6 +211,20 @@ def ssl_context(
     return context
 
 
+_UNSAFE = re.compile(r"[^\t -~\x80-\xff]").search
+
+
+def check_headers(headers: Mapping[str, str | bytes]) -> None:
+    """Raise `ConfigurationError` for what no header may hold.
+
+    HTTP libraries refuse these too, by a ValueError that the body might have raised as well.
+    """
+    for name, value in headers.items():
+        text = value.decode("latin-1") if isinstance(value, bytes) else value
+        if _UNSAFE(name) or _UNSAFE(text):
+            raise ConfigurationError(f"The header {name!r} holds a character that HTTP does not allow there.")
+
+
 def too_large(status: int, most: int, peer: str) -> MesahubError:
     """The error for a response of more than ``most`` bytes (`TransportOptions.max_response_bytes`).
 

@@ -48,7 +48,7 @@ def test_the_oldest_versions_that_we_allow(tmp_path: Path) -> None:
 
 
 def test_the_example_plugin_holds_the_contract(tmp_path: Path) -> None:
-    example = ROOT / "docs" / "examples" / "mesahub-httpx"
+    example = ROOT / "docs" / "examples" / "mesahub-httpx-blocking"
     python = environment(tmp_path / "httpx2", "httpx2", "hatchling")
     run(python, "-m", "pip", "install", "--quiet", "--no-deps", "--no-build-isolation", str(example))
     told = run(python, "-m", "pytest", "-q", "-p", "no:cacheprovider", "--rootdir", str(example), str(example))

@@ -6,6 +6,7 @@ import asyncio
 import os
 from collections import deque
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 
 from mesahub.errors import ConfigurationError, NotSentError
 from mesahub_asyncio.connection import Connection
@@ -100,7 +101,8 @@ class Pool:
         try:
             return await waiter
         except TimeoutError:
-            self._waiters.remove(waiter)
+            with suppress(ValueError):  # it was passed over
+                self._waiters.remove(waiter)
             raise NotSentError(
                 f"All {self._size} connections to {self._peer} were in use for as long as the request could "
                 "wait. Give the client a larger pool_size, or close downloads that are not read to the end."

@@ -33,9 +33,12 @@ class ResponseParser:
         left: bytes of such a body that have not come.
         complete: the body is complete.
         keep_alive: the connection may carry another request. Certain only once the body is complete.
+        surplus: bytes that came after the end of the body, together with it.
     """
 
-    __slots__ = ("_buffer", "_chunks", "_method", "_received", "complete", "headers", "keep_alive", "left", "status")
+    __slots__ = (
+        "_buffer", "_chunks", "_method", "_received", "complete", "headers", "keep_alive", "left", "status", "surplus",
+    )  # fmt: skip
 
     headers: Headers
 
@@ -48,6 +51,7 @@ class ResponseParser:
         self.left: int | None = None
         self.complete = False
         self.keep_alive = False
+        self.surplus = 0
 
     def feed_head(self, data: bytes) -> bool:
         """Take bytes as they were received, ``b""`` for the connection's end. Is the head complete?
@@ -117,6 +121,7 @@ class ResponseParser:
             if self._chunks.complete:
                 self.complete = True
                 if self._chunks.rest:
+                    self.surplus = len(self._chunks.rest)
                     self.keep_alive = False
             return body
         if self.left is None:
@@ -124,6 +129,7 @@ class ResponseParser:
         if len(data) > self.left:
             # More than was announced: nothing that comes over this connection can be trusted any more.
             self.keep_alive = False
+            self.surplus = len(data) - self.left
             data = data[: self.left]
         self.left -= len(data)
         self.complete = not self.left

@@ -12,8 +12,9 @@ from requests.models import PreparedRequest
 
 from mesahub.errors import ConfigurationError
 from mesahub.transport import Headers, Request, Response, TransportOptions
+from mesahub.transport.network import check_headers
 from mesahub_requests.errors import translated
-from mesahub_urllib3.exchange import Exchange, check_headers
+from mesahub_urllib3.exchange import Exchange
 from mesahub_urllib3.limits import Limits, keep_limits
 
 

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import functools
 import os
-import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from time import monotonic
 from typing import TYPE_CHECKING
 from urllib.parse import urlencode
@@ -22,7 +21,6 @@ if TYPE_CHECKING:
 
 Call = Callable[[Request, Limits], "BaseHTTPResponse | Response"]
 """Sends a request and reads the head of the response; or gives all of the response, where somebody has read it."""
-_UNSAFE = re.compile(r"[^\t -~\x80-\xff]").search
 Translate = Callable[[BaseException, str, Limits], MesahubError]
 
 
@@ -125,14 +123,3 @@ class Exchange:
         self._closed = True
         if self._slots is not None:
             self._slots.close()
-
-
-def check_headers(headers: Mapping[str, str | bytes]) -> None:
-    """Raise `ConfigurationError` for what no header may hold.
-
-    http.client refuses these too, by a ValueError that the body might have raised as well.
-    """
-    for name, value in headers.items():
-        text = value.decode("latin-1") if isinstance(value, bytes) else value
-        if _UNSAFE(name) or _UNSAFE(text):
-            raise ConfigurationError(f"The header {name!r} holds a character that HTTP does not allow there.")

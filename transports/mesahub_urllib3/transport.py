@@ -7,7 +7,8 @@ from urllib3.util import Timeout
 
 from mesahub.errors import ConfigurationError
 from mesahub.transport import Request, Response, TransportOptions
-from mesahub_urllib3.exchange import Exchange, check_headers
+from mesahub.transport.network import check_headers
+from mesahub_urllib3.exchange import Exchange
 from mesahub_urllib3.limits import Limits
 from mesahub_urllib3.pools import make_manager
 

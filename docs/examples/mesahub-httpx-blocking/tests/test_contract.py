@@ -1,5 +1,5 @@
 import pytest
-from mesahub_httpx import HttpxTransport
+from mesahub_httpx_blocking import HttpxTransport
 
 from mesahub.testing import TransportContract
 from mesahub.transport.registry import installed_transports
@@ -16,5 +16,5 @@ class TestHttpxTransport(TransportContract):
 
 def test_it_is_found_by_its_name():
     found = {each.name: each for each in installed_transports()}
-    assert found["httpx"].package == "mesahub-httpx 0.1.0"
+    assert found["httpx"].package == "mesahub-httpx-blocking 0.1.0"
     assert found["httpx"].problem is None

@@ -1,0 +1,82 @@
+"""What a request takes along into httpx: a trace of how far it is, and an auth that leaves the key alone."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Mapping
+from typing import Any
+
+from mesahub.transport.async_exchange import Call
+
+__all__ = ["Trace", "keeping_key"]
+
+
+class Trace:
+    """Notes when httpcore begins to send, and hides a redirect that httpx could not read.
+
+    httpx looks for the target also where it must not follow, and fails at a Location that is not a URL.
+
+    Attributes:
+        hidden: the headers that were taken out of the response.
+    """
+
+    def __init__(self, call: Call, url: Any) -> None:
+        self._call = call
+        self._url = url
+        self.hidden: list[tuple[bytes, bytes]] = []
+
+    async def __call__(self, event: str, info: Mapping[str, Any]) -> None:
+        if event.endswith("send_request_headers.started"):
+            self._call.sent = True
+        elif event.endswith("receive_response_headers.complete"):
+            returned = info.get("return_value")
+            headers = returned[3] if isinstance(returned, tuple) and len(returned) > 3 else None
+            if isinstance(headers, list):
+                self._hide(headers)
+
+    def _hide(self, headers: list[tuple[bytes, bytes]]) -> None:
+        for item in headers[:]:
+            if item[0].lower() == b"location" and not self._readable(item[1]):
+                headers.remove(item)
+                self.hidden.append(item)
+
+    def _readable(self, location: bytes) -> bool:
+        try:
+            self._url.join(type(self._url)(location.decode("latin-1")))
+        except Exception:  # noqa: BLE001  (whatever it is, httpx would raise it too)
+            return False
+        return location.isascii()
+
+
+def keeping_key(client: Any, built: Any) -> dict[str, Any]:
+    """Arguments for a request that has a key: the client's auth may add to it what it likes, but not replace it."""
+    auth = client.auth
+    if auth is None or "Authorization" not in built.headers:
+        return {}
+    return {"auth": _keeper(type(auth))(auth)}
+
+
+def _keeper(kind: type[Any]) -> Any:
+    # httpx and httpx2 have each a class for it, and take no other.
+    base: Any = next(each for each in kind.__mro__ if each.__name__ == "Auth")
+
+    class Keeper(base):  # type: ignore[misc]
+        def __init__(self, auth: Any) -> None:
+            self._auth = auth
+            self.requires_request_body = auth.requires_request_body
+            self.requires_response_body = auth.requires_response_body
+
+        async def async_auth_flow(self, request: Any) -> AsyncIterator[Any]:
+            key = request.headers["Authorization"]
+            flow = self._auth.async_auth_flow(request)
+            try:
+                sent = await anext(flow)
+                while True:
+                    sent.headers["Authorization"] = key
+                    response = yield sent
+                    sent = await flow.asend(response)
+            except StopAsyncIteration:
+                return
+            finally:
+                await flow.aclose()
+
+    return Keeper
