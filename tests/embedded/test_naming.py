@@ -114,7 +114,7 @@ def test_wrong_options(options: dict[str, object], says: str) -> None:
 def test_a_folder_that_cannot_be_made(tmp_path: Path) -> None:
     file = tmp_path / "file"
     file.write_text("here")
-    with pytest.raises(ConfigurationError, match="cannot be made"):
+    with pytest.raises(ConfigurationError, match="cannot be created"):
         mesahub.connect("mh://local/x", data=str(file))
 
 

@@ -138,7 +138,7 @@ def test_a_folder_that_cannot_be(tmp_path: Path, capsys: pytest.CaptureFixture[s
     file = tmp_path / "file"
     file.write_text("here")
     assert main(["--data", str(file), "--port", "0"]) == 1
-    assert "cannot be made" in capsys.readouterr().err
+    assert "cannot be created" in capsys.readouterr().err
 
 
 def test_without_waitress_it_says_what_to_install(

@@ -19,7 +19,7 @@ from mesahub_embedded.storage.data_folder import Store
 __all__ = ["PREFIXES", "answer"]
 
 PREFIXES = ("admin.", "buckets.")
-"""The operations that are answered here begin so."""
+"""Prefixes of the operations that are handled here."""
 
 
 @lru_cache(maxsize=1)
@@ -31,17 +31,17 @@ def _router() -> Router:
 
 
 def answer(store: Store, request: Request) -> Response:
-    """Answer a request as the server would. What is in this process is its caller's: no key is asked for.
+    """Answer a request as the server would, without authentication: the caller owns this process.
 
     Raises:
-        RefusedError: as the server refuses it.
-        ConfigurationError: it makes no sense without a server.
+        RefusedError: the server's error.
+        ConfigurationError: the operation needs a server.
     """
     found = _router().find(request.path)
     route = found[0].get(request.method) if found is not None else None
     if found is None or route is None or "presign" in request.operation:
         raise ConfigurationError(
-            f"The transport 'embedded' cannot do {request.operation!r}: that takes a server (mesahub serve)."
+            f"The transport 'embedded' does not support {request.operation!r}: it needs a server (mesahub serve)."
         )
     if route.of_database and store.catalog.database(found[1]["slug"]) is None:
         raise RefusedError(404, "Database not found")
@@ -71,7 +71,7 @@ def _response(reply: Reply) -> Response:
 
 
 class _Pieces:
-    """A file to read of pieces that come one by one."""
+    """A readable file over an iterator of bytes."""
 
     def __init__(self, source: Any | BodyStream | None) -> None:
         self._source: Iterator[bytes] = iter(source or ())

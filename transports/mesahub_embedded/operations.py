@@ -1,4 +1,4 @@
-"""Operations of the embedded transport other than query and exec, by name: files, without HTTP."""
+"""Handlers of the embedded transport for files, by operation."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def _file_id(request: Request) -> str:
 
 
 def upload(store: Store, request: Request, alive: Alive = None) -> Response:
-    """Store a file; ``alive`` is asked between its pieces whether to go on."""
+    """Store a file; ``alive`` is called between its pieces and may cancel."""
     namespace = _namespace(request)
     fields: dict[str, Any] = request.payload or {}
     upload = Upload(
@@ -71,7 +71,7 @@ def _download(store: Store, request: Request) -> Response:
 
 
 class _OpenFile:
-    """A stored file as the body of an answer."""
+    """A stored file as the body of a response."""
 
     def __init__(self, file: BinaryIO) -> None:
         self._file = file

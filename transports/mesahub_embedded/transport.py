@@ -129,7 +129,7 @@ class EmbeddedTransport:
             runs = Unchecked(engine) if "unchecked" in payload else engine
             return exec_response(runs, payload, request.timeout, alive)
         except sqlite3.Error as error:
-            # Of the catalogue, or of a file on its way in or out: transactions that fail are taken back.
+            # Of the catalog, or of a file on its way in or out: transactions that fail are taken back.
             return Response(500, payload={"error": "the data folder cannot be read or written", "detail": str(error)})
         except (RefusedError, UnrepresentableError, TimedOutError) as error:
             return failure(error, request.timeout)

@@ -1,4 +1,4 @@
-"""Tables as a SQLite file, out and in."""
+"""Export tables to a SQLite file, and import them."""
 
 from __future__ import annotations
 
@@ -70,7 +70,7 @@ def _stored_columns(connection: sqlite3.Connection, table: str, schema: str = "m
 
 
 def inspect_archive(path: Path) -> list[dict[str, Any]]:
-    """The tables of a file: name, how it was made, rows."""
+    """The tables of a file: name, SQL, rows."""
     with closing(_open(path)) as connection:
         tables = connection.execute(
             "SELECT name, sql FROM sqlite_schema WHERE type = 'table' AND name NOT LIKE 'sqlite\\_%' ESCAPE '\\'"
@@ -86,7 +86,7 @@ def inspect_archive(path: Path) -> list[dict[str, Any]]:
 
 
 def import_rows(engine: Engine, path: Path, tables: list[str]) -> int:
-    """Take tables over; rows whose key is there already are left as they are. Gives the rows taken."""
+    """Import tables; rows whose key exists are kept. Returns the number of imported rows."""
     count = 0
     with closing(_open(path)) as connection:
         for table in tables:

@@ -1,4 +1,4 @@
-"""The catalogue of a data folder: its databases and API keys, in a SQLite file of its own."""
+"""The catalog of a data folder: its databases and API keys, in a separate SQLite file."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ CREATE INDEX IF NOT EXISTS files_by_hash ON files (hash);
 
 
 class Catalog:
-    """Which databases and keys there are. Safe for threads and processes.
+    """The databases and API keys. Safe for threads and processes.
 
     Args:
         databases: the databases of the data folder.
@@ -60,18 +60,18 @@ class Catalog:
         self._connection: Connection | None = None
         forks.renew(self)
         with self.transaction() as sqlite:
-            # One by one: executescript() would commit the transaction.
+            # Individually, because executescript() would commit the transaction.
             for statement in _SCHEMA.split(";\n"):
                 if statement.strip():
                     sqlite.execute(statement)
 
     def after_fork(self) -> None:
-        """In a forked child: a thread that is not there may have held the lock."""
+        """Reset the lock in a forked child: a thread of the parent may have held it."""
         self._lock = threading.RLock()
 
     @contextmanager
     def reading(self) -> Iterator[sqlite3.Connection]:
-        """The connection, for one statement."""
+        """Return the connection, for one statement."""
         with self._lock:
             if self._connection is None or self._pid != os.getpid():
                 _inherited.append(self._connection)
@@ -87,7 +87,7 @@ class Catalog:
 
     @contextmanager
     def transaction(self) -> Iterator[sqlite3.Connection]:
-        """The connection in a transaction that writes: no other thread or process writes meanwhile."""
+        """Return the connection in a write transaction, which excludes all other writers."""
         with self.reading() as sqlite:
             sqlite.execute("BEGIN IMMEDIATE")
             try:
@@ -116,7 +116,7 @@ class Catalog:
         instance_id: str | None = None,
         description: str | None = None,
     ) -> Record:
-        """Make a database. Raises `RefusedError` (409) when the slug is taken."""
+        """Create a database. Raises `RefusedError` (409) if the slug is taken."""
         if self._find(slug) is not None or self._adopt(slug) is not None:
             raise RefusedError(409, "Database already exists")
         self._store.engine(slug)
@@ -144,7 +144,7 @@ class Catalog:
             raise RefusedError(409, "Database already exists") from None
 
     def database(self, slug: str) -> Record | None:
-        """The row of a database, deleted ones included; ``None`` when there is none of this slug."""
+        """The row of a database, including deleted ones, or ``None``."""
         return self._find(slug) or self._adopt(slug)
 
     def _find(self, slug: str) -> Record | None:
@@ -153,7 +153,7 @@ class Catalog:
         return dict(row) if row is not None else None
 
     def _adopt(self, slug: str) -> Record | None:
-        """Enter a database that was made in process (``mh://local/...``), which writes no catalogue."""
+        """Register a database that was created in process (``mh://local/...``), without the catalog."""
         try:
             path = self._store.path(slug)
         except ValueError:
@@ -165,14 +165,14 @@ class Catalog:
         return self._find(slug)
 
     def get_database(self, slug: str) -> Record:
-        """A database as the server shows it. Raises `RefusedError` (404)."""
+        """A database in the server's format. Raises `RefusedError` (404)."""
         row = self.database(slug)
         if row is None:
             raise RefusedError(404, "Not found")
         return self._shown(row)
 
     def list_databases(self, *, deleted: bool = False) -> list[Record]:
-        """All databases, or all deleted ones, the oldest first."""
+        """All databases, or all deleted ones, oldest first."""
         if not deleted:
             for path in self._store.data.joinpath("databases").glob(f"*{SUFFIX}"):
                 slug = name_of(path.name)
@@ -194,7 +194,7 @@ class Catalog:
         return {name: extra[name] if name in extra else row[name] for name in names.split()}
 
     def set_status(self, slug: str, status: str) -> None:
-        """Switch a database on (``active``) or off (``inactive``). Raises `RefusedError` (404)."""
+        """Set a database's status to ``active`` or ``inactive``. Raises `RefusedError` (404)."""
         self._change(slug, "status = ?", status)
 
     def describe(self, slug: str, *, name: str | None = None, description: str | None = None) -> None:
@@ -223,10 +223,10 @@ class Catalog:
         return self.get_database(f"{slug}-{stamp}")
 
     def restore(self, slug: str) -> Record:
-        """Bring a deleted database back under its old slug. ``slug`` is the one that deleting gave it.
+        """Restore a deleted database under its old slug. ``slug`` is the one assigned by the deletion.
 
         Raises:
-            RefusedError: 404, or 409 when the old slug is taken again.
+            RefusedError: 404, or 409 if the old slug is taken.
         """
         row = self.deleted(slug)
         original = row["original_slug"]
@@ -236,7 +236,7 @@ class Catalog:
         return self.get_database(original)
 
     def hard_delete(self, slug: str) -> None:
-        """Remove a deleted database for good; its files are removed before. Raises `RefusedError` (404)."""
+        """Purge a deleted database. Remove its files first. Raises `RefusedError` (404)."""
         row = self.deleted(slug)
         self._store.release(slug)
         with self.transaction() as sqlite:
@@ -303,7 +303,7 @@ class Catalog:
         return {**record, "key": key}
 
     def list_keys(self) -> list[Record]:
-        """The keys that are not revoked, without their text."""
+        """The valid keys, without their secrets."""
         with self.reading() as sqlite:
             rows = sqlite.execute(
                 "SELECT id, name, scopes, created_at, expires_at, last_used_at FROM api_keys "
@@ -312,7 +312,7 @@ class Catalog:
         return [dict(row) for row in rows]
 
     def revoke_key(self, key_id: str) -> bool:
-        """Revoke a key, at once. Was there one?"""
+        """Revoke a key. Returns whether it existed."""
         with self.transaction() as sqlite:
             cursor = sqlite.execute(
                 "UPDATE api_keys SET revoked_at = ? WHERE id = ? AND revoked_at IS NULL", (now(), key_id)
@@ -320,7 +320,7 @@ class Catalog:
             return cursor.rowcount > 0
 
     def find_key(self, key: str) -> Record | None:
-        """The record of a key that is valid, by its plain text."""
+        """The record of a valid key, by its plain text."""
         with self.reading() as sqlite:
             row = sqlite.execute(
                 "SELECT * FROM api_keys WHERE hash = ? AND revoked_at IS NULL", (_hash(key),)
@@ -328,13 +328,13 @@ class Catalog:
         return dict(row) if row is not None else None
 
     def touch_key(self, key_id: str) -> None:
-        """Note that a key was used now."""
+        """Update the time of a key's last use."""
         with self.transaction() as sqlite:
             sqlite.execute("UPDATE api_keys SET last_used_at = ? WHERE id = ?", (now(), key_id))
 
 
 _inherited: list[Any] = []
-"""Connections of a parent process, which may not be closed in its child."""
+"""Connections inherited by a forked child, which must not close them."""
 
 
 def _with_companions(path: Path) -> list[Path]:
@@ -346,12 +346,12 @@ def _hash(key: str) -> str:
 
 
 def now() -> str:
-    """This second, as the server writes times: ``YYYY-MM-DD HH:MM:SS``, UTC."""
+    """The current time in the server's format: ``YYYY-MM-DD HH:MM:SS``, UTC."""
     return f"{datetime.now(UTC):%Y-%m-%d %H:%M:%S}"
 
 
 def new_id() -> str:
-    """An identifier that sorts by the time it was made (UUID version 7)."""
+    """An identifier that sorts by time (UUID version 7)."""
     value = (time.time_ns() // 1_000_000) << 80 | secrets.randbits(80)
     value = value & ~(0xF << 76) | 0x7 << 76
     value = value & ~(0x3 << 62) | 0x2 << 62

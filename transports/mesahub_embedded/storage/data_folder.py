@@ -22,18 +22,18 @@ if TYPE_CHECKING:
 __all__ = ["DEFAULT_DATA", "Store"]
 
 DEFAULT_DATA = "mesahub-data"
-"""The data folder where none is given: in the working directory."""
+"""The default data folder, in the working directory."""
 
 
 class Store(Databases):
-    """A data folder, opened: its databases, the catalogue and the files.
+    """An open data folder: its databases, the catalog and the files.
 
     Args:
-        data: the folder; made when it is not there.
+        data: the folder; created if it does not exist.
         limits: what a result may take; default: no limits.
 
     Raises:
-        ConfigurationError: it cannot be made.
+        ConfigurationError: it cannot be created.
     """
 
     def __init__(self, data: str | os.PathLike[str], *, limits: ResultLimits | None = None) -> None:
@@ -43,7 +43,7 @@ class Store(Databases):
 
     @property
     def catalog(self) -> Catalog:
-        """Which databases and keys there are."""
+        """The databases and API keys."""
         from mesahub_embedded.storage.catalog import Catalog
 
         with self._lock:

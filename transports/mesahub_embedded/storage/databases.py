@@ -17,14 +17,14 @@ if TYPE_CHECKING:
     from mesahub_embedded.engine.limits import ResultLimits
 
 MAX_OPEN_DATABASES = 24
-"""Databases with open connections, of which each needs about ten files; a process may often have no more than 1,024."""
+"""Maximum number of databases with open connections: each needs about ten files, and the usual limit is 1,024."""
 
 
 class Databases:
     """The databases of a folder.
 
     Args:
-        data: the folder; made when it is not there.
+        data: the folder; created if it does not exist.
         limits: what a result may take; default: no limits.
 
     Raises:
@@ -44,12 +44,12 @@ class Databases:
             os.makedirs(self._databases, exist_ok=True)  # noqa: PTH103
         except (OSError, ValueError) as error:
             raise ConfigurationError(
-                f"The data folder {self._folder!r} cannot be made: {getattr(error, 'strerror', None) or error}. Give "
-                "another one: data=DIR, ?data=DIR in the URL, or MESAHUB_DATA."
+                f"The data folder {self._folder!r} cannot be created: {getattr(error, 'strerror', None) or error}. "
+                "Pass another one: data=DIR, ?data=DIR in the URL, or MESAHUB_DATA."
             ) from error
 
     def after_fork(self) -> None:
-        """In a forked child: a thread that is not there may have held the lock."""
+        """Reset the lock in a forked child: a thread of the parent may have held it."""
         self._lock = threading.RLock()
 
     @property
@@ -64,10 +64,10 @@ class Databases:
         return self.data / "databases" / file_name(check_name(slug))
 
     def engine(self, slug: str) -> Engine:
-        """The database of this name; made when it is not there.
+        """The database of this name; created if it does not exist.
 
         Raises:
-            ConfigurationError: this cannot be a name, the file cannot be opened, or the folder was closed.
+            ConfigurationError: the name is invalid, the file cannot be opened, or the folder was closed.
         """
         engine = self._engines.get(slug)
         if engine is not None:

@@ -1,4 +1,4 @@
-"""The files of a database: contents named after their SHA-256, records in the catalogue."""
+"""The files of a database: contents named by their SHA-256, records in the catalog."""
 
 from __future__ import annotations
 
@@ -50,15 +50,15 @@ class Upload:
 
 
 class Incoming:
-    """A content on its way in: written to a temporary file and hashed on the fly.
+    """An incoming file: written to a temporary file and hashed on the fly.
 
-    A context manager; what was not kept by `FileStore.keep` is removed at its end.
+    A context manager that removes the file unless `FileStore.keep` was called.
     """
 
     def __init__(self, folder: Path) -> None:
         with storing():
             folder.mkdir(parents=True, exist_ok=True)
-            with _gate(folder, exclusive=False):  # between its making and its lock it looks abandoned
+            with _gate(folder, exclusive=False):  # until it is locked it looks abandoned
                 handle, name = tempfile.mkstemp(prefix=_INCOMING, dir=folder)
                 _lock(handle)
         self._file = os.fdopen(handle, "wb")
@@ -68,7 +68,7 @@ class Incoming:
         self._hash = hashlib.sha256()
 
     def write(self, piece: bytes) -> None:
-        """Take the next piece. Raises `RefusedError` (413) beyond 100 MiB."""
+        """Write the next piece. Raises `RefusedError` (413) beyond 100 MiB."""
         self.size += len(piece)
         if self.size > SIZE_LIMIT:
             raise RefusedError(413, "file exceeds maximum size limit")
@@ -79,7 +79,7 @@ class Incoming:
             self._file.write(piece)
 
     def finish(self) -> str:
-        """All is there and on the disk: its SHA-256, in hex."""
+        """Flush to disk; returns the SHA-256 in hex."""
         with storing():
             self._file.flush()
             os.fsync(self._file.fileno())
@@ -91,7 +91,7 @@ class Incoming:
 
     def __exit__(self, *_: object) -> None:
         with contextlib.suppress(OSError):
-            self._file.close()  # which may write what is left, to a disk that is full
+            self._file.close()  # flushes, and the disk may be full
         with contextlib.suppress(OSError):
             self.path.unlink()
 
@@ -100,7 +100,7 @@ _INCOMING = "incoming-"
 
 
 def _lock(handle: int) -> bool:
-    """Lock a file for as long as it is open; ``False`` when another process has."""
+    """Lock a file while it is open; ``False`` if another process has locked it."""
     try:
         import fcntl
     except ImportError:  # Windows keeps an open file from being removed
@@ -114,7 +114,7 @@ def _lock(handle: int) -> bool:
 
 @contextlib.contextmanager
 def _gate(folder: Path, *, exclusive: bool) -> Iterator[None]:
-    """Uploads that begin keep those out who remove what looks abandoned, and the other way round."""
+    """Exclude the start of an upload and the removal of abandoned files from each other."""
     try:
         import fcntl
     except ImportError:
@@ -129,7 +129,7 @@ def _gate(folder: Path, *, exclusive: bool) -> Iterator[None]:
 
 
 def _remove_abandoned(folder: Path) -> None:
-    """Remove what processes left that were killed in an upload: files that no process has locked."""
+    """Remove the temporary files of killed processes: those that no process has locked."""
     paths = list(folder.glob(f"{_INCOMING}*"))
     if paths:
         with contextlib.suppress(OSError), _gate(folder, exclusive=True):
@@ -141,10 +141,10 @@ def _remove_abandoned(folder: Path) -> None:
 
 @contextlib.contextmanager
 def storing() -> Iterator[None]:
-    """Say of an error of the file system what the server says. It has nothing to do with the caller's own file.
+    """Convert an error of the file system to the server's.
 
     Raises:
-        RefusedError: 507 the disk is full, 500 for the others.
+        RefusedError: 507 if the disk is full, otherwise 500.
     """
     try:
         yield
@@ -168,11 +168,11 @@ class FileStore:
         _remove_abandoned(blobs)
 
     def incoming(self) -> Incoming:
-        """A place to write a new content to."""
+        """Start a new file."""
         return Incoming(self._blobs)
 
     def check(self, upload: Upload) -> None:
-        """Raise `RefusedError` for an upload that could not be kept whatever its content is."""
+        """Raise `RefusedError` if the metadata of an upload is invalid."""
         if upload.metadata is not None and len(upload.metadata.encode("utf-8", "replace")) > METADATA_LIMIT:
             raise RefusedError(500, "metadata field exceeds maximum size")
         if ".." in upload.folder_path or "\0" in upload.folder_path or "\\" in upload.folder_path:
@@ -181,10 +181,10 @@ class FileStore:
             raise RefusedError(500, "conflictMode must be 'replace' or 'error'")
 
     def keep(self, place: str, upload: Upload, incoming: Incoming) -> Record:
-        """Make a file of a content that is there.
+        """Create a file from an existing content.
 
         Raises:
-            RefusedError: 409 the name is taken, 415 the type is not stored or not the content's.
+            RefusedError: 409 if the name is taken, 415 if the type is not allowed or does not match the content.
         """
         self.check(upload)
         content_type = _checked_type(upload.content_type, incoming.head)
@@ -206,7 +206,7 @@ class FileStore:
             upload.metadata,
         )
         with self._catalog.transaction() as sqlite:
-            # Blobs come and go within transactions only, so no other process takes this one away meanwhile.
+            # Contents are created and removed within transactions only, so no other process removes this one now.
             taken = sqlite.execute(
                 "SELECT id, hash FROM files WHERE place = ? AND folder_path = ? AND filename = ?",
                 (place, folder, filename),
@@ -243,18 +243,18 @@ class FileStore:
         return str(self._blob(record["hash"]))
 
     def open(self, record: Record) -> BinaryIO:
-        """The content of a file, to read. Raises `RefusedError` (404) when it was removed meanwhile."""
+        """Open the content of a file. Raises `RefusedError` (404) if it has been removed."""
         try:
             return self._blob(record["hash"]).open("rb")
         except FileNotFoundError:
             raise RefusedError(404, "File not found") from None
 
     def list(self, place: str, query: dict[str, str]) -> tuple[list[Record], int, int, int]:
-        """A page of files: the records, how many match in all, the limit and the offset that held.
+        """A page of files: the records, the total, and the effective limit and offset.
 
         Args:
             place: the database's slug.
-            query: ``limit``, ``offset``, ``folder_prefix``, ``sort``, ``order``, as text. Nonsense is ignored.
+            query: ``limit``, ``offset``, ``folder_prefix``, ``sort``, ``order``, as text. Invalid values are ignored.
         """
         limit = min(max(_number(query.get("limit"), 100), 1), 1000)
         offset = _number(query.get("offset"), 0)
@@ -275,11 +275,11 @@ class FileStore:
         return [dict(row) for row in rows], total, limit, offset
 
     def delete(self, place: str, file_id: str) -> bool:
-        """Remove a file. Was it there?"""
+        """Remove a file. Returns whether it existed."""
         return self.delete_many(place, [file_id]) == 1
 
     def delete_many(self, place: str, file_ids: Iterable[str]) -> int:
-        """Remove files; the number of those that were there."""
+        """Remove files. Returns the number of those that existed."""
         hashes: list[str] = []
         with self._catalog.transaction() as sqlite:
             for file_id in file_ids:
@@ -292,17 +292,17 @@ class FileStore:
         return len(hashes)
 
     def delete_all(self, place: str) -> int:
-        """Remove all files of a database; their number."""
+        """Remove all files of a database. Returns their number."""
         with self._catalog.transaction() as sqlite:
             rows = sqlite.execute("DELETE FROM files WHERE place = ? RETURNING hash", (place,)).fetchall()
         self._sweep([row["hash"] for row in rows])
         return len(rows)
 
     def _sweep(self, hashes: Collection[str]) -> None:
-        """Remove contents that no record names any more.
+        """Remove contents that no record refers to.
 
-        In a transaction of its own, after the records are gone for good: a crash in between leaves a content that
-        nothing names, and never a record without its content.
+        In a separate transaction, after the deletion of the records was committed: a crash in between leaves an
+        unused content, never a record without its content.
         """
         if hashes:
             with self._catalog.transaction() as sqlite:
@@ -315,7 +315,7 @@ class FileStore:
 
 
 def _checked_type(content_type: str, head: bytes) -> str:
-    """The type to keep: the one passed, or the one detected from the first bytes."""
+    """The content type to store: the one passed, or the one detected from the first bytes."""
     for magic, kind in _MAGIC:
         if head.startswith(magic):
             if not content_type:
@@ -330,12 +330,12 @@ def _checked_type(content_type: str, head: bytes) -> str:
 
 
 def is_media_type(text: str) -> bool:
-    """Can it be sent as a ``Content-Type``? Line breaks, control and non-ASCII characters would forge headers."""
+    """Is it safe in a ``Content-Type`` header? Line breaks and control characters would allow header injection."""
     return _MEDIA_TYPE.fullmatch(text) is not None
 
 
 def base_name(filename: str) -> str:
-    """A file's name as it is kept: without folders, at most 255 bytes."""
+    """A file's name for storage: without folders, at most 255 bytes."""
     name = filename.rpartition("/")[2]
     return name.encode("utf-8", "replace")[:255].decode("utf-8", "ignore")
 

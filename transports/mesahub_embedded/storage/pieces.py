@@ -1,4 +1,4 @@
-"""Reading a file piece by piece."""
+"""Read a file in pieces."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ __all__ = ["pieces"]
 
 
 def pieces(source: BinaryIO, length: int, size: int = 256 * 1024) -> Iterator[bytes]:
-    """The next ``length`` bytes of a file, piece by piece; it is closed at the end."""
+    """Iterate over the next ``length`` bytes of a file, then close it."""
     with source:
         while length > 0:
             piece = source.read(min(size, length))

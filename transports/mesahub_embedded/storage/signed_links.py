@@ -1,4 +1,4 @@
-"""Links and tokens that work without a key: signed text that says what it opens, and until when."""
+"""Links and tokens that work without an API key: signed text with a target and an expiry time."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ SECRET_BYTES = 32
 
 
 class Link(NamedTuple):
-    """A link's token and what it says."""
+    """A link's token and its claims."""
 
     token: str
     id: str
@@ -42,7 +42,7 @@ class Link(NamedTuple):
     seconds: int
 
     def shown(self) -> dict[str, Any]:
-        """As the server answers it, without the URL."""
+        """The server's response, without the URL."""
         return {"expires_at": f"{self.expires:%Y-%m-%dT%H:%M:%SZ}", "expires_in": self.seconds, "token_id": self.id}
 
 
@@ -51,9 +51,9 @@ def make(store: Store, kind: str, namespace: str, target: str, seconds: int | No
 
     Args:
         store: the data folder, which has the secret.
-        kind: `FILE`, `FILES` or `UPLOAD`; one never opens what another is for.
+        kind: `FILE`, `FILES` or `UPLOAD`; a token is valid for its kind only.
         namespace: the database's slug, or ``bucket:<id>``.
-        target: what it opens.
+        target: what it gives access to.
         seconds: how long it works, at least 60; default: 30 days. As on the real server, a count that overflows
             64 bits of nanoseconds (292 years) wraps around, and may give a link that has already expired.
     """
@@ -77,7 +77,7 @@ def check(store: Store, token: str, kind: str, namespace: str, target: str) -> N
 
 
 def is_genuine(store: Store, token: str) -> bool:
-    """Was it made here, whatever it opens and however long ago?"""
+    """Was it signed by this server, regardless of target and expiry?"""
     claims, _, signature = token.partition(".")
     return bool(claims) and hmac.compare_digest(_bytes(signature), _sign(store, claims).encode())
 
@@ -91,16 +91,16 @@ def _sign(store: Store, claims: str) -> str:
 
 
 def _secret(store: Store) -> bytes:
-    """The data folder's secret, made when it is first needed.
+    """The data folder's secret, created on first use.
 
     Raises:
-        RefusedError: 500, the file is damaged: a key of another length could be guessed.
+        RefusedError: 500, the file has the wrong length, so the secret could be guessed.
     """
     path = store.data / "links.secret"
     try:
         secret = path.read_bytes()
     except FileNotFoundError:
-        with store.catalog.transaction():  # one process makes it
+        with store.catalog.transaction():  # one process creates it
             if not path.exists():
                 _write_secret(path)
             secret = path.read_bytes()
@@ -114,7 +114,7 @@ def _secret(store: Store) -> bytes:
 
 
 def _write_secret(path: Path) -> None:
-    # Under its name it is either whole or absent: a full disk or a crash leaves at most the temporary file.
+    # Renamed when complete: a full disk or a crash leaves at most the temporary file.
     temporary = path.with_name(f"{path.name}.{secrets.token_hex(8)}.tmp")
     try:
         handle = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)

@@ -1,4 +1,4 @@
-"""One SQLite file where it is, or a database in memory: no data folder is made for it."""
+"""A single SQLite file in place, or a database in memory: without a data folder."""
 
 from __future__ import annotations
 
@@ -13,15 +13,15 @@ _MODES: dict[str, Mode] = {"ro": "ro", "rw": "rw", "rwc": "rwc", "memory": "memo
 
 
 class SingleDatabase:
-    """A database by its path. Its file is somebody else's: it keeps its journal mode, and gets no companions.
+    """A database by its path. The file keeps its journal mode, and no other files are created next to it.
 
     Args:
-        path: the file; not looked at for a database in memory.
+        path: the file; ignored for a database in memory.
         mode: see `Engine`.
 
     Attributes:
         path: the file.
-        in_memory: there is no file, and one connection for all.
+        in_memory: there is no file, and a single connection.
 
     Raises:
         ConfigurationError: the file is not there, or is not a database.
@@ -36,7 +36,7 @@ class SingleDatabase:
         self._engine: Engine | None = Engine(path, mode=mode)
 
     def engine(self, slug: str) -> Engine:  # noqa: ARG002
-        """The database; it has one name, that of its URL."""
+        """The database."""
         if self._engine is None:
             raise ConfigurationError("The embedded database was closed; connect again.")
         return self._engine
@@ -49,15 +49,15 @@ class SingleDatabase:
 
 
 def mode_of(mode: object, create: object, path: str) -> Mode:
-    """The mode that the options ask for.
+    """Determine the mode from the options.
 
     Args:
         mode: ``"ro"``, ``"rw"``, ``"rwc"`` (the default) or ``"memory"``, as in SQLite's own URIs.
-        create: ``False`` (``"0"`` in a URL) makes no file that is not there.
+        create: ``False`` (``"0"`` in a URL) opens existing files only.
         path: ``":memory:"`` is a database in memory.
 
     Raises:
-        ConfigurationError: another mode.
+        ConfigurationError: the mode is invalid.
     """
     if mode not in (None, *_MODES):
         raise ConfigurationError(f"mode must be one of {', '.join(_MODES)}, not {mode!r:.40}.")
@@ -68,7 +68,7 @@ def mode_of(mode: object, create: object, path: str) -> Mode:
 
 
 def creates(create: object) -> bool:
-    """May a database be made that is not there?"""
+    """May a missing database be created?"""
     return create is None or (create is not False and str(create).lower() not in ("0", "false", "no"))
 
 
@@ -81,6 +81,6 @@ def _check(path: str, mode: Mode) -> None:
     if os.path.isdir(path):  # noqa: PTH112
         raise ConfigurationError(f"{path!r} is a folder; give the path of a SQLite file (or data=DIR).")
     if not known and mode != "rwc":
-        raise ConfigurationError(f"There is no database {path!r}, and none is to be made (mode, create).")
+        raise ConfigurationError(f"The database {path!r} does not exist, and mode or create forbids creating it.")
     if not known and not folder:
-        raise ConfigurationError(f"There is no folder for the database {path!r}.")
+        raise ConfigurationError(f"The folder of the database {path!r} does not exist.")

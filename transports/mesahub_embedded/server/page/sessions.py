@@ -1,6 +1,6 @@
 """Who is signed in.
 
-Sessions are kept in the catalogue: all processes of a server know them, and a restart keeps them.
+Sessions are kept in the catalog: all processes of a server know them, and a restart keeps them.
 """
 
 from __future__ import annotations
@@ -24,8 +24,8 @@ _TABLE = "CREATE TABLE IF NOT EXISTS page_sessions (digest TEXT PRIMARY KEY, end
 class Sessions:
     """The sessions of the page.
 
-    A browser holds a random name. The catalogue holds an HMAC of it with the admin token as the key: another token ends
-    all sessions, and whoever reads the catalogue gets none.
+    A browser holds a random name. The catalog holds an HMAC of it with the admin token as the key: another token ends
+    all sessions, and whoever reads the catalog gets none.
 
     Args:
         store: the data folder.
