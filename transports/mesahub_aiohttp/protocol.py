@@ -39,7 +39,7 @@ class CheckedHandler(ResponseHandler):
             super().data_received(data)  # aiohttp has paused, and goes on
             return
         if checking is None or checking.complete:
-            self._refuse()  # nobody asked for this
+            self._refuse()  # unsolicited data
             return
         try:
             if self._in_body:
