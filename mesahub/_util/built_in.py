@@ -23,10 +23,14 @@ BUILT_IN: dict[str, dict[str, str]] = {
     },
     "mesahub.async_transports": {
         "asyncio": "mesahub_asyncio:AsyncioTransport",
+        "aiohttp": "mesahub_aiohttp:AiohttpTransport",
+        "httpx": "mesahub_httpx:HttpxTransport",
+        "embedded": "mesahub_embedded.asynchronous:AsyncEmbeddedTransport",
     },
     "mesahub.dialects": {
         "mh": "mesahub.dialects.mesahub.dialect:MesahubDialect",
         "rqlite": "mesahub.dialects.rqlite.dialect:RqliteDialect",
+        "libsql": "mesahub.dialects.libsql.dialect:LibsqlDialect",
     },
     "mesahub.commands": {
         "serve": "mesahub_embedded.server.serve:main",
@@ -36,7 +40,9 @@ BUILT_IN: dict[str, dict[str, str]] = {
 """From group and name to target."""
 
 EXTRAS = {
+    "aiohttp": ("aiohttp", "aiohttp"),
     "click": ("cli", "click"),
+    "httpx": ("httpx", "httpx"),
     "opentelemetry": ("opentelemetry", "opentelemetry-api"),
     "requests": ("requests", "requests"),
     "socks": ("socks", "pysocks"),
