@@ -84,6 +84,8 @@ class TableReader(Generic[R]):
         if typed is not None:
             select = chosen = typed.select(select)
         statement = select_statement(self._scope, where, select, order_by, limit, offset, distinct)
+        if chosen is not None:
+            statement.parse = chosen.parse
         try:
             rows: Any = self._client.run_query(self._ref, statement, timeout=timeout, limit=limit)["rows"]
         except NoSuchColumnError as error:

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 __all__ = ["Selection", "selection_of"]
 
 Reader = Callable[[list[dict[str, Any]]], list[Any]]
-"""The stored values of one column, from the rows of a result."""
+"""The stored values of one column, from the rows of a result: it also puts them into the rows."""
 
 
 class WrongStorage(str):
@@ -35,14 +35,16 @@ class Selection(Selected):
     Attributes:
         fields: the fields that are read.
         readers: one for each of them.
+        parse: makes instances of a long response at once, where the class can do so: see `mesahub.sql.Statement`.
     """
 
-    __slots__ = ("fields", "readers")
+    __slots__ = ("fields", "parse", "readers")
 
     def __init__(self, text: str, fields: Sequence[Field], readers: Sequence[Reader]) -> None:
         super().__init__(text, [field.column for field in fields])
         self.fields = tuple(fields)
         self.readers = tuple(readers)
+        self.parse: Callable[[bytes], dict[str, Any]] | None = None
 
 
 def selection_of(fields: Sequence[Field], scope: Scope) -> Selection:
@@ -61,8 +63,10 @@ def selection_of(fields: Sequence[Field], scope: Scope) -> Selection:
             readers.append(_plain(field.column))
         elif storage == {int, float}:
             terms.append(
-                f"CASE WHEN typeof({column}) IN ('text', 'blob') THEN typeof({column}) "
-                f"WHEN +{column} = 9e999 THEN 'inf' WHEN +{column} = -9e999 THEN '-inf' ELSE +{column} END AS {alias}"
+                # An integer that is not exact as a float is named, as is text.
+                f"CASE typeof({column}) WHEN 'real' THEN CASE +{column} WHEN 9e999 THEN 'inf' WHEN -9e999 THEN '-inf' "
+                f"ELSE +{column} END WHEN 'null' THEN NULL WHEN 'integer' THEN CASE CAST(+{column} AS REAL) "
+                f"WHEN +{column} THEN +{column} ELSE 'integer' END ELSE typeof({column}) END AS {alias}"
             )
             readers.append(_numbers(field.column))
         elif storage == {bytes}:
@@ -87,7 +91,10 @@ def _numbers(name: str) -> Reader:
     def read(rows: list[dict[str, Any]]) -> list[Any]:
         values = [row[name] for row in rows]
         if str in set(map(type, values)):
-            return [_number(value) if type(value) is str else value for value in values]
+            for row in rows:
+                if type(row[name]) is str:
+                    row[name] = _number(row[name])
+            return [row[name] for row in rows]
         return values
 
     return read
@@ -99,7 +106,10 @@ def _number(text: str) -> Any:
 
 def _blobs(name: str) -> Reader:
     def read(rows: list[dict[str, Any]]) -> list[Any]:
-        return [bytes.fromhex(value) if type(value := row[name]) is str else value for row in rows]
+        for row in rows:
+            if type(row[name]) is str:
+                row[name] = bytes.fromhex(row[name])
+        return [row[name] for row in rows]
 
     return read
 

@@ -10,6 +10,7 @@ from typing import Any, Generic, TypeVar
 from mesahub._models.classes import Field, Shape, shape_of
 from mesahub._models.codecs import NAMES, Codec
 from mesahub._models.columns import Selection, WrongStorage, selection_of
+from mesahub._models.direct import parser_of
 from mesahub._util.suggest import near
 from mesahub.errors import ArgumentError, NoSuchColumnError, ResultError
 from mesahub.sql.filters import Operand
@@ -20,6 +21,7 @@ __all__ = ["TypedRows", "typed_rows"]
 
 R = TypeVar("R")
 _remembered = lru_cache(maxsize=512)(shape_of)
+_parser_of = lru_cache(maxsize=512)(parser_of)
 
 
 def typed_rows(model: Any, scope: Scope) -> TypedRows[Any]:
@@ -70,7 +72,7 @@ class TypedRows(Generic[R]):
         """
         if columns is None or columns is True or columns == "*":
             if self._all is None:
-                self._all = selection_of(self._shape.fields, self._scope)
+                self._all = self._selection(self._shape.fields)
             return self._all
         if isinstance(columns, (str, bytes, Mapping, set, frozenset)) or not isinstance(columns, Iterable):
             raise ArgumentError(f"select must be a list of columns, such as ['id', 'name'], not {columns!r:.60}.")
@@ -81,7 +83,12 @@ class TypedRows(Generic[R]):
                 f"{self._shape.name} cannot be made without {missing[0].name!r}: select its column, "
                 f"{missing[0].column!r}, give the field a default, or use a table without a class."
             )
-        return selection_of(list(dict.fromkeys(chosen)), self._scope)
+        return self._selection(tuple(dict.fromkeys(chosen)))
+
+    def _selection(self, fields: tuple[Field, ...]) -> Selection:
+        selection = selection_of(fields, self._scope)
+        selection.parse = _parser_of(self._shape, fields)
+        return selection
 
     def returning(self, columns: Any) -> Any:
         """The columns of a RETURNING clause; nothing where nothing is asked for."""
@@ -110,7 +117,11 @@ class TypedRows(Generic[R]):
         """
         if not rows:
             return []
+        if type(rows[0]) is self._shape.cls and selection.parse is not None:
+            made: Any = rows
+            return list(made)
         columns: list[list[Any]] = []
+        same = self._shape.library == "dict"
         for field, read in zip(selection.fields, selection.readers, strict=True):
             try:
                 values = read(rows)
@@ -118,7 +129,12 @@ class TypedRows(Generic[R]):
                 raise ResultError(
                     f"The server, or a gateway in front of it, returned other columns than those of {self._shape.name}."
                 ) from None
-            columns.append(self._loaded(field, values, written))
+            loaded = self._loaded(field, values, written)
+            columns.append(loaded)
+            same = same and loaded is values and field.name == field.column
+        if same and len(rows[0]) == len(columns):
+            found: Any = rows
+            return list(found)
         return self._made(selection.fields, columns, written)
 
     def _loaded(self, field: Field, values: list[Any], written: bool) -> list[Any]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence, Set
+from collections.abc import Callable, Iterable, Mapping, Sequence, Set
 from typing import Any
 
 from mesahub._util.suggest import near
@@ -38,9 +38,23 @@ class Statement:
         unchecked: whether foreign keys are not checked while it runs.
         rows: for a bulk INSERT ``... VALUES (?, ?)``, the values of each row; ``bindings`` is empty then.
         table: the table that it is about, where the table API made it; ``None`` for raw SQL.
+        parse: for a read: parses the bytes of a long JSON response that holds rows as objects, making of each row what
+            the caller wants; raises ``ValueError`` where it cannot. A dialect may use it or not.
     """
 
-    __slots__ = ("bindings", "names", "returns", "rows", "sql", "table", "unchecked", "verb", "with_tables", "writes")
+    __slots__ = (
+        "bindings",
+        "names",
+        "parse",
+        "returns",
+        "rows",
+        "sql",
+        "table",
+        "unchecked",
+        "verb",
+        "with_tables",
+        "writes",
+    )
 
     def __init__(
         self,
@@ -66,6 +80,7 @@ class Statement:
         self.names = names
         self.unchecked = unchecked
         self.table = table
+        self.parse: Callable[[bytes], dict[str, Any]] | None = None
 
     def __repr__(self) -> str:
         return f"<Statement {self.sql!r}>"

@@ -323,7 +323,7 @@ class Response:
 
     @payload.setter
     def payload(self, value: Any) -> None:
-        # For a dialect that has parsed what is not one JSON text.
+        # For a dialect that has parsed what is not one JSON text, or has made rows of it at once.
         self._payload = value
 
     def _loads_long(self) -> Any:

@@ -6,8 +6,10 @@ API may answer JSON as well.
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import Any, NoReturn
 
+from mesahub._util.json import LONG
 from mesahub.dialects.base import Answer
 from mesahub.dialects.mesahub.limits import ROW_LIMIT
 from mesahub.dialects.mesahub.lowering import restore_name
@@ -122,6 +124,9 @@ def is_result(request: Request, response: Response) -> bool:
     if response.status != 200:
         return False
     try:
+        if len(response.content) >= LONG and request.payload.get("parse") is not None:
+            with suppress(ValueError):  # then it is parsed as usual
+                response.payload = request.payload["parse"](response.content)
         # Parsed here or later, once in any case. An empty body has a meaning of its own.
         payload = response.payload
     except ValueError:
@@ -186,7 +191,7 @@ def _rows(answer: dict[str, Any], sql: str) -> tuple[list[Row], list[str]]:
     headers = answer.get("headers")
     if rows is None:
         rows = []
-    elif type(rows) is not list or not _DICT.issuperset(map(type, rows)):
+    elif type(rows) is not list or not ("made" in answer or _DICT.issuperset(map(type, rows))):
         raise ValueError("rows")
     if headers is None:
         columns = answer["columns"]
@@ -195,6 +200,11 @@ def _rows(answer: dict[str, Any], sql: str) -> tuple[list[Row], list[str]]:
         return rows, columns
     if type(headers) is not list:
         raise ValueError("headers")
+    if "made" in answer:
+        columns = [header["name"] for header in headers]
+        if columns != answer["made"]:
+            raise ValueError("columns of another query")
+        return rows, columns
     columns = []
     stored = answer.get("exact")
     for header in headers:

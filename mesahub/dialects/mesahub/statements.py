@@ -49,6 +49,8 @@ def statement_request(
         payload["exact"] = True  # for a transport that answers without HTTP
     if statement.unchecked:
         payload["unchecked"] = True
+    if statement.parse is not None:
+        payload["parse"] = statement.parse  # for `is_result`: it is not sent
     reads = operation == "query"
     return routes.template(ref, operation).carrying(
         payload,
