@@ -169,7 +169,8 @@ class TableReader(Generic[R]):
             group_by: one row for each combination of these columns; without it there is one row in all.
             having: which groups, by the names of ``group_by`` and ``functions``.
             order_by: by the same names.
-            limit, offset: maximum number of groups, and groups to skip.
+            limit: maximum number of groups.
+            offset: groups to skip.
 
         Returns:
             One dict per group: its columns, and the results.

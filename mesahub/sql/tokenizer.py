@@ -35,8 +35,9 @@ _pattern: re.Pattern[str] | None = None
 def tokenize(sql: str) -> list[Token]:
     """Split SQL text into tokens, including whitespace and comments.
 
-    >>> [text for kind, text, at in tokenize("SELECT ?1 -- one")]
-    ['SELECT', ' ', '?1', ' ', '-- one']
+    Example:
+        >>> [text for kind, text, at in tokenize("SELECT ?1 -- one")]
+        ['SELECT', ' ', '?1', ' ', '-- one']
     """
     global _pattern
     if _pattern is None:  # compiled on first use: the table API does not need it
