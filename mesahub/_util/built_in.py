@@ -26,6 +26,7 @@ BUILT_IN: dict[str, dict[str, str]] = {
         "aiohttp": "mesahub_aiohttp:AiohttpTransport",
         "httpx": "mesahub_httpx:HttpxTransport",
         "embedded": "mesahub_embedded.asynchronous:AsyncEmbeddedTransport",
+        "recorder": "mesahub_recorder.asynchronous:AsyncRecorderTransport",
     },
     "mesahub.dialects": {
         "mh": "mesahub.dialects.mesahub.dialect:MesahubDialect",

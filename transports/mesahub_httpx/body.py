@@ -34,13 +34,14 @@ class Response:
 
     async def next(self) -> bytes:
         """Some bytes of the body, ``b""`` at its end."""
-        if self._pieces is None:
+        pieces = self._pieces
+        if pieces is None:
             # Where an event hook, or a cache, has read it, it is there whole.
             read = self._response.is_stream_consumed
-            self._pieces = _whole(self._response) if read else self._response.aiter_raw()
-        pieces: AsyncIterator[bytes] = self._pieces
+            pieces = self._pieces = _whole(self._response) if read else self._response.aiter_raw()
+        assert pieces is not None
         while True:
-            piece = await anext(pieces, None)
+            piece: bytes | None = await anext(pieces, None)
             if piece is None:
                 await self._check_end()
                 return b""

@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from mesahub.errors import ConfigurationError, ConnectionLostError, NotSentError, RequestTimeoutError
@@ -59,7 +59,7 @@ class Injection:
                 return fault
         return None
 
-    def before(self, call: Call) -> Response | None:
+    def before(self, call: Call, sleep: Callable[[float], object] = time.sleep) -> Response | None:
         """Fail before the call, delay it, or return a refusal."""
         fault = self._take(call, _BEFORE)
         if fault is None:
@@ -67,7 +67,7 @@ class Injection:
         if fault["do"] == "refuse":
             raise NotSentError("inject=: the connection was refused.")
         if fault["do"] == "delay":
-            time.sleep(fault["seconds"])
+            sleep(fault["seconds"])
             return None
         headers = {"Retry-After": str(fault["retry_after"])} if "retry_after" in fault else {}
         if fault["do"] == "throttle":
