@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any, Generic, Self, overload
 
 from mesahub._calls.primary_key import Keys
 from mesahub.errors import ArgumentError
-from mesahub.results import ExecResult
+from mesahub.results import ExecResult, R, Row
 from mesahub.sql import Bindings, Scope, Statement, delete_statement, insert_statement, insert_text, update_statement
 from mesahub.sql.batches import batches
 
 if TYPE_CHECKING:
     from mesahub._calls.executor import BatchExecutor, Database
+    from mesahub._models import TypedRows
     from mesahub.sql.filters import Where
 
 __all__ = ["Batch", "BatchEntry", "BatchTable"]
@@ -57,9 +58,13 @@ class Batch:
                     f"Statement {number} must be SQL, or a pair of SQL and its bindings: {entry!r:.60}."
                 )
 
-    def table(self, table_name: str) -> BatchTable:
-        """A table to write to as a part of the batch."""
-        return BatchTable(table_name, self, Keys(table_name, self._ref, self._client))
+    @overload
+    def table(self, table_name: str) -> BatchTable[Row]: ...
+    @overload
+    def table(self, table_name: str, model: type[R]) -> BatchTable[R]: ...
+    def table(self, table_name: str, model: type[Any] | None = None) -> BatchTable[Any]:
+        """A table to write to as a part of the batch. ``model``: as for `mesahub.DatabaseHandle.table`."""
+        return BatchTable(table_name, self, Keys(table_name, self._ref, self._client), model)
 
     def add(self, statement: Statement) -> None:
         """Add a compiled statement (`mesahub.sql`)."""
@@ -98,21 +103,33 @@ class Batch:
         return f"<Batch of {len(self._statements)} statements for {self._ref!r}>"
 
 
-class BatchTable:
+class BatchTable(Generic[R]):
     """A table within a batch. Arguments are those of `mesahub.TableHandle`; nothing is sent yet."""
 
-    def __init__(self, table_name: str, batch: Batch, keys: Keys) -> None:
+    def __init__(self, table_name: str, batch: Batch, keys: Keys, model: type[R] | None = None) -> None:
         self._scope = Scope(table_name)
+        self._typed: TypedRows[R] | None = None
+        if model is not None:
+            from mesahub._models import typed_rows
+
+            self._typed = typed_rows(model, self._scope)
         self._batch = batch
         self._keys = keys
 
-    def insert(self, data: Mapping[str, Any]) -> None:
+    @overload
+    def insert(self: BatchTable[Row], data: Mapping[str, Any]) -> None: ...
+    @overload
+    def insert(self, data: R) -> None: ...
+    def insert(self, data: Any) -> None:
         """Insert one row."""
-        self._batch.add(insert_statement(self._scope, data))
+        self._batch.add(insert_statement(self._scope, self._dumped(data)))
+
+    def _dumped(self, data: Any) -> Any:
+        return data if self._typed is None else self._typed.dump(data)
 
     def insert_many(
         self,
-        rows: Iterable[Mapping[str, Any]],
+        rows: Iterable[R] | Iterable[Mapping[str, Any]],
         on_conflict: str | None = None,
         *,
         key: str | Sequence[str] | None = None,
@@ -125,14 +142,15 @@ class BatchTable:
             columns = self._keys.for_conflict(key, None, where)
         elif key is not None or update is not None or where is not None:
             raise ArgumentError("key, update and where belong to on_conflict='update'.")
-        for part in batches(rows, in_order=True, most_rows=2**31, most_bytes=2**62):
+        given: Any = rows if self._typed is None else self._typed.dump_many(rows)
+        for part in batches(given, in_order=True, most_rows=2**31, most_bytes=2**62):
             names = part.columns or ("_rowid_",)
             sql = insert_text(self._scope, names, on_conflict=on_conflict, key=columns, update=update, where=where)
             self._batch.add(Statement(sql, [], "insert", True, part.rows, table=self._scope.name))
 
     def upsert(
         self,
-        data: Mapping[str, Any],
+        data: R | Mapping[str, Any],
         key: str | Sequence[str] | None = None,
         update: Sequence[str] | None = None,
         *,
@@ -140,12 +158,14 @@ class BatchTable:
     ) -> None:
         """Insert a row, or change the one that has its key."""
         columns = self._keys.for_conflict(key, None, where)
-        statement = insert_statement(self._scope, data, on_conflict="update", key=columns, update=update, where=where)
+        statement = insert_statement(
+            self._scope, self._dumped(data), on_conflict="update", key=columns, update=update, where=where
+        )
         self._batch.add(statement)
 
-    def update(self, where: Where, set: Mapping[str, Any], *, all_rows: bool = False) -> None:
+    def update(self, where: Where, set: R | Mapping[str, Any], *, all_rows: bool = False) -> None:
         """Change the rows that match."""
-        self._batch.add(update_statement(self._scope, where, set, all_rows=all_rows))
+        self._batch.add(update_statement(self._scope, where, self._dumped(set), all_rows=all_rows))
 
     def delete(self, where: Where, *, all_rows: bool = False) -> None:
         """Delete the rows that match."""

@@ -3,20 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import Any, overload
+from typing import Any, Generic, overload
 
 from mesahub.errors import ArgumentError, NotFoundError, ResultError
+from mesahub.results import R
 
 __all__ = ["Rows"]
 
 _SHOWN = 20
+_NAMES = 8
 
 
-class Rows(Sequence[dict[str, Any]]):
-    """The rows of a query, as a sequence of dicts.
+class Rows(Sequence[R], Generic[R]):
+    """The rows of a query, as a sequence of dicts, or of instances of a class.
 
     It loops, has a length and a truth, and can be indexed and sliced. Where columns share a name, a dict has the last
-    one's value; `tuples` and `columns` keep them apart. ``pandas.DataFrame`` and ``polars.DataFrame`` take it as it is.
+    one's value; `tuples` and `columns` keep them apart. ``pandas.DataFrame`` and ``polars.DataFrame`` take it as it is
+    (``pandas.DataFrame(rows, columns=rows.columns)`` has the columns also where there are no rows).
 
     Values have the storage class with which they are stored: nothing is converted by a declared type, a REAL is a
     ``float``, a BLOB is ``bytes``, infinities are ``inf`` and ``-inf``.
@@ -30,11 +33,12 @@ class Rows(Sequence[dict[str, Any]]):
         (2, {'id': 1, 'name': 'Ann'}, ['Ann', 'Bob'])
     """
 
-    __slots__ = ("_rows", "columns")
+    __slots__ = ("_made", "_rows", "columns")
 
-    def __init__(self, columns: Sequence[str], rows: list[tuple[Any, ...]]) -> None:
+    def __init__(self, columns: Sequence[str], rows: list[tuple[Any, ...]], made: list[R] | None = None) -> None:
         self.columns = tuple(columns)
         self._rows = rows
+        self._made = made
 
     def tuples(self) -> list[tuple[Any, ...]]:
         """The rows as tuples, in the order of `columns`."""
@@ -44,11 +48,11 @@ class Rows(Sequence[dict[str, Any]]):
         """The rows as dicts."""
         return [dict(zip(self.columns, row, strict=True)) for row in self._rows]
 
-    def first(self) -> dict[str, Any] | None:
+    def first(self) -> R | None:
         """The first row, ``None`` if there is none."""
         return self[0] if self._rows else None
 
-    def one(self) -> dict[str, Any]:
+    def one(self) -> R:
         """The only row.
 
         Raises:
@@ -89,34 +93,41 @@ class Rows(Sequence[dict[str, Any]]):
     def __len__(self) -> int:
         return len(self._rows)
 
-    def __iter__(self) -> Iterator[dict[str, Any]]:
+    def __iter__(self) -> Iterator[R]:
+        if self._made is not None:
+            yield from self._made
+            return
         columns = self.columns
         for row in self._rows:
-            yield dict(zip(columns, row, strict=True))
+            found: Any = dict(zip(columns, row, strict=True))
+            yield found
 
     @overload
-    def __getitem__(self, index: int) -> dict[str, Any]: ...
+    def __getitem__(self, index: int) -> R: ...
     @overload
-    def __getitem__(self, index: slice) -> Rows: ...
-    def __getitem__(self, index: int | slice) -> dict[str, Any] | Rows:
+    def __getitem__(self, index: slice) -> Rows[R]: ...
+    def __getitem__(self, index: int | slice) -> Any:
         if isinstance(index, slice):
-            return Rows(self.columns, self._rows[index])
+            return Rows(self.columns, self._rows[index], None if self._made is None else self._made[index])
         if isinstance(index, str):
             raise TypeError(f"Rows are indexed by position; for a column use rows.column({index!r})")
-        return dict(zip(self.columns, self._rows[index], strict=True))
+        return dict(zip(self.columns, self._rows[index], strict=True)) if self._made is None else self._made[index]
 
     def __eq__(self, other: object) -> bool:
         if isinstance(other, Rows):
-            return self.columns == other.columns and self._rows == other._rows
-        return self.dicts() == other if isinstance(other, list) else NotImplemented
+            return self.columns == other.columns and self._rows == other._rows and self._made == other._made
+        return list(self) == other if isinstance(other, list) else NotImplemented
 
     __hash__ = None  # type: ignore[assignment]
 
     def __repr__(self) -> str:
         count = len(self._rows)
-        shown = ", ".join(f"{row!r:.60}" for row in self._rows[:3])
+        shown = ", ".join([f"{row!r:.60}" for row in (self._rows if self._made is None else self._made)[:3]])
         more = ", ..." if count > 3 else ""
-        return f"<Rows: {count:,} row{'' if count == 1 else 's'} of ({', '.join(self.columns)}): [{shown}{more}]>"
+        names = ", ".join([f"{name:.30}" for name in self.columns[:_NAMES]])
+        if len(self.columns) > _NAMES:
+            names += f", ... {len(self.columns):,} columns"
+        return f"<Rows: {count:,} row{'' if count == 1 else 's'} of ({names}): [{shown}{more}]>"
 
     def _repr_html_(self) -> str:
         """A table for notebooks: the first rows."""

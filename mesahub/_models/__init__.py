@@ -2,6 +2,6 @@
 
 from __future__ import annotations
 
-from mesahub._models.typed_rows import TypedRows, typed_rows
+from mesahub._models.typed_rows import TypedRows, typed_query, typed_rows
 
-__all__ = ["TypedRows", "typed_rows"]
+__all__ = ["TypedRows", "typed_query", "typed_rows"]

@@ -13,6 +13,7 @@ from mesahub._models.columns import Selection, WrongStorage, selection_of
 from mesahub._models.direct import parser_of
 from mesahub._util.suggest import near
 from mesahub.errors import ArgumentError, NoSuchColumnError, ResultError
+from mesahub.rows import Rows
 from mesahub.sql.filters import Operand
 from mesahub.sql.identifiers import Scope, fold
 from mesahub.sql.values import adapt
@@ -41,17 +42,30 @@ def typed_rows(model: Any, scope: Scope) -> TypedRows[Any]:
     return TypedRows(shape, scope)
 
 
+def typed_query(model: Any) -> TypedRows[Any]:
+    """The rows of any query as instances of ``model``. Raises as `typed_rows`."""
+    typed = typed_rows(model, Scope("query"))
+    typed.place, typed.marked = "of the query", False
+    return typed
+
+
 class TypedRows(Generic[R]):
     """Makes instances of rows, and rows of instances. It does no I/O.
 
     Args:
         shape: the class.
         scope: the table.
+
+    Attributes:
+        place: where the columns are, for messages.
+        marked: 0 is in place of a value of the wrong kind, where the field has text or bytes.
     """
 
     def __init__(self, shape: Shape, scope: Scope) -> None:
         self._shape = shape
         self._scope = scope
+        self.place = f"of table {scope.name!r}"
+        self.marked = True
         self._by_column = {fold(field.column): field for field in shape.fields}
         self._all: Selection | None = None
         filters = {
@@ -137,6 +151,29 @@ class TypedRows(Generic[R]):
             return list(found)
         return self._made(selection.fields, columns, written)
 
+    def made(self, rows: Rows) -> Rows[R]:
+        """Rows of a query, which have their stored values already, as instances.
+
+        Raises:
+            ResultError: the query has no column for a field, or a value that is not one of the field.
+        """
+        names = [fold(name) for name in rows.columns]
+        fields, columns = [], []
+        tuples = rows.tuples()
+        for field in self._shape.fields:
+            count = names.count(fold(field.column))
+            if count > 1 or (count == 0 and field.required):
+                what = "several columns" if count else "no column"
+                raise ResultError(
+                    f"{self._shape.name}.{field.name} needs column {field.column!r}, and the query has {what} of that "
+                    f"name; its columns are {', '.join(rows.columns)}."
+                )
+            if count:
+                index = names.index(fold(field.column))
+                fields.append(field)
+                columns.append(self._loaded(field, [row[index] for row in tuples], False))
+        return Rows(rows.columns, tuples, self._made(tuple(fields), columns, False) if tuples else [])
+
     def _loaded(self, field: Field, values: list[Any], written: bool) -> list[Any]:
         codec = field.codec
         if codec is None or codec.exact.issuperset(map(type, values)):
@@ -168,14 +205,18 @@ class TypedRows(Generic[R]):
         elif type(value) is WrongStorage:
             what = f"{value}, not {field.codec.expected}"
         else:
-            # 0 is in place of a value of the wrong kind, where the field has text or bytes.
-            wrong = type(value) is int and field.codec.storage <= {str, bytes} and len(field.codec.storage) == 1
+            wrong = (
+                self.marked
+                and type(value) is int
+                and field.codec.storage <= {str, bytes}
+                and len(field.codec.storage) == 1
+            )
             name = "a value of another type" if wrong else NAMES.get(type(value).__name__, type(value).__name__)
             reason = f" ({error})" if type(error) is ValueError and not wrong and len(str(error)) < 40 else ""
             what = f"{name}{reason}, not {field.codec.expected}"
         done = "The rows were written. " if written else ""
         return (
-            f"{done}{self._shape.name}.{field.name}: column {field.column!r} of table {self._scope.name!r} holds "
+            f"{done}{self._shape.name}.{field.name}: column {field.column!r} {self.place} holds "
             f"{what} (row {row} of the result)."
         )
 
@@ -226,8 +267,7 @@ class TypedRows(Generic[R]):
                 break
         done = "The rows were written. " if written else ""
         return ResultError(
-            f"{done}{self._shape.name} refuses row {number} of the result of table {self._scope.name!r}: "
-            f"{_reason(error)}"
+            f"{done}{self._shape.name} refuses row {number} of the result {self.place}: {_reason(error)}"
         )
 
     def dump(self, row: Any) -> dict[str, Any]:

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import sqlite3
+from dataclasses import dataclass
+from datetime import date
+from typing import Annotated
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from mesahub import ArgumentError, DatabaseHandle, NotFoundError, ResultError, SQLError
+from mesahub import ArgumentError, DatabaseHandle, NotFoundError, ResultError, SQLError, stored
 
 VALUES = [
     None, 0, 1, -1, 2**53 + 1, 2**63 - 1, -(2**63), 0.0, 3.0, 1.5, 1e300, 5e-324, 2.0**63, 1e21, "", "YWJj", "3.0", "1",
@@ -100,6 +103,46 @@ def test_rows_are_a_sequence(db: DatabaseHandle) -> None:
         rows.column("x")
     assert repr(rows) == "<Rows: 3 rows of (n, name): [(1, 'a1'), (2, 'a2'), (3, 'a3')]>"
     assert "<td>a2</td>" in rows._repr_html_()
+
+
+@dataclass
+class Spent:
+    name: str
+    cents: int
+    last: Annotated[date | None, stored.iso] = None
+
+
+def test_rows_of_a_join_as_instances(db: DatabaseHandle) -> None:
+    db.exec("CREATE TABLE people (id INTEGER PRIMARY KEY, name TEXT)")
+    db.exec("CREATE TABLE orders (person INTEGER, cents INTEGER, day DATE)")
+    db.exec("INSERT INTO people VALUES (1, 'Ann'), (2, 'Bob')")
+    db.exec("INSERT INTO orders VALUES (1, 500, '2026-01-02'), (1, 70, '2026-01-31'), (2, 1, NULL)")
+    sql = (
+        "SELECT p.id, name, sum(cents) AS CENTS, max(day) AS last FROM people AS p JOIN orders ON person = p.id "
+        "GROUP BY p.id HAVING sum(cents) >= ? ORDER BY p.id"
+    )
+    rows = db.rows(sql, [0], model=Spent)
+    assert rows == [Spent("Ann", 570, date(2026, 1, 31)), Spent("Bob", 1)]
+    assert (rows.first(), rows[1:].one(), rows[-1]) == (rows[0], Spent("Bob", 1), Spent("Bob", 1))
+    assert (rows.scalar(), rows.column("name"), rows.dicts()[1]["id"]) == (1, ["Ann", "Bob"], 2)
+    assert db.rows(sql, [9999], model=Spent).first() is None
+    with pytest.raises(
+        ResultError, match=r"Spent\.cents needs column 'cents', and the query has no column of that name"
+    ):
+        db.rows("SELECT name FROM people", model=Spent)
+    with pytest.raises(ResultError, match=r"Spent\.name: column 'name' of the query holds INTEGER, not str"):
+        db.rows("SELECT id AS name, 1 AS cents FROM people", model=Spent)
+    with pytest.raises(ResultError, match="several columns of that name"):
+        db.rows("SELECT name, 'x' AS name, 1 AS cents FROM people", model=Spent)
+
+
+def test_repr_of_rows_is_short(exact: DatabaseHandle) -> None:
+    many = exact.rows("SELECT " + ", ".join(f"'{'x' * 99}' AS column_{number}" for number in range(90)))
+    assert len(repr(many)) < 400
+    assert ", ... 90 columns)" in repr(many)
+    html = exact.rows("SELECT '<b>&' AS \"<script>\", NULL AS n, x'00' AS b")._repr_html_()
+    assert "<script>" not in html
+    assert "<td>&lt;b&gt;&amp;</td><td>NULL</td>" in html
 
 
 values = st.one_of(

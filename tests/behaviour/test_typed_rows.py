@@ -189,3 +189,38 @@ def test_filters_compare_as_the_column_stores(exact: DatabaseHandle) -> None:
     assert table.find({"half": Fraction(1, 9)})[0].role is Role.ADMIN
     with pytest.raises(ArgumentError, match="condition on 'utc': it has no time zone"):
         table.find({"utc": datetime(2026, 1, 1)})
+
+
+def test_a_batch_takes_instances(db: DatabaseHandle) -> None:
+    db.exec(USERS)
+    with db.batch() as batch:
+        users = batch.table("users", User)
+        users.insert(User("Ann", 41, id=1))
+        users.insert_many([User("Bob", 17), User("Cem", 28)])
+        users.upsert(User("Anna", 42, id=1))
+        users.update({"name": "Bob"}, {"age": 18})
+        users.update({"name": "Cem"}, User("Cem", 29, False, 3))
+    assert db.table("users", User).find(order_by="id") == [
+        User("Anna", 42, True, 1),
+        User("Bob", 18, True, 2),
+        User("Cem", 29, False, 3),
+    ]
+    with pytest.raises(
+        ArgumentError, match=r"User\.age \(column 'age' of table 'users'\) must be int or None, not str"
+    ):
+        db.batch().table("users", User).insert(User("Dee", "x"))  # type: ignore[arg-type]
+
+
+def test_typed_rows_over_a_view_and_in_a_transaction(db: DatabaseHandle) -> None:
+    db.exec(USERS)
+    db.table("users", User).insert_many([User("Ann", 41), User("Bob", 17)])
+    db.exec("CREATE VIEW adults AS SELECT id, name, age, 'x' AS more FROM users WHERE age >= 18")
+    adults = db.table("adults", UserTuple)
+    assert adults.find() == list(adults.iterate(key="id")) == [UserTuple("Ann", 41, 1)]
+    if db.capabilities.transactions == "interactive":
+        with db.transaction() as tx:
+            row = tx.table("users", User).get(2)
+            assert row is not None
+            assert row == User("Bob", 17, True, 2)
+            tx.table("users", User).update({"id": 2}, replace(row, age=18))
+        assert adults.count() == 2

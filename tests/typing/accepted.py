@@ -26,6 +26,7 @@ from mesahub import (
     stored,
 )
 from mesahub.middleware import Handler
+from mesahub.rows import Rows
 from mesahub.transport import Request, Response, Transport, TransportOptions
 from mesahub.types import ExecResult as ExecResultOf1
 from mesahub.where import build_where
@@ -136,6 +137,19 @@ def typed_rows(db: DatabaseHandle) -> None:
     assert_type(users.delete({"id": 1}).rows, list[User])
     assert_type([user.joined for user in users.iterate()], list[datetime | None])
     assert_type(users.aggregate({"n": "count"}), list[dict[str, Any]])
+
+
+def typed_queries_and_batches(db: DatabaseHandle) -> None:
+    rows = db.rows("SELECT id, name FROM users", model=User)
+    assert_type(rows, Rows[User])
+    assert_type(rows.first(), User | None)
+    assert_type(rows[1:].one(), User)
+    assert_type([user.id for user in rows], list[int])
+    assert_type(db.rows("SELECT 1"), Rows)
+    assert_type(db.rows("SELECT 1").one(), dict[str, Any])
+    with db.batch() as batch:
+        batch.table("users", User).insert(User(1, "Ann"))
+        batch.table("users").insert({"id": 2})
 
 
 def typed_dicts_and_tuples(db: DatabaseHandle) -> None:
