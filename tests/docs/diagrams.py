@@ -41,6 +41,10 @@ LAYERS = {
     "url": "connection strings",
     "sql": "**the compiler**, pure; and `transport`, **the contract** of whoever moves requests",
     "errors": "the vocabularies",
+    "session": "a connection of its own; transactions",
+    "files": "files of a database",
+    "_models": "rows as instances of classes; pure",
+    "rows": "results, and how fields are stored",
     "_util": "knows nothing of databases",
 }
 WIDTH, BOX, ROW, TOP = 920, 44, 56, 78
