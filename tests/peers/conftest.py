@@ -1,0 +1,77 @@
+"""The wheel and the sdist as a user gets them, and environments of their own."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import venv
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+class Environment:
+    """A virtual environment that has the wheel.
+
+    Attributes:
+        folder: where it is.
+        python: its Python.
+    """
+
+    def __init__(self, folder: Path, wheel: Path, *packages: str) -> None:
+        venv.create(folder, with_pip=True)
+        self.folder = folder
+        self.python = folder / ("Scripts" if os.name == "nt" else "bin") / "python"
+        self.run("-m", "pip", "install", "--quiet", str(wheel), *packages)
+
+    def run(self, *arguments: str, cwd: Path | None = None, timeout: float = 600, **variables: str) -> str:
+        """What a command of this Python prints."""
+        return run(self.python, *arguments, cwd=cwd or self.folder, timeout=timeout, **variables)
+
+
+def run(program: Path, *arguments: str, cwd: Path, timeout: float = 600, **variables: str) -> str:
+    """What a program prints. Nothing of these tests' own environment is handed on."""
+    ours = ("PYTEST", "COV", "MESAHUB", "PYTHON", "VIRTUAL_ENV")
+    clean = {name: value for name, value in os.environ.items() if not name.startswith(ours)}
+    done = subprocess.run(
+        [str(program), *arguments], cwd=cwd, env=clean | variables, capture_output=True, text=True, timeout=timeout
+    )
+    assert done.returncode == 0, f"{' '.join(arguments)}\n{done.stdout[-4000:]}\n{done.stderr[-6000:]}"
+    return done.stdout
+
+
+@pytest.fixture(scope="session")
+def distributions(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with the sdist, and the wheel that was built of it."""
+    folder = tmp_path_factory.mktemp("dist")
+    builder = Environment.__new__(Environment)
+    venv.create(folder / "builder", with_pip=True)
+    builder.folder = folder
+    builder.python = folder / "builder" / ("Scripts" if os.name == "nt" else "bin") / "python"
+    builder.run("-m", "pip", "install", "--quiet", "build")
+    builder.run("-m", "build", "--outdir", str(folder), str(ROOT))
+    return folder
+
+
+@pytest.fixture(scope="session")
+def wheel(distributions: Path) -> Path:
+    return next(distributions.glob("*.whl"))
+
+
+@pytest.fixture(scope="session")
+def sdist(distributions: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The sdist, unpacked."""
+    import tarfile
+
+    target = tmp_path_factory.mktemp("sdist")
+    with tarfile.open(next(distributions.glob("*.tar.gz"))) as archive:
+        archive.extractall(target, filter="data")
+    return next(target.iterdir())
+
+
+def this_python() -> Path:
+    """The Python of these tests, with all that they need."""
+    return Path(sys.executable)
