@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import sys
+import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from types import FrameType
+from types import CodeType, FrameType
 from typing import Any
 
 import pytest
@@ -19,7 +20,7 @@ ROOT = Path(__file__).resolve().parents[2]
 OURS = tuple(str(ROOT / part) for part in ("mesahub/transport/", "transports/mesahub_u", "transports/mesahub_r"))
 
 
-class Interruption:
+class Traced:
     """Raises KeyboardInterrupt at the n-th instruction of our transports that a call executes."""
 
     def __init__(self, number: int) -> None:
@@ -46,6 +47,43 @@ class Interruption:
         finally:
             sys.settrace(before)
         return None
+
+
+class Monitored:
+    """The same from Python 3.12 on, where tracing may miss the instructions of a function that already runs."""
+
+    def __init__(self, number: int) -> None:
+        self.left = number
+        self.thread = threading.get_ident()
+
+    def instruction(self, code: CodeType, offset: int) -> Any:
+        monitoring: Any = sys.monitoring  # type: ignore[attr-defined, unused-ignore]
+        if not code.co_filename.startswith(OURS):
+            return monitoring.DISABLE
+        if threading.get_ident() == self.thread:
+            self.left -= 1
+            if self.left == 0:
+                raise KeyboardInterrupt
+        return None
+
+    def run(self, call: Callable[[], object]) -> BaseException | None:
+        monitoring: Any = sys.monitoring  # type: ignore[attr-defined, unused-ignore]
+        event = monitoring.events.INSTRUCTION
+        monitoring.use_tool_id(monitoring.PROFILER_ID, "interruption")
+        monitoring.register_callback(monitoring.PROFILER_ID, event, self.instruction)
+        monitoring.set_events(monitoring.PROFILER_ID, event)
+        try:
+            call()
+        except KeyboardInterrupt as error:
+            return error
+        finally:
+            monitoring.set_events(monitoring.PROFILER_ID, 0)
+            monitoring.register_callback(monitoring.PROFILER_ID, event, None)
+            monitoring.free_tool_id(monitoring.PROFILER_ID)
+        return None
+
+
+Interruption = Traced if sys.version_info < (3, 12) else Monitored
 
 
 @pytest.fixture(params=["urllib", "urllib3", "requests"])
