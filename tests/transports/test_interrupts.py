@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import dis
 import sys
 import threading
 from collections.abc import Callable, Iterator
+from functools import cache
 from pathlib import Path
 from types import CodeType, FrameType
 from typing import Any
@@ -49,6 +51,11 @@ class Traced:
         return None
 
 
+@cache
+def instructions(code: CodeType) -> bytes:
+    return code.co_code
+
+
 class Monitored:
     """The same from Python 3.12 on, where tracing may miss the instructions of a function that already runs."""
 
@@ -60,7 +67,8 @@ class Monitored:
         monitoring: Any = sys.monitoring  # type: ignore[attr-defined, unused-ignore]
         if not code.co_filename.startswith(OURS):
             return monitoring.DISABLE
-        if threading.get_ident() == self.thread:
+        # Python 3.14 leaves NOT_TAKEN out of the tables that lead to `finally`. No signal is handled there.
+        if threading.get_ident() == self.thread and instructions(code)[offset] != dis.opmap.get("NOT_TAKEN"):
             self.left -= 1
             if self.left == 0:
                 raise KeyboardInterrupt

@@ -32,7 +32,9 @@ class Shadow:
         self._words: dict[str, str] = {}
         self._sqlite = sqlite3.connect(":memory:", check_same_thread=False, isolation_level=None)
         # The schema's own order: a view may use the ones before it. What cannot be copied is left out.
-        self._try(f"CREATE TABLE {_SCHEMA_TABLE} (type TEXT, name TEXT, tbl_name TEXT, rootpage INT, sql TEXT)")
+        own = {"type": "TEXT", "name": "TEXT", "tbl_name": "TEXT", "rootpage": "INT", "sql": "TEXT"}
+        columns = ", ".join(f"{column} {_quoted(self._word(declared))}" for column, declared in own.items())
+        self._try(f"CREATE TABLE {_SCHEMA_TABLE} ({columns})")
         for kind, name, sql in sqlite.execute("SELECT type, name, sql FROM sqlite_schema ORDER BY rowid").fetchall():
             if kind == "view":
                 self._try(sql)
