@@ -27,17 +27,17 @@ class Environment:
         self.python = folder / ("Scripts" if os.name == "nt" else "bin") / "python"
         self.run("-m", "pip", "install", "--quiet", str(wheel), *packages)
 
-    def run(self, *arguments: str, cwd: Path | None = None, timeout: float = 600, **variables: str) -> str:
+    def run(self, *arguments: str, cwd: Path | None = None, **variables: str) -> str:
         """What a command of this Python prints."""
-        return run(self.python, *arguments, cwd=cwd or self.folder, timeout=timeout, **variables)
+        return run(self.python, *arguments, cwd=cwd or self.folder, **variables)
 
 
-def run(program: Path, *arguments: str, cwd: Path, timeout: float = 600, **variables: str) -> str:
+def run(program: Path, *arguments: str, cwd: Path, **variables: str) -> str:
     """What a program prints. Nothing of these tests' own environment is handed on."""
     ours = ("PYTEST", "COV", "MESAHUB", "PYTHON", "VIRTUAL_ENV")
     clean = {name: value for name, value in os.environ.items() if not name.startswith(ours)}
     done = subprocess.run(
-        [str(program), *arguments], cwd=cwd, env=clean | variables, capture_output=True, text=True, timeout=timeout
+        [str(program), *arguments], cwd=cwd, env=clean | variables, capture_output=True, text=True, timeout=900
     )
     assert done.returncode == 0, f"{' '.join(arguments)}\n{done.stdout[-4000:]}\n{done.stderr[-6000:]}"
     return done.stdout

@@ -27,8 +27,8 @@ from tests.peers.recipes import files, write
 pytestmark = [pytest.mark.peers, pytest.mark.skipif(os.name == "nt", reason="gunicorn and Celery need a Unix")]
 
 PACKAGES = (
-    "waitress", "flask", "gunicorn", "fastapi", "httpx", "django", "celery", "apscheduler>=3.10,<4", "nbclient", "ipykernel",
-    "requests", "urllib3", "requests-mock", "requests-cache", "vcrpy", "responses",
+    "waitress", "flask", "gunicorn", "fastapi", "httpx", "django", "celery", "apscheduler>=3.10,<4", "nbclient",
+    "ipykernel", "requests", "urllib3", "requests-mock", "requests-cache", "vcrpy", "responses",
 )  # fmt: skip
 TOKEN = "recipe-token"
 
@@ -102,6 +102,7 @@ def test_flask_under_gunicorn_with_forked_workers(
     write("recipes/web.md", "Flask and gunicorn", tmp_path)
     command = ["-m", "gunicorn", "--workers", "3", "--threads", "4", "--bind", "127.0.0.1:0", *preload, "app:app"]
     with started([str(environment.python), *command], tmp_path, MESAHUB_URL=server):
+        found = None
         for _ in range(200):
             found = re.search(r"http://127\.0\.0\.1:\d+", (tmp_path / "log.txt").read_text())
             if found:
@@ -166,11 +167,21 @@ def test_celery_with_forked_workers(environment: Environment, server: str, tmp_p
     write("recipes/jobs.md", "Celery", tmp_path)
     for name in ("queue", "control"):
         (tmp_path / name).mkdir()
-    (tmp_path / "celeryconfig.py").write_text(
-        'broker_transport_options = {"data_folder_in": "queue", "data_folder_out": "queue", "control_folder": "control"}\n'
-    )
+    options = {"data_folder_in": "queue", "data_folder_out": "queue", "control_folder": "control"}
+    (tmp_path / "celeryconfig.py").write_text(f"broker_transport_options = {options!r}\n")
     given = {"MESAHUB_URL": server, "CELERY_BROKER_URL": "filesystem://", "CELERY_CONFIG_MODULE": "celeryconfig"}
-    command = [str(environment.python), "-m", "celery", "-A", "tasks", "worker", "--concurrency", "2", "--loglevel", "INFO"]
+    command = [
+        str(environment.python),
+        "-m",
+        "celery",
+        "-A",
+        "tasks",
+        "worker",
+        "--concurrency",
+        "2",
+        "--loglevel",
+        "INFO",
+    ]
     with started(command, tmp_path, **given):
         send = "from tasks import charge\nfor i in range(20): charge.delay(f'p{i % 10}', 500)"
         environment.run("-c", send, cwd=tmp_path, **given)
@@ -239,12 +250,16 @@ def test_the_image_s_commands_run(environment: Environment, tmp_path: Path) -> N
     assert steps[0][0] == "FROM"
     allowed = {"FROM", "RUN", "USER", "VOLUME", "EXPOSE", "HEALTHCHECK", "STOPSIGNAL", "ENTRYPOINT", "CMD"}
     assert {word for word, _ in steps} <= allowed
-    given = {word: rest for word, rest in steps}
+    given = {step[0]: step[1] for step in steps}
     (tmp_path / "token").write_text(TOKEN)
     entry = json.loads(given["ENTRYPOINT"]) + json.loads(given["CMD"])
     port = str(free_port())
-    places = {"/data": str(tmp_path / "data"), "/run/secrets/mesahub_admin_token": str(tmp_path / "token"), "4004": port}
-    command = [places.get(word, word) for word in entry]
+    places = {
+        "/data": str(tmp_path / "data"),
+        "/run/secrets/mesahub_admin_token": str(tmp_path / "token"),
+        "4004": port,
+    }
+    command = [str(places.get(word, word)) for word in entry]
     check = [word.replace("4004", port) for word in json.loads(given["HEALTHCHECK"].partition("CMD")[2])]
     with started([str(environment.python), "-m", *command], tmp_path) as process:
         assert process.stdout is not None
@@ -279,7 +294,9 @@ def test_the_unit_is_valid_and_its_command_runs(environment: Environment, tmp_pa
         assert "mesahub.service" not in done.stderr, done.stderr
 
 
-def test_a_lambda_function_runs_from_its_layer(wheel: Path, environment: Environment, server: str, tmp_path: Path) -> None:
+def test_a_lambda_function_runs_from_its_layer(
+    wheel: Path, environment: Environment, server: str, tmp_path: Path
+) -> None:
     write("recipes/packaging.md", "AWS Lambda", tmp_path / "task")
     layer = tmp_path / "layer" / "python"
     environment.run("-m", "pip", "install", "--quiet", "--no-deps", "--target", str(layer), str(wheel))
