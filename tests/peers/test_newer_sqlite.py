@@ -41,7 +41,7 @@ TOOLS = ("pytest>=9", "hypothesis", "pytest-socket", "responses", "trustme", "wa
 KEPT = "not limits and not what_a_query_refuses and not returning_gives_rows and not counts_of_a_write_that_returns"
 """Without what differs in pysqlite3 itself: it sets no limits, words an error of its own otherwise, and counts only the
 first row of RETURNING. (Python 3.14 with SQLite 3.53 passes them.)"""
-SUITES = ("embedded", "table", "behaviour", "copy")
+SUITES = ("embedded", "table")
 
 
 def test_the_engine_s_suites_pass_on_the_newest_sqlite(wheel: Path, tmp_path: Path) -> None:
