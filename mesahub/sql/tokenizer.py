@@ -35,7 +35,7 @@ _pattern: re.Pattern[str] | None = None
 def tokenize(sql: str) -> list[Token]:
     """Split SQL text into tokens, including whitespace and comments.
 
-    Example:
+    Examples:
         >>> [text for kind, text, at in tokenize("SELECT ?1 -- one")]
         ['SELECT', ' ', '?1', ' ', '-- one']
     """

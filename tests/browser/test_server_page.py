@@ -12,6 +12,7 @@ import pytest
 
 import mesahub
 from tests.browser.chromium import PHONE, Chromium
+from tests.browser.screenshots import ASSETS, fill, take
 from tests.servers import Server, start_server
 
 SCRIPT = "<script>document.title = 'run'</script><img src=x onerror=\"document.title = 'run'\">"
@@ -147,3 +148,12 @@ def test_page_is_not_shown_in_a_frame(chromium: Chromium, page: Server, attacker
     assert chromium.all("#token") == []
     chromium.driver.switch_to.default_content()
     assert "frame-ancestors 'none'" in " ".join(chromium.messages())
+
+
+def test_pictures_of_the_guide_can_be_taken(chromium: Chromium, tmp_path: Path) -> None:
+    with start_server(tmp_path / "data") as server:
+        fill(server)
+        files = take(chromium, server, tmp_path)
+    assert all(file.read_bytes().startswith(b"\x89PNG") for file in files)
+    for file in files:
+        assert (ASSETS / file.name).stat().st_size < 80_000
