@@ -171,7 +171,8 @@ def _split(url: str) -> tuple[str, int | None, Secret, str, dict[str, str]] | st
 
 
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]").search
-_HOST = re.compile(r"[0-9a-f:.]+(?:%.+)?|[A-Za-z0-9._\-\u0080-\U0010ffff]+").fullmatch
+# ASCII letters, digits, and . _ - of all ASCII: as a range of what is allowed, it takes a millisecond to compile.
+_HOST = re.compile(r"[0-9a-f:.]+(?:%.+)?|[^\x00-,/:-@\[-^`{-\x7f]+").fullmatch
 
 
 def _wrong_host(host: str) -> str | None:

@@ -39,10 +39,11 @@ def main(argv: list[str] | None = None) -> int:
                 return code
     try:
         from mesahub.cli import app
+
+        return app.run(arguments)
     except ImportError as error:
         if (error.name or "").partition(".")[0] not in ("click", "rich", "prompt_toolkit"):
             raise
         from mesahub.cli import plain
 
         return plain.run(arguments, EXTRA)
-    return app.run(arguments)

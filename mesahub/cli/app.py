@@ -10,8 +10,7 @@ from collections.abc import Callable
 import click
 
 import mesahub
-from mesahub.cli import data, databases, doctor, files, profiles, shell, sql
-from mesahub.cli.groups import Group
+from mesahub.cli.groups import LazyGroup
 from mesahub.cli.terminal import one_line, prepare_streams, without_keys
 from mesahub.errors import MesahubError
 
@@ -27,7 +26,26 @@ _COMPLETE = "_MESAHUB_COMPLETE"
 """Set by a shell that asks for completions."""
 
 
-@click.group(cls=Group, help=HELP, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
+_MODULES = {
+    "sql": ("query", "exec", "tables", "schema", "rows"),
+    "data": ("insert", "dump", "copy"),
+    "files": ("files",),
+    "databases": ("db", "keys", "buckets"),
+    "profiles": ("profile",),
+    "doctor": ("doctor",),
+    "shell": ("shell",),
+}
+"""The commands, by the module that has them."""
+
+_LAZY = {name: f"mesahub.cli.{module}" for module, names in _MODULES.items() for name in names}
+
+
+@click.group(
+    cls=LazyGroup,
+    modules=_LAZY,
+    help=HELP,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110},
+)
 @click.version_option(mesahub.__version__, prog_name="mesahub")
 def group() -> None:
     """All commands."""
@@ -66,10 +84,6 @@ def _belongs_to_a_transport(name: str, what: str) -> None:
 # Shown in the help; `mesahub.cli.main` finds and runs them before click is asked.
 _belongs_to_a_transport("serve", "Run a server for development and tests (extra: serve).")
 _belongs_to_a_transport("cassette", "Inspect recordings: show, stats, verify, prune, replay-into.")
-
-for module in (sql, data, files, databases, profiles, doctor, shell):
-    for command in module.COMMANDS:
-        group.add_command(command)
 
 
 def run(arguments: list[str]) -> int:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import base64
 import json
 import re
 import sys
@@ -30,6 +29,12 @@ def format_options(function: F) -> F:
         help_ = f"Print {name.upper() if name != 'table' else 'a table'}."
         function = click.option(f"--{name}", "format_", flag_value=name, help=help_)(function)
     return function
+
+
+def _base64(value: bytes) -> str:
+    from binascii import b2a_base64  # base64 takes longer to import than to print most results
+
+    return b2a_base64(value, newline=False).decode()
 
 
 def chosen(format_: str | None) -> str:
@@ -76,7 +81,7 @@ def print_any(rows: Iterable[Row], format_: str | None, *, limit: int | None = N
 
 
 def _json_value(value: Any) -> Any:
-    return {"base64": base64.b64encode(value).decode()} if isinstance(value, bytes) else str(value)
+    return {"base64": _base64(value)} if isinstance(value, bytes) else str(value)
 
 
 def json_text(row: Row) -> str:
@@ -102,7 +107,7 @@ def _json(_columns: list[str], rows: Iterator[Row]) -> None:
 
 def _cell(value: Any) -> str:
     if isinstance(value, bytes):
-        return base64.b64encode(value).decode()
+        return _base64(value)
     return ("true" if value else "false") if isinstance(value, bool) else str(value)
 
 

@@ -6,7 +6,6 @@ import json
 import os
 import re
 import stat
-import tomllib
 from pathlib import Path
 from urllib.parse import quote
 
@@ -38,6 +37,8 @@ def load() -> dict[str, dict[str, str]]:
         return {}
     if os.name == "posix" and stat.S_IMODE(mode) & 0o077:
         raise ConfigurationError(f"{file} contains keys and can be read by others. Run: chmod 600 {file}")
+    import tomllib  # only who has profiles pays for it
+
     try:
         found: dict[str, dict[str, str]] = tomllib.loads(file.read_text(encoding="utf-8"))
     except tomllib.TOMLDecodeError as error:

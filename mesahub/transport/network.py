@@ -25,10 +25,11 @@ class Origin(NamedTuple):
     path: str
 
 
-_PROXY = re.compile(
+# Compiled where they are needed: by `re`, which keeps them.
+_PROXY = (
     r"([A-Za-z][A-Za-z0-9+.\-]*)://(?:[^/?#\s]*@)?(\[[0-9A-Fa-f:.]+(?:%[^\]\s]+)?\]|[^/?#@:\[\]\s]+)(?::(\d{0,5}))?/?"
 )
-_ORIGIN = re.compile(r"(https?)://(?:\[([0-9A-Fa-f:.]+(?:%[^\]\s]+)?)\]|([^/?#@:\[\]\s]+))(?::(\d{0,5}))?(/[^?#\s]*)?")
+_ORIGIN = r"(https?)://(?:\[([0-9A-Fa-f:.]+(?:%[^\]\s]+)?)\]|([^/?#@:\[\]\s]+))(?::(\d{0,5}))?(/[^?#\s]*)?"
 
 
 def origin(base_url: str) -> Origin:
@@ -37,7 +38,7 @@ def origin(base_url: str) -> Origin:
     Raises:
         ConfigurationError: it is not a valid URL.
     """
-    match = _ORIGIN.fullmatch(base_url)
+    match = re.fullmatch(_ORIGIN, base_url)
     port = int(match[4]) if match and match[4] else None
     if match is None or (port is not None and port > 65535) or ".." in base_url:
         raise ConfigurationError(
@@ -88,7 +89,7 @@ def proxy_url(base_url: str, proxies: Mapping[str, str] | None) -> Secret | None
 def _checked_proxy(url: Secret) -> Secret | None:
     if not url:
         return None
-    match = _PROXY.fullmatch(url)
+    match = re.fullmatch(_PROXY, url)
     valid = match is not None and _is_host(match[2]) and int(match[3] or 0) <= 65535
     match = None  # a traceback may show this function's variables
     if not valid:

@@ -173,9 +173,20 @@ def _embedded(what: str, scenario: str, times: int, bare: float) -> Comparison:
 
 
 EMBEDDED = [
-    _embedded("find by key, embedded", "local_get", 1000, 3.0),
+    _embedded("find by key, embedded", "local_get", 1000, 2.3),
     _embedded("find of 1,000 rows, embedded", "local_thousand", 30, 1.6),
-    _embedded("insert, embedded", "local_insert", 200, 2.0),
+    Comparison(
+        "1,000 rows as tuples, embedded",
+        [
+            ours("db.rows", "local_tuples", "ours-bare"),
+            Contender("sqlite3", "requests", "bare_sqlite", "local_tuples"),
+        ],
+        [("db.rows", "sqlite3", 1.25)],
+        times=30,
+        rounds=9,
+        needs={"folder": "folder"},
+    ),
+    _embedded("insert, embedded", "local_insert", 200, 1.8),
     _embedded("insert_many of 50,000 rows, embedded", "local_insert_many", 1, 1.5),
 ]
 
@@ -194,7 +205,110 @@ COMPILE = [
     )
 ]
 
+AWAY = "20 ms away"
+NEAR = "0 ms away"
+FAR_NEEDS = {"near": "server", "far": "far"}
+
+
+def _far(
+    label: str, scenario: str, environment: str = "ours-bare", *, away: bool = True, **arguments: Any
+) -> Contender:
+    return Contender(label, environment, "far", scenario, {"away": away, **arguments})
+
+
+def _distance(what: str, scenario: str, goal: float, *, rounds: int = 3, **needs: str) -> Comparison:
+    """The same work near and far: what is paid once per request would be paid a hundred times."""
+    return Comparison(
+        what,
+        [_far(AWAY, scenario), _far(NEAR, scenario, away=False)],
+        [(AWAY, NEAR, goal)],
+        times=1,
+        rounds=rounds,
+        needs=FAR_NEEDS | needs,
+    )
+
+
+FAR = [
+    Comparison(
+        "find of one row, 20 ms away",
+        [_far("urllib", "find_one"), _far("http.client", "bare_find")],
+        [("urllib", "http.client", 1.05)],
+        times=20,
+        rounds=3,
+        needs=FAR_NEEDS,
+    ),
+    Comparison(
+        "iterate over 20,000 rows with 20 µs of work on each, 20 ms away",
+        [
+            _far("urllib", "scan", work=20e-6),
+            _far("prefetch=0", "scan", work=20e-6, prefetch=0),
+            _far("prefetch=0, pages of 1,000", "scan", work=20e-6, prefetch=0, batch_size=1000),
+            _far("work alone", "work_alone", work=20e-6),
+        ],
+        [
+            ("urllib", "prefetch=0, pages of 1,000", 0.6),
+            ("urllib", "prefetch=0", None),
+            ("urllib", "work alone", None),
+        ],
+        times=1,
+        rounds=5,
+        needs=FAR_NEEDS,
+    ),
+    Comparison(
+        "insert_many of 50,000 rows, 20 ms away",
+        [_far("urllib", "insert_many"), _far("the same bytes, http.client", "bare_insert")],
+        [("urllib", "the same bytes, http.client", 1.25)],
+        times=1,
+        rounds=3,
+        needs=FAR_NEEDS,
+    ),
+    _distance("insert_many of 50,000 rows", "insert_many", 1.5),
+    _distance("upsert_many of 50,000 rows", "upsert_many", 1.5),
+    _distance("copy of 60,000 rows", "copy", 1.5, rounds=2, folder="folder"),
+    Comparison(
+        "100 writes, 20 ms away",
+        [_far("one batch", "writes", together=True), _far("one by one", "writes", together=False)],
+        [("one batch", "one by one", 0.05)],
+        times=1,
+        rounds=2,
+        needs=FAR_NEEDS,
+    ),
+    Comparison(
+        "100 writes, 0 ms away",
+        [
+            _far("one batch", "writes", away=False, together=True),
+            _far("one by one", "writes", away=False, together=False),
+        ],
+        [("one batch", "one by one", 0.5)],
+        times=3,
+        rounds=3,
+        needs=FAR_NEEDS,
+    ),
+]
+
 IMPORT = [
+    Comparison(
+        "import, with every extra installed",
+        [
+            Contender("mesahub", "ours-all", "imports", "package"),
+            Contender("json and ssl", "ours-all", "imports", "json_and_ssl"),
+        ],
+        [("mesahub", "json and ssl", 1.0)],
+        times=1,
+        rounds=15,
+        needs={"folder": "folder"},
+    ),
+    Comparison(
+        "a query from the command line, cold",
+        [
+            Contender("mesahub query", "ours-all", "imports", "our_command"),
+            Contender("sqlite-utils query", "sqlite-utils", "imports", "their_command"),
+        ],
+        [("mesahub query", "sqlite-utils query", 0.5)],
+        times=1,
+        rounds=9,
+        needs={"folder": "folder"},
+    ),
     Comparison(
         "import and make a client",
         [
@@ -206,7 +320,7 @@ IMPORT = [
         times=1,
         rounds=15,
         needs={"folder": "folder"},
-    )
+    ),
 ]
 
 THREADS = [
@@ -270,6 +384,7 @@ GROUPS: dict[str, Sequence[Comparison]] = {
     "embedded": EMBEDDED,
     "compile": COMPILE,
     "import": IMPORT,
+    "far": FAR,
     "threads": THREADS,
     "files": FILES,
     "recorder": RECORDER,

@@ -2,6 +2,7 @@
 
     make bench                                   # everything
     python tests/benchmarks/run.py find embedded # some groups
+    python tests/benchmarks/run.py --json now.json --against before.json  # and what moved by more than the noise
     python tests/benchmarks/run.py --write       # also updates docs/performance.md and docs/measurements.md
 
 Every contender runs in a process of its own, in an environment of its own (``.bench/``), and all wait while
@@ -40,6 +41,7 @@ PACKAGES = {
     "ours": [".[requests,urllib3,serve]"],
     "ours-bare": ["."],
     "ours-speed": [".[speed]"],
+    "ours-all": [".[all]"],
     "ours-telemetry": [".", "opentelemetry-sdk"],
     "mesahub-1.0.1": ["mesahub==1.0.1"],
     "requests": ["requests", "requests-toolbelt"],
@@ -78,7 +80,16 @@ def tree_hash() -> str:
     return digest.hexdigest()
 
 
+FAR_MS = 20
+"""Milliseconds to a server that is far away, and back."""
+
 MEASURES = {"seconds": "", "cpu": ", CPU time", "peak": ", peak memory", "connections": ", connections opened"}
+
+
+def _quiet(contender: Contender) -> dict[str, str]:
+    # What other packages warn of is for their authors. (No contender closes what it measures.)
+    ours = "default,ignore::ResourceWarning"
+    return os.environ | {"PYTHONWARNINGS": ours if contender.environment.startswith("ours") else "ignore"}
 
 
 class Worker:
@@ -87,7 +98,9 @@ class Worker:
     def __init__(self, contender: Contender, arguments: dict[str, Any]) -> None:
         command = [python_of(contender.environment), str(HERE / "worker.py")]
         command += [contender.module, contender.scenario, json.dumps(arguments | contender.arguments)]
-        self.process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, cwd=HERE)
+        self.process = subprocess.Popen(
+            command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, cwd=HERE, env=_quiet(contender)
+        )
         if self._line() != "ready":
             raise SystemExit(f"{contender.name} did not start")
 
@@ -145,6 +158,19 @@ def server(folder: Path) -> Iterator[str]:
             process.terminate()
 
 
+@contextmanager
+def far(url: str) -> Iterator[str]:
+    """The same server, `FAR_MS` away; its URL."""
+    port = int(re.search(r":(\d+)/", url)[1])  # type: ignore[index]
+    command = [sys.executable, str(HERE / "far.py"), str(port), str(FAR_MS)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        try:
+            yield url.replace(f":{port}/", f":{process.stdout.readline().strip()}/")
+        finally:
+            process.kill()
+
+
 def connections(places: dict[str, Any]) -> int:
     """How many connections the responder has ever had, the one of this question included."""
     with urlopen(f"{places['responder']}/connections") as answer:
@@ -182,14 +208,17 @@ def measure(comparison: Comparison, places: dict[str, Any]) -> list[dict[str, An
     for ours, theirs, goal in comparison.pairs:
         for what in comparison.measures:
             pairs = zip(rounds[ours], rounds[theirs], strict=True)
-            ratio = statistics.median(a[what] / max(b[what], 1e-9) for a, b in pairs)
+            ratios = sorted(a[what] / max(b[what], 1e-9) for a, b in pairs)
             results.append(
                 {
                     "what": comparison.what,
                     "measure": what,
                     "ours": ours,
                     "theirs": theirs,
-                    "ratio": ratio,
+                    "ratio": statistics.median(ratios),
+                    # The middle half of the rounds: what the noise of the machine comes to.
+                    "low": ratios[len(ratios) // 4],
+                    "high": ratios[-1 - len(ratios) // 4],
                     "goal": goal,
                     "our_figure": statistics.median(a[what] for a in rounds[ours]) / comparison.divisor(what),
                     "their_figure": statistics.median(b[what] for b in rounds[theirs]) / comparison.divisor(what),
@@ -225,6 +254,37 @@ def table(results: list[dict[str, Any]]) -> str:
             f"| {r['ratio']:.2f} | {goal} | {verdict} |"
         )
     return "\n".join(lines)
+
+
+LEAST_MOVE = 0.03
+"""A ratio that differs by less has not moved, however quiet the machine was."""
+
+
+def moved(before: list[dict[str, Any]], now: list[dict[str, Any]]) -> str:
+    """What differs between two runs by more than the noise of both, as Markdown; better ones first."""
+    known = {_name(r): r for r in before}
+    found = []
+    for r in now:
+        old = known.get(_name(r))
+        if old is None or "low" not in old:
+            continue
+        apart = r["low"] > old["high"] or r["high"] < old["low"]
+        change = r["ratio"] / max(old["ratio"], 1e-9)
+        if apart and abs(change - 1) > LEAST_MOVE:
+            found.append((change, f"| {' | '.join(_name(r))} | {old['ratio']:.2f} | {r['ratio']:.2f} | {change:.2f} |"))
+    lines = [line for _, line in sorted(found)]
+    new = sum(_name(r) not in known for r in now)
+    end = f"{len(found)} of {len(now) - new} ratios moved by more than the noise" + (
+        f"; {new} are new." if new else "."
+    )
+    if not lines:
+        return end
+    head = "| what | measure | ours | compared with | before | now | change |\n|---|---|---|---|---|---|---|\n"
+    return head + "\n".join(lines) + f"\n\n{end}"
+
+
+def _name(result: dict[str, Any]) -> tuple[str, str, str, str]:
+    return result["what"], result["measure"], result["ours"], result["theirs"]
 
 
 def say(line: str) -> None:
@@ -267,17 +327,20 @@ def main() -> None:
     parser.add_argument("groups", nargs="*", help=f"some of: {', '.join(GROUPS)}")
     parser.add_argument("--write", action="store_true", help="update docs/performance.md and docs/measurements.md")
     parser.add_argument("--json", metavar="FILE", help="keep all figures")
+    parser.add_argument("--against", metavar="FILE", help="show what moved since a run that was kept with --json")
     arguments = parser.parse_args()
     chosen = arguments.groups or list(GROUPS)
+    before = json.loads(Path(arguments.against).read_text("utf-8")) if arguments.against else None
     results: list[dict[str, Any]] = []
     started = time.monotonic()
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         (folder / "big.txt").write_bytes(os.urandom(1 << 20).hex().encode() * 48)  # 100 MB of text
-        with responder(folder) as quick, server(folder) as url:
+        with responder(folder) as quick, server(folder) as url, far(url) as distant:
             places = {
                 "responder": quick,
                 "server": url,
+                "far": distant,
                 "folder": str(folder),
                 "big": str(folder / "big.txt"),
                 "target": str(folder / "got.txt"),
@@ -295,6 +358,8 @@ def main() -> None:
     print(head + table(results))
     if arguments.json:
         Path(arguments.json).write_text(json.dumps(results, indent=1))
+    if before is not None:
+        print("\n" + moved(before, results))
     if arguments.write:
         write(ROOT / "docs" / "measurements.md", "table", head + table(results))
         write(ROOT / "docs" / "performance.md", "summary", summary(results))

@@ -127,3 +127,32 @@ def test_keys_create_tightens_an_old_file(terminal: Terminal, server: Server, tm
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
     assert path.read_text().startswith("shk_")
     assert path.read_text().count("\n") == 1
+
+
+def test_a_command_imports_no_other(tmp_path: Path) -> None:
+    with mesahub.connect(f"mh://local/x?data={tmp_path}") as db:
+        db.query("SELECT 1")
+    code = (
+        "import sys; from mesahub.cli import main; "
+        f"main(['query', 'mh://local/x?data={tmp_path}', 'SELECT 1 AS one']); "
+        "print(*sorted(name for name in sys.modules if name.startswith(('mesahub.cli.', 'prompt_toolkit', 'rich'))))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    lines = done.stdout.splitlines()
+    assert lines[0] == '{"one": 1}'
+    assert {"mesahub.cli.sql", "mesahub.cli.app"} <= set(lines[1].split())
+    assert {"mesahub.cli.shell", "mesahub.cli.data", "mesahub.cli.databases"}.isdisjoint(lines[1].split())
+    assert not any(name.startswith(("prompt_toolkit", "rich")) for name in lines[1].split())
+
+
+def test_every_command_is_found_by_its_name_alone() -> None:
+    context = click.Context(group)
+    names = group.list_commands(context)
+    assert names == sorted(names)
+    for name in names:
+        code = f"import click; from mesahub.cli.app import group; print(group.get_command(None, {name!r}).name)"
+        if name in ("query", "db", "shell"):  # one process each
+            done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+            assert done.stdout.strip() == name
+        assert group.commands[name].name == name
+    assert sorted(group.commands) == names

@@ -48,6 +48,17 @@ def local_thousand(folder: str) -> Run:
     return run
 
 
+def local_tuples(folder: str) -> Run:
+    connection = _connect(folder)
+    connection.executemany(INSERT, workload.rows(1000))
+
+    def run(n: int) -> None:
+        for _ in range(n):
+            assert len(connection.execute("SELECT * FROM people").fetchall()) == 1000
+
+    return run
+
+
 def local_insert(folder: str) -> Run:
     connection = _connect(folder)
     count = 0

@@ -169,6 +169,17 @@ def local_thousand(folder: str) -> Run:
     return run
 
 
+def local_tuples(folder: str) -> Run:
+    db = _embedded(folder)
+    db.table("people").insert_many(workload.rows(1000))
+
+    def run(n: int) -> None:
+        for _ in range(n):
+            assert len(db.rows("SELECT * FROM people").tuples()) == 1000
+
+    return run
+
+
 def local_insert(folder: str) -> Run:
     table = _embedded(folder).table("people")
     count = 0
