@@ -29,6 +29,8 @@ class BulkInsert:
         on_conflict, key, update, where, returning: as `mesahub.sql.insert_text` takes them.
         progress: called with (rows done, rows in all or ``None``) after each request.
         capabilities: those of the engine, for its limits; default: MesaHub's.
+        sql: an INSERT of one row, ``INSERT ... VALUES (?, ?)``, to run instead of the one that is made of the scope and
+            the columns.
 
     Raises:
         ArgumentError: an argument is invalid. (Rows are looked at when their turn comes.)
@@ -46,9 +48,11 @@ class BulkInsert:
         progress: Callable[[int, int | None], object] | None,
         where: Where = None,
         capabilities: Capabilities | None = None,
+        sql: str | None = None,
     ) -> None:
         self._total = len(rows) if isinstance(rows, Sized) else None
         self._scope = scope
+        self._sql = sql
         self._on_conflict = on_conflict
         self._key = key
         self._update = update
@@ -74,6 +78,8 @@ class BulkInsert:
         self._current = batch
         if batch is None:
             return None
+        if self._sql is not None:
+            return Statement(self._sql, [], "insert", True, batch.rows)
         conflict, returning = self._on_conflict, self._returning
         columns = batch.columns
         if not columns and len(batch.rows) > 1:

@@ -74,7 +74,18 @@ VALID: dict[str, Any] = {
 }  # fmt: skip
 
 # What takes objects of the caller's own making, or says itself what it may raise.
-OTHERS = {"send", "run_query", "run_rows", "run_exec", "run_batch", "send_statement", "prepare", "session", "close"}
+OTHERS = {
+    "send",
+    "run_query",
+    "run_rows",
+    "run_returning",
+    "run_exec",
+    "run_batch",
+    "send_statement",
+    "prepare",
+    "session",
+    "close",
+}
 
 
 CALLED = {"progress", "clock", "sleep", "api_key", "open"}

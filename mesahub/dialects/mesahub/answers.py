@@ -73,6 +73,8 @@ def _stored(answer: dict[str, Any]) -> Answer:
 
 
 def _returned(statement: Statement, answer: dict[str, Any]) -> Answer:
+    if answer.get("tuples"):
+        return _settled(statement, _stored(answer))
     rows, columns = _rows(answer, statement.sql)
     whole = len(rows) != ROW_LIMIT or answer.get("whole", False)
     changes = statement.verb in _CHANGES

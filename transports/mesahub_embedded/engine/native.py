@@ -79,7 +79,8 @@ def query_response(engine: Reads, payload: Mapping[str, Any], timeout: float | N
 def exec_response(engine: Runs, payload: Mapping[str, Any], timeout: float | None, alive: Alive) -> Response:
     """Run a statement that may write. See `query_response`."""
     started = perf_counter()
-    return _response(engine.execute(payload["sql"], payload["bindings"], timeout=timeout, alive=alive), started)
+    outcome = engine.execute(payload["sql"], payload["bindings"], timeout=timeout, alive=alive)
+    return _response(outcome, started, exact="exact" in payload)
 
 
 def insert_response(engine: Inserts, payload: Mapping[str, Any], timeout: float | None, alive: Alive) -> Response:
@@ -91,13 +92,13 @@ def insert_response(engine: Inserts, payload: Mapping[str, Any], timeout: float 
     return _response(outcome, started)
 
 
-def _response(outcome: Outcome, started: float) -> Response:
+def _response(outcome: Outcome, started: float, *, exact: bool = False) -> Response:
     plan, rows, affected, rowid = outcome
     response = Response(200)
     if plan is None:
         response.answer = _CountsAnswer(affected, rowid, started)
     else:
-        response.answer = _RowsAnswer(plan, rows, False, started, False)
+        response.answer = _RowsAnswer(plan, rows, exact, started, False)
     return response
 
 

@@ -1,0 +1,290 @@
+"""Connections of PEP 249."""
+
+from __future__ import annotations
+
+import os
+import sys
+import threading
+import warnings
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self, Unpack
+
+import mesahub
+from mesahub._util.secret import Secret, SecretDict
+from mesahub.database import DatabaseHandle
+from mesahub.dbapi import errors
+from mesahub.dbapi.cursor import Cursor
+from mesahub.dbapi.errors import translated
+from mesahub.dbapi.statements import Kind
+from mesahub.sql import Statement
+
+if TYPE_CHECKING:
+    from mesahub._calls.client_options import ConnectOptions
+    from mesahub.session import Session
+
+__all__ = ["Connection", "OnRollback", "connect"]
+
+OnRollback = Literal["raise", "warn", "ignore"]
+_ON_ROLLBACK = ("raise", "warn", "ignore")
+_ISOLATION = ("DEFERRED", "IMMEDIATE", "EXCLUSIVE")
+
+
+def connect(
+    url: str | os.PathLike[str] | None = None,
+    *,
+    handle: DatabaseHandle | None = None,
+    isolation_level: str | None = "DEFERRED",
+    on_rollback: OnRollback = "raise",
+    unit_of_work: Literal["batch"] | None = None,
+    **options: Unpack[ConnectOptions],
+) -> Connection:
+    """Open a connection in the sense of PEP 249.
+
+    Args:
+        url: as `mesahub.connect` takes it; default: ``MESAHUB_URL``.
+        handle: an open database to use instead of a URL; it stays open when the connection is closed.
+        isolation_level: as in `sqlite3`. ``"DEFERRED"``, ``"IMMEDIATE"`` or ``"EXCLUSIVE"``: the first statement that
+            writes begins a transaction, where the engine has interactive transactions (embedded databases, libSQL).
+            ``None``: every statement takes effect at once. Unlike there, CREATE and the like begin one too, so that a
+            migration that fails leaves nothing.
+        on_rollback: what `Connection.rollback` does where every statement takes effect at once: see there.
+        unit_of_work: ``"batch"``: keep statements that write until `Connection.commit`, and send them as one atomic
+            batch. For engines with batches and without interactive transactions. Until then their counts are unknown
+            (-1), reads do not see them, and RETURNING is not supported.
+        **options: as `mesahub.connect` takes them.
+
+    Raises:
+        InterfaceError: a wrong URL or option.
+        NotSupportedError: the engine has no batches.
+    """
+    if on_rollback not in _ON_ROLLBACK:
+        raise errors.InterfaceError(f"on_rollback must be 'raise', 'warn' or 'ignore', not {on_rollback!r:.40}.")
+    if unit_of_work not in (None, "batch"):
+        raise errors.InterfaceError(f"unit_of_work must be 'batch' or None, not {unit_of_work!r:.40}.")
+    level = _checked_level(isolation_level)
+    if isinstance(url, str):
+        url = Secret(url)
+    given = SecretDict(options)
+    options = {}  # a traceback may show this function's variables
+    with translated():
+        if handle is not None:
+            if url is not None or given:
+                raise errors.InterfaceError("Pass a URL and options, or a handle, not both.")
+            return Connection(handle, level, on_rollback, unit_of_work, owns=False)
+        db = mesahub.connect(url, **given)
+        try:
+            return Connection(db, level, on_rollback, unit_of_work, owns=True)
+        except BaseException:
+            db.close()
+            raise
+
+
+def _checked_level(level: str | None) -> str | None:
+    if level is None:
+        return None
+    text = (level.upper() or "DEFERRED") if isinstance(level, str) else ""
+    if text not in _ISOLATION:
+        raise errors.InterfaceError(
+            f"isolation_level must be one of {', '.join(_ISOLATION)} or None, not {level!r:.40}."
+        )
+    return text
+
+
+class Connection:
+    """A connection; `connect` makes it. Threads may share it: its statements run one after another.
+
+    In a ``with`` block, as in `sqlite3`: commit at its end, roll back on an exception; the connection stays open.
+
+    Attributes:
+        isolation_level: see `connect`; may be set.
+    """
+
+    Warning: ClassVar = errors.Warning
+    Error: ClassVar = errors.Error
+    InterfaceError: ClassVar = errors.InterfaceError
+    DatabaseError: ClassVar = errors.DatabaseError
+    DataError: ClassVar = errors.DataError
+    OperationalError: ClassVar = errors.OperationalError
+    IntegrityError: ClassVar = errors.IntegrityError
+    InternalError: ClassVar = errors.InternalError
+    ProgrammingError: ClassVar = errors.ProgrammingError
+    NotSupportedError: ClassVar = errors.NotSupportedError
+
+    def __init__(
+        self,
+        handle: DatabaseHandle,
+        isolation_level: str | None,
+        on_rollback: OnRollback,
+        unit_of_work: Literal["batch"] | None,
+        *,
+        owns: bool,
+    ) -> None:
+        self._handle: DatabaseHandle | None = handle
+        self._owns = owns
+        self._on_rollback = on_rollback
+        self._level = isolation_level
+        self._lock = threading.RLock()
+        self._written = 0
+        self._interactive = handle.capabilities.transactions == "interactive"
+        self._pending: list[Statement] | None = None
+        if unit_of_work == "batch" and not self._interactive:
+            handle.client.require("batch")
+            self._pending = []
+        self._session: Session | None = None
+
+    @property
+    def handle(self) -> DatabaseHandle:
+        """The database: its whole API, outside of this connection's transactions."""
+        if self._handle is None:
+            raise errors.InterfaceError("The connection is closed.")
+        return self._handle
+
+    @property
+    def isolation_level(self) -> str | None:
+        """See `connect`."""
+        return self._level
+
+    @isolation_level.setter
+    def isolation_level(self, level: str | None) -> None:
+        self._level = _checked_level(level)
+
+    @property
+    def in_transaction(self) -> bool:
+        """Is a transaction open, or are there writes that wait for `commit`?"""
+        return bool(self._pending) or (self._session is not None and self._session.in_transaction)
+
+    def cursor(self) -> Cursor:
+        """A new cursor."""
+        self.handle  # noqa: B018 - raises when closed
+        return Cursor(self)
+
+    def commit(self) -> None:
+        """Commit the open transaction; send what waits. Nothing where every statement takes effect at once.
+
+        Raises:
+            IntegrityError: a deferred constraint failed; the transaction stays open.
+        """
+        handle = self.handle
+        with self._lock, translated():
+            self._written = 0
+            if self._pending:
+                pending, self._pending = self._pending, []
+                handle.client.run_batch(handle.name, pending)
+            elif self._session is not None:
+                self._session.commit()
+
+    def rollback(self) -> None:
+        """Take back what was written since the last commit.
+
+        Where every statement takes effect at once, nothing can be taken back. If something was written since the last
+        `commit`, then with ``on_rollback="raise"`` an exception that is being handled gets a note that says so, and a
+        `RollbackWarning` is emitted; without one, `NotSupportedError` is raised. ``"warn"`` warns in both cases,
+        ``"ignore"`` does nothing.
+        """
+        self.handle  # noqa: B018 - raises when closed
+        with self._lock, translated():
+            written, self._written = self._written, 0
+            if self._pending is not None:
+                self._pending = []
+            elif self._session is not None:
+                self._session.rollback()
+                return
+            if written:
+                self._cannot_roll_back(written)
+
+    def _cannot_roll_back(self, written: int) -> None:
+        if self._on_rollback == "ignore":
+            return
+        counted = "1 statement that wrote has" if written == 1 else f"{written} statements that wrote have"
+        said = f"{counted} taken effect and cannot be rolled back: this engine has no interactive transactions"
+        error = sys.exc_info()[1]
+        if error is not None:
+            error.add_note(said)
+        elif self._on_rollback == "raise":
+            raise errors.NotSupportedError(f"{said}. Use db.batch() for several writes at once, or on_rollback='warn'.")
+        warnings.warn(said, errors.RollbackWarning, stacklevel=4)
+
+    def close(self) -> None:
+        """Roll back what is open, and close the connection. May be called twice."""
+        with self._lock:
+            handle, self._handle = self._handle, None
+            session, self._session = self._session, None
+            self._pending = None
+            if handle is None:
+                return
+            with translated():
+                try:
+                    if session is not None:
+                        session.close()
+                finally:
+                    if self._owns:
+                        handle.close()
+
+    def prepared_for(self, kind: Kind) -> tuple[DatabaseHandle, bool]:
+        """For a cursor: the handle on which a statement of this kind runs, and whether the statement is done."""
+        handle = self.handle
+        if not self._interactive:
+            if kind.control:
+                if kind.control == "commit" or (kind.control == "begin" and self._pending is not None):
+                    self.commit()
+                    return handle, True
+                raise errors.NotSupportedError(
+                    f"{kind.sql.split()[0].upper()} is not supported: the engine has no interactive transactions. For "
+                    "several writes at once, use db.batch(), or connect(..., unit_of_work='batch')."
+                )
+            return handle, False
+        session = self._opened(handle)
+        if kind.control in ("begin", "commit", "rollback"):
+            if kind.control == "begin":
+                session.begin("immediate" if kind.mode == "immediate" else "deferred")
+            elif kind.control == "commit":
+                session.commit()
+            else:
+                session.rollback()
+            return session, True
+        if kind.begins and self._level is not None and not session.in_transaction:
+            session.begin("immediate")
+        if kind.control:
+            session.client.run_exec(session.name, Statement(kind.sql, [], "savepoint", True))
+            return session, True
+        return session, False
+
+    def _opened(self, handle: DatabaseHandle) -> Session:
+        if self._session is None:
+            session: Any = handle.session()
+            self._session = session
+        return self._session
+
+    def wrote(self, statement: Statement | None = None) -> bool:
+        """For a cursor: note a write. ``True``: it waits for `commit` instead of being sent."""
+        if self._pending is not None and statement is not None:
+            self._pending.append(statement)
+            return True
+        self._written += 1
+        return False
+
+    @property
+    def waits(self) -> bool:
+        """For a cursor: do writes wait for `commit`?"""
+        return self._pending is not None
+
+    @property
+    def lock(self) -> threading.RLock:
+        """For a cursor: held while a statement runs."""
+        return self._lock
+
+    def __enter__(self) -> Self:
+        self.handle  # noqa: B018 - raises when closed
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        if kind is None:
+            self.commit()
+        else:
+            self.rollback()
+
+    def __repr__(self) -> str:
+        name = "closed" if self._handle is None else repr(self._handle.name)
+        return f"<mesahub.dbapi.Connection {name}>"

@@ -1,0 +1,1 @@
+"""mesahub in other libraries: one module for each."""
