@@ -10,7 +10,7 @@ export PYTHONWARNINGS ?= default
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help check demo demo-cluster test test-all test-peers test-engines lint format soak bench docs docs-serve build quickstart clean
+.PHONY: help check demo demo-cluster test test-all test-peers test-engines lint format aio soak bench docs docs-serve build quickstart clean
 
 help:  ## Show the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -75,6 +75,10 @@ lint: $(VENV)/.group-lint $(VENV)/.group-test  ## Check style, types and layers
 	$(BIN)/mypy
 	$(BIN)/basedpyright
 	$(BIN)/lint-imports
+	$(BIN)/python -m scripts.asyncify --check
+
+aio: $(VENV)/.group-lint  ## Make mesahub/aio of the blocking classes, after a change to one of them
+	$(BIN)/python -m scripts.asyncify
 
 format: $(VENV)/.group-lint  ## Format the code
 	$(BIN)/ruff check --fix .

@@ -47,6 +47,7 @@ from mesahub.transport.registry import installed_transports
 from mesahub.url import parse_mesahub_url
 
 if TYPE_CHECKING:
+    from mesahub import aio
     from mesahub._calls.client_options import ClientOptions
     from mesahub.copying import copy
     from mesahub.management import MesahubManagementClient
@@ -63,6 +64,7 @@ __all__ = [
     "ClientOptions",
     "parse_mesahub_url",
     "copy",
+    "aio",
     # filters and values
     "col",
     "any_of",
@@ -122,10 +124,12 @@ _LAZY = {
 if not TYPE_CHECKING:  # or a type checker would take any name for one of ours
 
     def __getattr__(name: str) -> Any:
-        if name not in _LAZY:
+        if name not in _LAZY and name != "aio":
             raise AttributeError(f"module 'mesahub' has no attribute {name!r}")
         import importlib
 
+        if name == "aio":  # the import system makes it an attribute
+            return importlib.import_module(f"{__name__}.aio")
         value = getattr(importlib.import_module(f"{__name__}.{_LAZY[name]}"), name)
         globals()[name] = value
         return value

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, Generic, Self, overload
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, Generic, NamedTuple, Self, overload
 
-from mesahub._calls.primary_key import Keys
+from mesahub._calls.primary_key import Keys, given_key
 from mesahub.errors import ArgumentError
 from mesahub.results import ExecResult, R, Row
 from mesahub.sql import Bindings, Scope, Statement, delete_statement, insert_statement, insert_text, update_statement
@@ -22,6 +22,13 @@ BatchEntry = str | tuple[str, Bindings]
 """One write of a batch: SQL, or SQL and its bindings."""
 
 
+class _Keyed(NamedTuple):
+    """A statement that is compiled when the primary key of its table is known."""
+
+    keys: Keys
+    compile: Callable[[list[str]], Statement]
+
+
 class Batch:
     """Writes that are carried out together, all or none. `mesahub.DatabaseHandle.batch` makes it.
 
@@ -36,7 +43,7 @@ class Batch:
         self._client = db.client
         self._idempotent = idempotent
         self._timeout = timeout
-        self._statements: list[Statement] = []
+        self._statements: list[Statement | _Keyed] = []
         self._sent = False
         self.results: list[ExecResult] = []
 
@@ -66,7 +73,7 @@ class Batch:
         """A table to write to as a part of the batch. ``model``: as for `mesahub.DatabaseHandle.table`."""
         return BatchTable(table_name, self, Keys(table_name, self._ref, self._client), model)
 
-    def add(self, statement: Statement) -> None:
+    def add(self, statement: Statement | _Keyed) -> None:
         """Add a compiled statement (`mesahub.sql`)."""
         if self._sent:
             raise ArgumentError("This batch was sent already; make another one.")
@@ -80,10 +87,14 @@ class Batch:
         """
         if self._sent:
             raise ArgumentError("This batch was sent already; make another one.")
+        statements: list[Statement] = []
+        for entry in self._statements:
+            if isinstance(entry, Statement):
+                statements.append(entry)
+            else:
+                statements.append(entry.compile(entry.keys.for_conflict(None, self._timeout)))
         self._sent = True
-        self.results = self._client.run_batch(
-            self._ref, self._statements, timeout=self._timeout, idempotent=self._idempotent
-        )
+        self.results = self._client.run_batch(self._ref, statements, timeout=self._timeout, idempotent=self._idempotent)
         return self.results
 
     def __len__(self) -> int:
@@ -136,17 +147,24 @@ class BatchTable(Generic[R]):
         update: Sequence[str] | None = None,
         where: Where = None,
     ) -> None:
-        """Insert rows. (A key that is not given, for ``on_conflict="update"``, is asked of the database.)"""
-        columns: Sequence[str] = ()
+        """Insert rows.
+
+        A key that is not given, for ``on_conflict="update"``, is asked of the database when the batch is sent.
+        """
+        columns: Sequence[str] | None = ()
         if on_conflict == "update":
-            columns = self._keys.for_conflict(key, None, where)
+            columns = given_key(key, where)
         elif key is not None or update is not None or where is not None:
             raise ArgumentError("key, update and where belong to on_conflict='update'.")
         given: Any = rows if self._typed is None else self._typed.dump_many(rows)
         for part in batches(given, in_order=True, most_rows=2**31, most_bytes=2**62):
             names = part.columns or ("_rowid_",)
-            sql = insert_text(self._scope, names, on_conflict=on_conflict, key=columns, update=update, where=where)
-            self._batch.add(Statement(sql, [], "insert", True, part.rows, table=self._scope.name))
+
+            def compile(columns: Sequence[str], names: Sequence[str] = names, rows: Any = part.rows) -> Statement:
+                sql = insert_text(self._scope, names, on_conflict=on_conflict, key=columns, update=update, where=where)
+                return Statement(sql, [], "insert", True, rows, table=self._scope.name)
+
+            self._add(columns, names, compile)
 
     def upsert(
         self,
@@ -156,12 +174,24 @@ class BatchTable(Generic[R]):
         *,
         where: Where = None,
     ) -> None:
-        """Insert a row, or change the one that has its key."""
-        columns = self._keys.for_conflict(key, None, where)
-        statement = insert_statement(
-            self._scope, self._dumped(data), on_conflict="update", key=columns, update=update, where=where
-        )
-        self._batch.add(statement)
+        """Insert a row, or change the one that has its key.
+
+        A key that is not given is asked of the database when the batch is sent.
+        """
+        given = self._dumped(data)
+        row: Any = dict(given) if isinstance(given, Mapping) else given
+
+        def compile(columns: Sequence[str]) -> Statement:
+            return insert_statement(self._scope, row, on_conflict="update", key=columns, update=update, where=where)
+
+        self._add(given_key(key, where), row, compile)
+
+    def _add(
+        self, key: Sequence[str] | None, columns: Iterable[str], compile: Callable[[Sequence[str]], Statement]
+    ) -> None:
+        # With a key that stands for the one to be asked for: what is wrong with the rest is said now.
+        statement = compile(list(columns) if key is None else key)
+        self._batch.add(statement if key is not None else _Keyed(self._keys, compile))
 
     def update(self, where: Where, set: R | Mapping[str, Any], *, all_rows: bool = False) -> None:
         """Change the rows that match."""

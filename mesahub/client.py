@@ -13,7 +13,7 @@ from mesahub._calls.pipeline import Stack
 from mesahub._calls.results import exec_result, truncated
 from mesahub._calls.unpicklable import Unpicklable
 from mesahub._util.secret import Secret, SecretDict
-from mesahub.database import DatabaseHandle
+from mesahub.database import DatabaseHandle, check_database
 from mesahub.dialects.base import Answer, Capabilities, Dialect
 from mesahub.dialects.mesahub.dialect import MesahubDialect
 from mesahub.dialects.mesahub.routes import Routes
@@ -436,9 +436,5 @@ def connect(url: str | os.PathLike[str] | None = None, **options: Unpack[Connect
             arguments[name] = _OWN_OPTIONS.get(name, str)(text)
         except ValueError:
             raise ConfigurationError(f"The URL's option {name} must be a number.") from None
-    client = MesahubClient(**(arguments | given))
-    try:
-        return DatabaseHandle(target.database, client, owns_client=True)
-    except MesahubError:
-        client.close()
-        raise
+    check_database(target.database)  # before there is anything to close
+    return DatabaseHandle(target.database, MesahubClient(**(arguments | given)), owns_client=True)

@@ -118,9 +118,7 @@ class DatabaseHandle:
     """One database. Created by `MesahubClient.db` and `mesahub.connect`."""
 
     def __init__(self, ref: str, client: Client, *, owns_client: bool = False) -> None:
-        if not isinstance(ref, str) or not ref.strip() or ref in (".", ".."):
-            raise ArgumentError(f"The slug of a database must be a non-empty string, not {ref!r}.")
-        encode_segment(ref)
+        check_database(ref)
         self._ref = ref
         self._client = client
         self._owns_client = owns_client
@@ -463,3 +461,10 @@ class DatabaseHandle:
 
     def __repr__(self) -> str:
         return f"<DatabaseHandle {self._ref!r}>"
+
+
+def check_database(ref: Any) -> None:
+    """Raise `ArgumentError` for what is not the slug of a database."""
+    if not isinstance(ref, str) or not ref.strip() or ref in (".", ".."):
+        raise ArgumentError(f"The slug of a database must be a non-empty string, not {ref!r}.")
+    encode_segment(ref)

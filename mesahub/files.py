@@ -185,6 +185,9 @@ class Files:
         """
         if type(page_size) is not int or not 1 <= page_size <= PAGE:
             raise ArgumentError(f"page_size must be an integer from 1 to {PAGE}, not {page_size!r:.100}.")
+        return self._pages(folder_prefix, page_size)
+
+    def _pages(self, folder_prefix: str | None, page_size: int) -> Iterator[FileRecord]:
         offset = 0
         while True:
             page = self.list(page_size, offset, folder_prefix, sort="uploaded_at", order="asc")
@@ -219,7 +222,7 @@ class Files:
             ...         print(len(piece), "bytes")
         """
         request = self._request("download", "GET", file_id, safe=True, streams=True)
-        return Download(request, self._client.send, progress, content_hash=content_hash)
+        return Download(request, self._client.send, progress, content_hash=content_hash).begin()
 
     def download_to(
         self,

@@ -105,7 +105,8 @@ class Session(DatabaseHandle):
         if not self.in_transaction:
             with self._limit.within(timeout):
                 self.begin(mode)
-                yield from self._all_or_nothing(self.commit, self.rollback)
+                with self._all_or_nothing(self.commit, self.rollback):
+                    yield self
             return
         self._depth += 1
         name = f"mesahub_{self._depth}"
@@ -117,14 +118,16 @@ class Session(DatabaseHandle):
                 self._statement(f"RELEASE {name}")
 
         try:
-            with self._limit.within(timeout):
-                yield from self._all_or_nothing(lambda: self._statement(f"RELEASE {name}"), undo)
+            with self._limit.within(timeout):  # noqa: SIM117  (of the twin for asyncio, one alone is asynchronous)
+                with self._all_or_nothing(lambda: self._statement(f"RELEASE {name}"), undo):
+                    yield self
         finally:
             self._depth -= 1
 
-    def _all_or_nothing(self, finish: Any, undo: Any) -> Iterator[Self]:
+    @contextmanager
+    def _all_or_nothing(self, finish: Callable[[], object], undo: Callable[[], object]) -> Iterator[None]:
         try:
-            yield self
+            yield
             self._limit.left(None, None)
             if not self.in_transaction:
                 raise TransactionLostError("The database took the transaction back; nothing of it is stored.")

@@ -44,7 +44,7 @@ _RANGE = re.compile(r"bytes (\d+)-(\d+)/(\d+|\*)")
 
 
 class Download:
-    """A file that is being downloaded: iterate over it, or read from it.
+    """A file that is being downloaded: `begin`, then iterate over it, or read from it.
 
     Use it as a context manager. If the connection breaks, the download is resumed with ``Range``. At
     the end the length is verified, and the content hash if it is known.
@@ -78,22 +78,30 @@ class Download:
         self._failures = 0
         self._resumed_at = 0
         self._done = False
-        response = send(request)
+        self._response: Response | None = None
+        self._rest = memoryview(b"")
+        self._given_hash = content_hash
+        self._hash: _Hash | None = None
+        self.length: int | None = None
+        self.content_type: str | None = None
+
+    def begin(self) -> Self:
+        """Ask for the file."""
+        response = self._send(self._request)
         raise_for_status(response)
         self._refuse_empty_front(response)
-        self._response: Response | None = response
-        self._rest = memoryview(response.content)
+        self._response, self._rest = response, memoryview(response.content)
         self.length = _length(response)
-        self.content_type: str | None = response.headers.get("Content-Type")
+        self.content_type = response.headers.get("Content-Type")
         self._modified = response.headers.get("Last-Modified")
         # The front of today's server sends the literal text of a placeholder here, so: only real hashes.
-        announced = content_hash or str(response.headers.get("X-Content-Hash", "")).strip()
-        self._hash: _Hash | None = None
+        announced = self._given_hash or str(response.headers.get("X-Content-Hash", "")).strip()
         if _SHA256.fullmatch(announced):
             import hashlib
 
             self._announced = announced.lower()
             self._hash = hashlib.sha256()
+        return self
 
     def read(self, size: int = -1) -> bytes:
         """At most ``size`` bytes, ``b""`` at the end; all that is left when ``size`` is negative.

@@ -48,11 +48,12 @@ class Pages:
 
     Attributes:
         more: whether there is another page.
+        is_ordered: whether `order_by_key` was called.
     """
 
     __slots__ = (
         "_batch_size", "_chosen", "_condition", "_grows", "_last", "_order_by", "_plain", "_prefix", "_scope",
-        "_select", "_terms", "_values", "more",
+        "_select", "_terms", "_values", "is_ordered", "more",
     )  # fmt: skip
 
     def __init__(
@@ -83,6 +84,7 @@ class Pages:
         self._prefix = _KEY
         self._last: list[Any] | None = None
         self.more = True
+        self.is_ordered = False
 
     def order_by_key(self, columns: Sequence[str], *, is_rowid: bool = False) -> None:
         """Say by which columns pages continue.
@@ -100,6 +102,7 @@ class Pages:
                 "together: iterate(key=['id'])."
             )
         self._terms = _terms(self._scope, self._order_by, columns)
+        self.is_ordered = True
         # An INTEGER key comes back exactly; other values may have been converted, and are asked for as they are stored.
         if is_rowid and len(self._terms) == 1 and (not self._select or columns[0] in self._select):
             self._plain = columns[0]

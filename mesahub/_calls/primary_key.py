@@ -83,9 +83,8 @@ class Keys:
 
     def for_conflict(self, key: Any, timeout: float | None, where: Where = None) -> list[str]:
         """The columns for ON CONFLICT: those that were given, or else the primary key's."""
-        if key is None and where is not None:
-            raise ArgumentError("where belongs to key=: it is the condition of the partial unique index on that key.")
-        return _listed(key) if key is not None else self.primary(self.columns(timeout))
+        given = given_key(key, where)
+        return self.primary(self.columns(timeout)) if given is None else given
 
     def primary(self, keys: KeyColumns) -> list[str]:
         """The primary key's columns, where one is declared."""
@@ -128,7 +127,15 @@ class Keys:
         return error
 
 
-def _listed(key: Any) -> list[str]:
+def given_key(key: Any, where: Where = None) -> list[str] | None:
+    """The columns for ON CONFLICT, where they are given."""
+    if key is None and where is not None:
+        raise ArgumentError("where belongs to key=: it is the condition of the partial unique index on that key.")
+    return None if key is None else listed(key)
+
+
+def listed(key: Any) -> list[str]:
+    """The columns of a ``key``, as the caller gave it."""
     columns = [key] if isinstance(key, str) else list(key) if isinstance(key, (list, tuple)) else []
     if not columns or not all(isinstance(name, str) for name in columns):
         raise ArgumentError(f"key must be a column or a list of columns, not {key!r:.100}.")

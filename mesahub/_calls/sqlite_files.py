@@ -20,7 +20,7 @@ def download_file(
 ) -> int:
     """Write the body of an answer to a path or file; gives its bytes."""
     check_target(target)
-    return save(Download(request, api.send, progress), target)
+    return save(Download(request, api.send, progress).begin(), target)
 
 
 def upload_form(

@@ -7,7 +7,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, Generic
 
 from mesahub._calls.deadline import Deadline
-from mesahub._calls.primary_key import Keys
+from mesahub._calls.primary_key import Keys, listed
 from mesahub.errors import ArgumentError, NoSuchColumnError, ServerError
 from mesahub.results import QueryResult, R, Row
 from mesahub.sql.identifiers import Scope
@@ -227,14 +227,19 @@ class TableReader(Generic[R]):
         if self._typed is not None:
             select = self._typed.select(select)
         pages = Pages(self._scope, where, select, order_by, batch_size, grows=self._client.reads_ahead)
-        if key is None:
-            columns = self._keys.columns(timeout)
-            pages.order_by_key(columns.distinct, is_rowid=columns.is_rowid)
-        else:
-            pages.order_by_key(self._keys.for_conflict(key, timeout))
+        if key is not None:
+            pages.order_by_key(listed(key))
+        self._order(pages, timeout)  # blocking only: a generator does it with its first page
         return (self._rows_ahead if ahead else self._rows_of)(pages, select, timeout)
 
+    def _order(self, pages: Pages, timeout: float | None) -> None:
+        """See to it that pages are ordered by a key: the primary key, unless they are."""
+        if not pages.is_ordered:
+            columns = self._keys.columns(timeout)
+            pages.order_by_key(columns.distinct, is_rowid=columns.is_rowid)
+
     def _rows_of(self, pages: Pages, select: Any, timeout: float | None) -> Iterator[R]:
+        self._order(pages, timeout)
         while pages.more:
             yield from self._page_of(pages.accept(self._query(pages.statement(), timeout)), select)
 
@@ -242,6 +247,7 @@ class TableReader(Generic[R]):
         from mesahub._calls.ahead import Ahead
 
         following: Ahead[QueryResult] | None = None
+        self._order(pages, timeout)
         try:
             while pages.more:
                 result = self._query(pages.statement(), timeout) if following is None else following.result()

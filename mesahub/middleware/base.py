@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from typing import Any
+from typing import Any, TypeVar
 
 from mesahub.dialects.base import Dialect
 from mesahub.errors import ConfigurationError, MesahubError
@@ -13,6 +13,7 @@ __all__ = ["Handler", "Middleware", "Target", "checked", "compose", "fitted", "i
 
 Handler = Callable[[Request], Response]
 Middleware = Callable[[Request, Handler], Response]
+L = TypeVar("L", bound=Callable[..., Any])
 
 
 class Target:
@@ -67,7 +68,7 @@ def checked(layer: Middleware) -> Middleware:
     """The user's middleware, named in whatever goes wrong in it."""
     if not callable(layer):
         raise ConfigurationError(f"A middleware is a function (request, next) -> response, not {type(layer).__name__}.")
-    name = _name(layer)
+    name = name_of(layer)
 
     def call(request: Request, forward: Handler) -> Response:
         try:
@@ -86,7 +87,8 @@ def checked(layer: Middleware) -> Middleware:
     return call
 
 
-def _name(layer: object) -> str:
+def name_of(layer: object) -> str:
+    """How errors name a middleware."""
     return getattr(layer, "__qualname__", None) or type(layer).__qualname__
 
 
@@ -102,13 +104,15 @@ def listener(layer: Any) -> Callable[[Request, Any], None] | None:
         except MesahubError:
             raise
         except Exception as error:
-            error.add_note(f"This was raised in the middleware {_name(layer)}, before a retry of {request.operation}.")
+            error.add_note(
+                f"This was raised in the middleware {name_of(layer)}, before a retry of {request.operation}."
+            )
             raise
 
     return call
 
 
-def inside_retry(layer: Middleware) -> Middleware:
+def inside_retry(layer: L) -> L:
     """Place a middleware below retry, so that it sees every attempt instead of every call.
 
     Args:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import TypeVar
+
 from mesahub.dialects.base import Dialect
 from mesahub.dialects.mesahub.errors import error_from, is_of_the_database
 from mesahub.errors import AmbiguousResultError, MesahubError, Outcome, RateLimitError
@@ -12,13 +14,15 @@ from mesahub.transport.messages import STATEMENTS
 
 __all__ = ["end", "rate_limited"]
 
+A = TypeVar("A", bound=Response)
+
 _READS = (
     "query", ".list", ".get", ".meta", ".download", ".presign", ".presign_upload", ".export", ".inspect", ".tables"
 )  # fmt: skip
 """Ends of the names of operations that change nothing, whatever their method."""
 
 
-def end(call: RetriedCall, result: Response | Exception, dialect: Dialect | None = None) -> Response:
+def end(call: RetriedCall, result: A | Exception, dialect: Dialect | None = None) -> A:
     """The last response, or the last error, with what was tried.
 
     Raises:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Collection
-from typing import Self
+from typing import Self, TypeVar
 
 from mesahub._util.frozen import Frozen
 from mesahub.errors import ConfigurationError, Outcome, TLSError, TransportError
@@ -13,6 +13,8 @@ from mesahub.transport import Request, Response
 from mesahub.transport.messages import STATEMENTS
 
 __all__ = ["RETRIED_STATUSES", "RetriedCall", "RetryPolicy", "RetryState"]
+
+A = TypeVar("A", bound=Response)
 
 RETRIED_STATUSES = frozenset({408, 425, 429, *range(500, 600)})
 """Statuses after which a read is tried again: the server, or a gateway in front of it, may do better in a moment."""
@@ -308,7 +310,7 @@ class RetriedCall:
         self.attempts.append(Attempt(number, wall - (now - started), now - started, what, message, wait or 0.0))
         return wait
 
-    def succeeded(self, response: Response) -> Response:
+    def succeeded(self, response: A) -> A:
         """Note that the last attempt succeeded; the response, with what was tried before."""
         self._state.succeeded(self._retries)
         response.attempts = tuple(self.attempts)

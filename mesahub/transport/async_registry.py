@@ -16,7 +16,7 @@ from mesahub.transport.async_endpoints import AsyncEndpointsTransport
 from mesahub.transport.base import AsyncTransport
 from mesahub.transport.factories import AsyncTransportFactory, TransportFactory
 from mesahub.transport.options import TransportOptions
-from mesahub.transport.registry import GROUP, chosen_plugin, load_factory
+from mesahub.transport.registry import GROUP, chosen_plugin, load_factory, open_transport
 from mesahub.transport.threads import ThreadedTransport
 
 __all__ = ["ASYNC_GROUP", "find_async_factory", "open_async_transport"]
@@ -50,9 +50,12 @@ class OnThreads:
         self._factory = factory
 
     def __call__(self, options: TransportOptions) -> AsyncTransport:
-        return ThreadedTransport(self._factory(options), options)
+        # What it wraps, if it wraps one, runs on the same threads.
+        return ThreadedTransport(self._factory(options.replace(open=open_transport)), options)
 
-    def __getattr__(self, name: str) -> Any:  # needs_url, needs_key, wraps
+    def __getattr__(self, name: str) -> Any:
+        if name not in ("needs_url", "needs_key", "wraps"):  # it is not an instance, with a send()
+            raise AttributeError(name)
         return getattr(self._factory, name)
 
 

@@ -1,0 +1,1 @@
+"""What `mesahub.aio` needs beyond the classes that `scripts/asyncify.py` makes: written by hand."""
