@@ -21,6 +21,7 @@ MODULES = [
         "_calls.pipeline",
         "_calls.primary_key",
         "_calls.sqlite_files",
+        "_calls.stream_session",
         "_calls.table_reader",
         "middleware.auth",
         "middleware.call_hooks",
@@ -46,7 +47,7 @@ WAITS: dict[str, set[str]] = {
 }
 """The seam: what waits by itself, by the name of its class. All else is found from here."""
 
-CALLBACKS = {"forward", "run", "finish", "undo", "sleep", "_send", "_pause"}
+CALLBACKS = {"forward", "run", "finish", "undo", "send", "sleep", "_send", "_pause"}
 """Names of functions that are handed over, and wait."""
 
 SETTLED = {"ask", "before", "after", "listener"}
@@ -138,6 +139,11 @@ WORDS: dict[str, list[tuple[str, str]]] = {
     "mesahub._calls.table_reader": [
         ("asks for the next page, in a thread,", "asks for the next page, in a task,"),
     ],
+    "mesahub._calls.stream_session": [
+        ("threading.RLock()", "LoopLock()"),
+        ("with self._turn:", "async with self._turn:"),
+        ("Not for several threads at once: they take turns.", "Tasks take turns."),
+    ],
     "mesahub.client": [
         (
             "Safe to share between threads. Close it, or use it as a context manager.",
@@ -180,6 +186,7 @@ PACKAGES = {
     "mesahub.aio": (
         "Databases for asyncio: `mesahub.connect`, `mesahub.MesahubClient` and their API, awaited.",
         {
+            "mesahub.aio": ["middleware"],
             "mesahub.aio.client": ["AsyncMesahubClient", "connect"],
             "mesahub.aio.management": ["AsyncMesahubManagementClient"],
             "mesahub.aio.database": ["AsyncDatabaseHandle"],

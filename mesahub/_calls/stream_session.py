@@ -59,15 +59,18 @@ class StreamSession:
     def end(self, *, commit: bool, timeout: float | None = None) -> None:
         """Commit, or roll back. See `mesahub.session.SessionTransport.end`."""
         with self._turn:
-            request = self._dialect.end(commit=commit, timeout=timeout)
-            if request is None:
-                return
-            if commit:
-                self._run(request, self._send)
-                return
-            # Whatever comes of it: a session that is not heard of again is rolled back by the engine.
-            with suppress(MesahubError):
-                self._run(request, self._send)
+            self._end(commit, timeout)
+
+    def _end(self, commit: bool, timeout: float | None) -> None:
+        request = self._dialect.end(commit=commit, timeout=timeout)
+        if request is None:
+            return
+        if commit:
+            self._run(request, self._send)
+            return
+        # Whatever comes of it: a session that is not heard of again is rolled back by the engine.
+        with suppress(MesahubError):
+            self._run(request, self._send)
 
     def _run(self, request: Request, send: Callable[[Request], Response]) -> None:
         response = self._exchange(request, send)
@@ -104,7 +107,7 @@ class StreamSession:
                 return
             try:
                 with suppress(MesahubError):
-                    self.end(commit=False, timeout=_CLOSING_SECONDS)
+                    self._end(False, _CLOSING_SECONDS)
                     request = self._dialect.closing()
                     if request is not None:
                         self._exchange(request.replace(timeout=_CLOSING_SECONDS), self._send)

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+from mesahub.aio import middleware
 from mesahub.aio.batch import AsyncBatch
 from mesahub.aio.client import AsyncMesahubClient, connect
 from mesahub.aio.database import AsyncDatabaseHandle
@@ -11,6 +12,7 @@ from mesahub.aio.session import AsyncSession
 from mesahub.aio.table import AsyncTableHandle
 
 __all__ = [
+    "middleware",
     "AsyncMesahubClient",
     "connect",
     "AsyncMesahubManagementClient",

@@ -340,14 +340,19 @@ class AsyncMesahubClient(Unpicklable):
 
         self.require("transactions")
         transport: Any = self._stack.transport
-        opened = await transport.open_session(ref)
+        dialect = self._dialect
+        if hasattr(transport, "open_session"):
+            opened = await transport.open_session(ref)
+        else:
+            dialect = dialect.session(ref)
+            opened = self._stack.session(dialect)
         limit = AsyncLimit()
         client = AsyncMesahubClient(
             transport=opened,
             timeout=self.timeout,
             middleware=[*self._stack.middleware, limit.middleware],
             retry=RetryPolicy.none(),
-            dialect=self._dialect,
+            dialect=dialect,
         )
         client.reads_ahead = False
         return AsyncSession(ref, client, opened, limit)

@@ -16,6 +16,7 @@ import pytest
 
 import mesahub
 from mesahub import DatabaseHandle
+from tests.driven import Driver
 
 if TYPE_CHECKING:
     from tests.engines.rqlite_cluster import Cluster
@@ -23,9 +24,16 @@ if TYPE_CHECKING:
     from tests.servers import Server
 
 HTTP = ["urllib", "requests", "urllib3"]
+ASYNC = ["asyncio", "async embedded"]
 RQLITE = ["rqlite", "rqlite replayed"]
 LIBSQL = ["libsql", "libsql replica", "libsql replayed"]
-WAYS = ["embedded", *HTTP, "replayed", *(pytest.param(way, marks=pytest.mark.engines) for way in RQLITE + LIBSQL)]
+WAYS = [
+    "embedded",
+    *HTTP,
+    *ASYNC,
+    "replayed",
+    *(pytest.param(way, marks=pytest.mark.engines) for way in RQLITE + LIBSQL),
+]
 _number = itertools.count()
 
 
@@ -40,6 +48,15 @@ def db(way: str, request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Dat
     if way == "embedded":
         with mesahub.connect("mh://local/behaviour", data=str(tmp_path)) as handle:
             yield handle
+    elif way in ASYNC:
+        driver = Driver()
+        options: dict[str, Any] = {"transport": way} if way == "asyncio" else {"data": str(tmp_path)}
+        url = _fresh_database(request) if way == "asyncio" else "mh://local/behaviour"
+        try:
+            with driver.drive(mesahub.aio.connect(url, **options)) as handle:
+                yield handle
+        finally:
+            driver.close()
     elif way in RQLITE:
         if request.module.__name__.endswith("test_files"):
             pytest.skip("rqlite has no files, and says so: tests/dialects/test_rqlite.py")

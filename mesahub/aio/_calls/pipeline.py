@@ -5,16 +5,16 @@ from __future__ import annotations
 
 import os
 from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
-from typing import Any, cast
+from typing import TYPE_CHECKING, Any, cast
 
-from mesahub._aio.layers import checked, compose
+from mesahub._aio.layers import Middleware, checked, compose
 from mesahub._aio.waiting import Closing
 from mesahub._calls.arguments import split_options
 from mesahub._calls.pipeline import _target, _unanswered
 from mesahub._util.secret import Secret
 from mesahub.aio.middleware.auth import auth
 from mesahub.aio.middleware.retry import retrying
-from mesahub.dialects.base import Dialect
+from mesahub.dialects.base import Dialect, SessionDialect
 from mesahub.dialects.mesahub.authorization import bearer
 from mesahub.errors import ConfigurationError
 from mesahub.middleware.base import fitted, listener
@@ -23,6 +23,9 @@ from mesahub.transport import AsyncResponse, Request, TransportOptions
 from mesahub.transport.async_registry import find_async_factory, open_async_transport
 from mesahub.transport.base import AsyncTransport
 from mesahub.transport.endpoints import Endpoints
+
+if TYPE_CHECKING:
+    from mesahub.aio._calls.stream_session import AsyncStreamSession
 
 __all__ = ["AsyncStack", "DEFAULT_TRANSPORT"]
 
@@ -55,6 +58,8 @@ class AsyncStack:
             api_key = Secret(api_key)
         urls = [base_url] if isinstance(base_url, str) else list(base_url)
         base_url = urls[0] if urls else ""
+        if dialect is not None:
+            dialect.located(urls)
         endpoints = None
         if len(urls) > 1:
             endpoints = dialect.endpoints(urls) if dialect is not None else Endpoints(urls)
@@ -95,13 +100,37 @@ class AsyncStack:
         # MesaHub's own rules are the retry layer's default.
         other = None if dialect is None or dialect.name == "mh" else dialect
         layers = [*outer, retrying(retry, self._closing, listeners, dialect=other), *inner]
+        self._auth: list[Middleware] = []
         if api_key:
             authorize = bearer if dialect is None else dialect.authorize
-            layers.append(auth(api_key, urls, allow_insecure=allow_insecure, authorize=authorize))
+            self._auth = [auth(api_key, urls, allow_insecure=allow_insecure, authorize=authorize)]
+            layers += self._auth
+        self._retry = layers[len(outer)]
         # Last: an error above must not leave a transport open.
         self._owns_transport = callable(transport)
         self.transport: AsyncTransport = open_async_transport(transport, transport_options)
+        self._opener, self._options = transport, transport_options
         self.send: Callable[[Request], Coroutine[Any, Any, AsyncResponse]] = compose(layers, self.transport.send)
+
+    def session(self, dialect: SessionDialect) -> AsyncStreamSession:
+        """A session of the engine, for a transport that moves requests. The caller's middleware is not part of it."""
+        from mesahub.aio._calls.stream_session import AsyncStreamSession
+
+        once = compose(self._auth, self.transport.send)
+        return AsyncStreamSession(
+            dialect, once, compose([self._retry, *self._auth], self.transport.send), self._elsewhere
+        )
+
+    def _elsewhere(self, url: str) -> tuple[AsyncTransport, Callable[[Request], Coroutine[Any, Any, AsyncResponse]]]:
+        if not self._owns_transport:
+            raise ConfigurationError(
+                "The engine wants the session to go on at another address, and the transport was handed in as an "
+                "instance: give its name, or a function that makes it."
+            )
+        transport: AsyncTransport = open_async_transport(
+            self._opener, self._options.replace(base_url=url, endpoints=None)
+        )
+        return transport, compose(self._auth, transport.send)
 
     async def close(self) -> None:
         """End waits between attempts, and close the transport unless it was handed in as an instance."""

@@ -87,6 +87,8 @@ class AsyncTableReader(Generic[R]):
         if typed is not None:
             select = chosen = typed.select(select)
         statement = select_statement(self._scope, where, select, order_by, limit, offset, distinct)
+        if chosen is not None:
+            statement.parse = chosen.parse
         try:
             rows: Any = (await self._client.run_query(self._ref, statement, timeout=timeout, limit=limit))["rows"]
         except NoSuchColumnError as error:
@@ -170,7 +172,8 @@ class AsyncTableReader(Generic[R]):
             group_by: one row for each combination of these columns; without it there is one row in all.
             having: which groups, by the names of ``group_by`` and ``functions``.
             order_by: by the same names.
-            limit, offset: maximum number of groups, and groups to skip.
+            limit: maximum number of groups.
+            offset: groups to skip.
 
         Returns:
             One dict per group: its columns, and the results.

@@ -34,7 +34,8 @@ def rate_limit(
     Args:
         per_minute: requests in any ``window``. MesaHub's own limit is 600, on a key.
         window: seconds.
-        clock, sleep: for tests.
+        clock: for tests.
+        sleep: for tests.
 
     Raises:
         ConfigurationError: an argument is wrong.

@@ -128,6 +128,18 @@ class _RetryLoop:
         started = began
         while True:
             result = await _read_whole(result)
+            other = self._instead(call, result)
+            if other is not None:
+                call.request = other
+                try:
+                    response = await forward(call.next_request(self._clock()))
+                except TransportError as error:
+                    result = error
+                else:
+                    if self._succeeded(other, response):
+                        return call.succeeded(response)
+                    result = response
+                continue
             seconds = self._judge(call, result, started)
             if seconds is None:
                 return end(call, result, self._dialect)
@@ -144,6 +156,12 @@ class _RetryLoop:
                 if self._succeeded(request, response):
                     return call.succeeded(response)
                 result = response
+
+    def _instead(self, call: RetriedCall, result: AsyncResponse | Exception) -> Request | None:
+        """The same call in another form, where the engine does not take this one."""
+        if self._dialect is None or not isinstance(result, AsyncResponse):
+            return None
+        return self._dialect.instead(call.request, result)
 
     def _judge(self, call: RetriedCall, result: AsyncResponse | Exception, started: float) -> float | None:
         """Note what an attempt came to. Seconds to wait before the next one; ``None`` to end the call."""

@@ -36,7 +36,8 @@ def opentelemetry(
     has the seconds per call. No value of a statement, no key, no URL's query and no error message is in any of them.
 
     Args:
-        tracer_provider, meter_provider: default: the global ones.
+        tracer_provider: default: the global one.
+        meter_provider: default: the global one.
         query_text: put SQL into ``db.query.text``, with ``?`` in place of each literal.
         attempts: make a child for each attempt. ``False`` where something else does that, such as an instrumentation
             of requests or urllib3; the context is then sent by the call's own span. (Embedded databases have none.)
