@@ -4,17 +4,18 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, NamedTuple, Self
+from typing import TYPE_CHECKING, Any, Generic, NamedTuple, Self, overload
 
 from mesahub._calls.primary_key import given_key
 from mesahub.aio._calls.primary_key import AsyncKeys
 from mesahub.batch import BatchEntry
 from mesahub.errors import ArgumentError
-from mesahub.results import ExecResult
+from mesahub.results import ExecResult, R, Row
 from mesahub.sql import Bindings, Scope, Statement, delete_statement, insert_statement, insert_text, update_statement
 from mesahub.sql.batches import batches
 
 if TYPE_CHECKING:
+    from mesahub._models import TypedRows
     from mesahub.aio._calls.executor import AsyncBatchExecutor, AsyncDatabase
     from mesahub.sql.filters import Where
 
@@ -66,9 +67,13 @@ class AsyncBatch:
                     f"Statement {number} must be SQL, or a pair of SQL and its bindings: {entry!r:.60}."
                 )
 
-    def table(self, table_name: str) -> AsyncBatchTable:
-        """A table to write to as a part of the batch."""
-        return AsyncBatchTable(table_name, self, AsyncKeys(table_name, self._ref, self._client))
+    @overload
+    def table(self, table_name: str) -> AsyncBatchTable[Row]: ...
+    @overload
+    def table(self, table_name: str, model: type[R]) -> AsyncBatchTable[R]: ...
+    def table(self, table_name: str, model: type[Any] | None = None) -> AsyncBatchTable[Any]:
+        """A table to write to as a part of the batch. ``model``: as for `mesahub.aio.AsyncDatabaseHandle.table`."""
+        return AsyncBatchTable(table_name, self, AsyncKeys(table_name, self._ref, self._client), model)
 
     def add(self, statement: Statement | _Keyed) -> None:
         """Add a compiled statement (`mesahub.sql`)."""
@@ -113,21 +118,33 @@ class AsyncBatch:
         return f"<AsyncBatch of {len(self._statements)} statements for {self._ref!r}>"
 
 
-class AsyncBatchTable:
+class AsyncBatchTable(Generic[R]):
     """A table within a batch. Arguments are those of `mesahub.aio.AsyncTableHandle`; nothing is sent yet."""
 
-    def __init__(self, table_name: str, batch: AsyncBatch, keys: AsyncKeys) -> None:
+    def __init__(self, table_name: str, batch: AsyncBatch, keys: AsyncKeys, model: type[R] | None = None) -> None:
         self._scope = Scope(table_name)
+        self._typed: TypedRows[R] | None = None
+        if model is not None:
+            from mesahub._models import typed_rows
+
+            self._typed = typed_rows(model, self._scope)
         self._batch = batch
         self._keys = keys
 
-    def insert(self, data: Mapping[str, Any]) -> None:
+    @overload
+    def insert(self: AsyncBatchTable[Row], data: Mapping[str, Any]) -> None: ...
+    @overload
+    def insert(self, data: R) -> None: ...
+    def insert(self, data: Any) -> None:
         """Insert one row."""
-        self._batch.add(insert_statement(self._scope, data))
+        self._batch.add(insert_statement(self._scope, self._dumped(data)))
+
+    def _dumped(self, data: Any) -> Any:
+        return data if self._typed is None else self._typed.dump(data)
 
     def insert_many(
         self,
-        rows: Iterable[Mapping[str, Any]],
+        rows: Iterable[R] | Iterable[Mapping[str, Any]],
         on_conflict: str | None = None,
         *,
         key: str | Sequence[str] | None = None,
@@ -143,7 +160,8 @@ class AsyncBatchTable:
             columns = given_key(key, where)
         elif key is not None or update is not None or where is not None:
             raise ArgumentError("key, update and where belong to on_conflict='update'.")
-        for part in batches(rows, in_order=True, most_rows=2**31, most_bytes=2**62):
+        given: Any = rows if self._typed is None else self._typed.dump_many(rows)
+        for part in batches(given, in_order=True, most_rows=2**31, most_bytes=2**62):
             names = part.columns or ("_rowid_",)
 
             def compile(columns: Sequence[str], names: Sequence[str] = names, rows: Any = part.rows) -> Statement:
@@ -154,7 +172,7 @@ class AsyncBatchTable:
 
     def upsert(
         self,
-        data: Mapping[str, Any],
+        data: R | Mapping[str, Any],
         key: str | Sequence[str] | None = None,
         update: Sequence[str] | None = None,
         *,
@@ -164,12 +182,13 @@ class AsyncBatchTable:
 
         A key that is not given is asked of the database when the batch is sent.
         """
-        data = dict(data) if isinstance(data, Mapping) else data
+        given = self._dumped(data)
+        row: Any = dict(given) if isinstance(given, Mapping) else given
 
         def compile(columns: Sequence[str]) -> Statement:
-            return insert_statement(self._scope, data, on_conflict="update", key=columns, update=update, where=where)
+            return insert_statement(self._scope, row, on_conflict="update", key=columns, update=update, where=where)
 
-        self._add(given_key(key, where), data, compile)
+        self._add(given_key(key, where), row, compile)
 
     def _add(
         self, key: Sequence[str] | None, columns: Iterable[str], compile: Callable[[Sequence[str]], Statement]
@@ -178,9 +197,9 @@ class AsyncBatchTable:
         statement = compile(list(columns) if key is None else key)
         self._batch.add(statement if key is not None else _Keyed(self._keys, compile))
 
-    def update(self, where: Where, set: Mapping[str, Any], *, all_rows: bool = False) -> None:
+    def update(self, where: Where, set: R | Mapping[str, Any], *, all_rows: bool = False) -> None:
         """Change the rows that match."""
-        self._batch.add(update_statement(self._scope, where, set, all_rows=all_rows))
+        self._batch.add(update_statement(self._scope, where, self._dumped(set), all_rows=all_rows))
 
     def delete(self, where: Where, *, all_rows: bool = False) -> None:
         """Delete the rows that match."""

@@ -176,14 +176,35 @@ class AsyncDatabaseHandle:
         """
         return await self._client.query(self._ref, sql, bindings, timeout=timeout, consistency=consistency)
 
+    @overload
     async def rows(
         self,
         sql: str,
         bindings: Bindings = None,
         *,
+        model: None = None,
         timeout: float | None = None,
         consistency: str | None = None,
-    ) -> Rows:
+    ) -> Rows: ...
+    @overload
+    async def rows(
+        self,
+        sql: str,
+        bindings: Bindings = None,
+        *,
+        model: type[R],
+        timeout: float | None = None,
+        consistency: str | None = None,
+    ) -> Rows[R]: ...
+    async def rows(
+        self,
+        sql: str,
+        bindings: Bindings = None,
+        *,
+        model: type[Any] | None = None,
+        timeout: float | None = None,
+        consistency: str | None = None,
+    ) -> Rows[Any]:
         """Run one statement that reads, and give its rows exactly as they are stored, on every engine.
 
         No value is converted by a declared type: a BOOLEAN column gives integers, a date its text, a REAL a ``float``,
@@ -194,15 +215,17 @@ class AsyncDatabaseHandle:
         Args:
             sql: one statement. Writes are rejected; use `exec`.
             bindings: a list for ``?``, a dict for ``:name``, ``@name`` and ``$name``.
+            model: a class whose instances the rows are, as for `table`. Columns that it does not have are left out.
             timeout: seconds for this call, instead of the client's.
             consistency: the level of this read, where the engine has levels.
 
         Returns:
-            A sequence of dicts that also has ``columns``, ``tuples()``, ``first()``, ``one()``, ``scalar()`` and
-            ``column(name)``.
+            A sequence of dicts (or of instances) that also has ``columns``, ``tuples()``, ``first()``, ``one()``,
+            ``scalar()`` and ``column(name)``.
 
         Raises:
             ArgumentError, SQLError, TruncatedResultError: as `query`.
+            ResultError: the result has no column for a field of the class, or a value that is not one of the field.
 
         Example:
             >>> for user in await db.rows("SELECT id, name FROM users"):  # doctest: +SKIP
@@ -210,7 +233,13 @@ class AsyncDatabaseHandle:
             >>> (await db.rows("SELECT count(*) FROM users")).scalar()  # doctest: +SKIP
         """
         statement = self._client.prepare(sql, bindings, "query")
-        return await self._client.run_rows(self._ref, statement, timeout=timeout, consistency=consistency)
+        if model is None:
+            return await self._client.run_rows(self._ref, statement, timeout=timeout, consistency=consistency)
+        from mesahub._models import typed_query
+
+        typed = typed_query(model)
+        found = await self._client.run_rows(self._ref, statement, timeout=timeout, consistency=consistency)
+        return typed.made(found)
 
     async def exec(
         self,
