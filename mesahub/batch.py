@@ -189,7 +189,7 @@ class BatchTable(Generic[R]):
     def _add(
         self, key: Sequence[str] | None, columns: Iterable[str], compile: Callable[[Sequence[str]], Statement]
     ) -> None:
-        # With a key that stands for the one to be asked for: what is wrong with the rest is said now.
+        # With all columns in place of a key that is not known yet: what is wrong with the rest is said now.
         statement = compile(list(columns) if key is None else key)
         self._batch.add(statement if key is not None else _Keyed(self._keys, compile))
 
