@@ -47,7 +47,7 @@ from mesahub.transport.registry import installed_transports
 from mesahub.url import parse_mesahub_url
 
 if TYPE_CHECKING:
-    from mesahub import aio
+    from mesahub import aio as aio
     from mesahub._calls.client_options import ClientOptions
     from mesahub.copying import copy
     from mesahub.management import MesahubManagementClient
@@ -64,7 +64,6 @@ __all__ = [
     "ClientOptions",
     "parse_mesahub_url",
     "copy",
-    "aio",
     # filters and values
     "col",
     "any_of",
