@@ -209,6 +209,32 @@ class AsyncMesahubClient(Unpicklable):
             raise truncated(len(answer.rows), write=statement.writes)
         return exec_result(answer)
 
+    async def run_returning(
+        self, ref: str, statement: Statement, *, timeout: float | None = None
+    ) -> tuple[Rows, int | None]:
+        """Send a compiled write whose rows are wanted as they are stored, and give them and the number of changed rows.
+
+        From a server that loses storage classes, the RETURNING clause is rewritten. Where it cannot be (``*``,
+        parameters in it), its values are those of `run_exec`.
+        """
+        from mesahub.rows import Rows
+        from mesahub.sql.exact import exact_values
+        from mesahub.sql.returning import exact_returning
+
+        timeout = self.timeout if timeout is None else checked_timeout(timeout)
+        native = self.capabilities.exact_values
+        rewritten = None if native else exact_returning(statement)
+        step, names = (statement, None) if rewritten is None else rewritten
+        hints = {**self._hints, "values": "stored"} if native else self._hints
+        request = self._dialect.request(ref, "exec", step, timeout=timeout, hints=hints)
+        request.verb, request.collection, request.statements = step.verb, step.table, 1
+        answer = self._dialect.answer("exec", step, await self._send(request))
+        if not answer.whole and len(answer.rows) == self._dialect.capabilities.max_rows:
+            raise truncated(len(answer.rows), write=statement.writes)
+        if names is None:
+            return Rows(answer.columns or (), answer.tuples()), answer.affected
+        return Rows(names, exact_values(len(names), answer.dicts())), answer.affected
+
     async def run_batch(
         self,
         ref: str,

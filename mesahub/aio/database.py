@@ -66,6 +66,10 @@ class AsyncClient(AsyncExecutor, AsyncSender, Protocol):
         """Run a statement that reads; its rows as they are stored."""
         ...
 
+    def run_returning(self, ref: str, statement: Statement, *, timeout: float | None = None) -> tuple[Rows, int | None]:
+        """Run a compiled write, and give its rows as they are stored, and the number of changed rows."""
+        ...
+
     async def query(
         self,
         ref: str,
