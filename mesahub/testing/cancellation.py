@@ -197,7 +197,7 @@ async def storm(transport: AsyncTransport, calls: int, *, workers: int, seed: in
             path = STORM_PATHS[number % len(STORM_PATHS)].format(number)
             late = fate < 0.03
             task = asyncio.ensure_future(
-                transport.send(call("/hang" if late else path, body, timeout=0.02 if late else AMPLE))
+                transport.send(call("/slow/3" if late else path, body, timeout=0.02 if late else AMPLE))
             )
             if 0.03 <= fate < 0.18:
                 await asyncio.sleep(moment * 0.008)

@@ -17,14 +17,19 @@ import pytest
 import mesahub
 from mesahub import DatabaseHandle, RetryPolicy
 from mesahub.middleware import hooks
+from mesahub.testing.async_contract import OnALoop
 from mesahub.testing.certificates import make_certificates
 from mesahub.transport import TLSOptions
+from mesahub.transport.async_registry import find_async_factory
 from tests.faults.proxy import FAULTS, FaultProxy
 from tests.faults.workload import THREADS, Report, check, prepare, run
 from tests.servers import ADMIN_TOKEN, Server, start_server
 
 TIMEOUT = 0.5
-TRANSPORTS = ["urllib", "requests", "urllib3"]
+TRANSPORTS: list[Any] = ["urllib", "requests", "urllib3"]
+ASYNC_TRANSPORTS: list[Any] = [
+    lambda options, name=name: OnALoop(find_async_factory(name), options) for name in ("asyncio", "aiohttp", "httpx")
+]
 RETRY = RetryPolicy(4, backoff=0.002, throttled_backoff=0.005, throttle_window=0.01, budget=10_000)
 
 
@@ -52,13 +57,21 @@ def connect(proxy: FaultProxy, name: str, **options: Any) -> Iterator[DatabaseHa
         yield client.db(name)
 
 
-def play(proxy: FaultProxy, server: Server, name: str, schedules: range, calls: int) -> Report:
+def play(
+    proxy: FaultProxy,
+    server: Server,
+    name: str,
+    schedules: range,
+    calls: int,
+    *,
+    transports: list[Any] = TRANSPORTS,
+) -> Report:
     """Play schedules, each on the next transport, and count the rows."""
     server.new_database(name)
     report = Report()
     with mesahub.connect(server.url(name)) as straight, ExitStack() as stack:
         prepare(straight)
-        databases = [stack.enter_context(connect(proxy, name, transport=transport)) for transport in TRANSPORTS]
+        databases = [stack.enter_context(connect(proxy, name, transport=transport)) for transport in transports]
         for seed in schedules:
             proxy.play(seed)
             refusing = threading.Thread(target=proxy.pause, args=(0.02,)) if seed % 20 == 19 else None
@@ -101,6 +114,29 @@ def test_a_few_schedules_over_tls(tls_proxy: FaultProxy, server: Server) -> None
     assert tls_proxy.played["trailing"] > 0
     assert report.done
     assert report.ambiguous
+
+
+@pytest.mark.parametrize("tls", [False, True])
+def test_a_few_schedules_over_asynchronous_transports(
+    request: pytest.FixtureRequest, server: Server, tls: bool
+) -> None:
+    proxy = request.getfixturevalue("tls_proxy" if tls else "proxy")
+    report = play(proxy, server, f"few-async-{tls}".lower(), range(9), 4, transports=ASYNC_TRANSPORTS)
+    tell(f"9 schedules, asynchronous, tls={tls}", report, proxy)
+    assert proxy.played["reset_after"] > 0
+    assert report.outcomes["read done"] > 0
+    assert report.done
+
+
+@pytest.mark.soak
+@pytest.mark.parametrize("tls", [False, True])
+def test_two_thousand_schedules_over_asynchronous_transports(
+    request: pytest.FixtureRequest, server: Server, tls: bool
+) -> None:
+    proxy = request.getfixturevalue("tls_proxy" if tls else "proxy")
+    report = play(proxy, server, f"soak-async-{tls}".lower(), range(2_000), 4, transports=ASYNC_TRANSPORTS)
+    tell(f"2,000 schedules, asynchronous, {THREADS} threads, tls={tls}", report, proxy)
+    assert set(proxy.played) == set(FAULTS)
 
 
 @pytest.mark.soak

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+import warnings
+from collections.abc import Callable, Iterator
 from functools import partial
 from typing import Any
 
@@ -19,6 +20,25 @@ from mesahub_httpx import HttpxTransport
 
 
 class TestAsyncio(AsyncTransportContract):
+    @pytest.fixture
+    def async_transport(self) -> AsyncTransportFactory:
+        return AsyncioTransport
+
+
+@pytest.mark.peers
+class TestAsyncioOnUvloop(AsyncTransportContract):
+    forks = False  # uvloop itself is not made for it
+
+    @pytest.fixture(autouse=True)
+    def uvloop(self) -> Iterator[None]:
+        uvloop = pytest.importorskip("uvloop")
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", DeprecationWarning)  # policies are, from Python 3.14 on
+            before = asyncio.get_event_loop_policy()
+            asyncio.set_event_loop_policy(uvloop.EventLoopPolicy())
+            yield
+            asyncio.set_event_loop_policy(before)
+
     @pytest.fixture
     def async_transport(self) -> AsyncTransportFactory:
         return AsyncioTransport

@@ -7,7 +7,7 @@ import select
 import sys
 import threading
 from collections import deque
-from typing import Any
+from typing import Any, cast
 
 from mesahub._util.secret import SecretBytes
 from mesahub.errors import ConnectionLostError, NotSentError, Outcome, RequestTimeoutError, TLSError
@@ -63,8 +63,7 @@ class Connection(asyncio.BufferedProtocol):
     # --- what the event loop calls
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        assert isinstance(transport, asyncio.Transport)
-        self._transport = transport
+        self._transport = cast(asyncio.Transport, transport)  # (that of uvloop is not a subclass)
         sock = transport.get_extra_info("socket")
         if sock is not None and hasattr(select, "poll"):
             self._poll = select.poll()
