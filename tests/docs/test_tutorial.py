@@ -71,7 +71,7 @@ def follow(python: str, folder: Path) -> int:
 
 def test_tutorial_files_fit_the_page() -> None:
     texts = [text for kind, name, text in steps() if kind == "file" and name.endswith(".py")]
-    assert max(len(line) for text in texts for line in text.splitlines()) <= 78
+    assert max(len(line) for text in texts for line in text.splitlines()) <= 88
 
 
 @pytest.mark.peers
