@@ -37,7 +37,7 @@ MODULES = [
 WAITS: dict[str, set[str]] = {
     "Executor": {"run_query", "run_exec", "send_statement"},
     "BatchExecutor": {"run_batch"},
-    "Client": {"run_batch", "run_rows", "query", "exec", "session", "close"},
+    "Client": {"run_batch", "run_returning", "run_rows", "query", "exec", "session", "close"},
     "Sender": {"send"},
     "SessionTransport": {"begin", "end", "send", "close"},
     "Transport": {"close", "open_session"},

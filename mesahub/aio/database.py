@@ -66,7 +66,9 @@ class AsyncClient(AsyncExecutor, AsyncSender, Protocol):
         """Run a statement that reads; its rows as they are stored."""
         ...
 
-    def run_returning(self, ref: str, statement: Statement, *, timeout: float | None = None) -> tuple[Rows, int | None]:
+    async def run_returning(
+        self, ref: str, statement: Statement, *, timeout: float | None = None
+    ) -> tuple[Rows, int | None]:
         """Run a compiled write, and give its rows as they are stored, and the number of changed rows."""
         ...
 
