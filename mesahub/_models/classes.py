@@ -210,7 +210,9 @@ def _attrs(cls: Any, origin: Any) -> Shape | None:
         )
         for field in known
     ]
-    return _class_shape(cls, origin, raw, _fields(origin.__name__, raw, resolved_hints(cls)), "class")
+    # Of attr.ib(type=...), which is not an annotation.
+    hints = {field.name: field.type for field in known if field.type is not None} | resolved_hints(cls)
+    return _class_shape(cls, origin, raw, _fields(origin.__name__, raw, hints), "class")
 
 
 def _column(origin: type, field: Any) -> str | None:
