@@ -48,9 +48,11 @@ from mesahub.url import parse_mesahub_url
 
 if TYPE_CHECKING:
     from mesahub import aio as aio
+    from mesahub import stored
     from mesahub._calls.client_options import ClientOptions
     from mesahub.copying import copy
     from mesahub.management import MesahubManagementClient
+    from mesahub.rows import Rows
 
 __version__ = "2.0.0"
 
@@ -70,7 +72,9 @@ __all__ = [
     "all_of",
     "not_",
     "register_adapter",
+    "stored",
     # results
+    "Rows",
     "QueryResult",
     "ExecResult",
     "FileRecord",
@@ -116,7 +120,9 @@ __all__ = [
 _LAZY = {
     "ClientOptions": "_calls.client_options",
     "MesahubManagementClient": "management",
+    "Rows": "rows",
     "copy": "copying",
+    "stored": "stored",
 }
 
 
@@ -129,6 +135,7 @@ if not TYPE_CHECKING:  # or a type checker would take any name for one of ours
 
         if name == "aio":  # the import system makes it an attribute
             return importlib.import_module(f"{__name__}.aio")
-        value = getattr(importlib.import_module(f"{__name__}.{_LAZY[name]}"), name)
+        module = importlib.import_module(f"{__name__}.{_LAZY[name]}")
+        value = getattr(module, name, module)
         globals()[name] = value
         return value

@@ -199,7 +199,8 @@ class AsyncBatchTable(Generic[R]):
 
     def update(self, where: Where, set: R | Mapping[str, Any], *, all_rows: bool = False) -> None:
         """Change the rows that match."""
-        self._batch.add(update_statement(self._scope, where, self._dumped(set), all_rows=all_rows))
+        changes: Any = set if self._typed is None else self._typed.dump(set, changes=True)
+        self._batch.add(update_statement(self._scope, where, changes, all_rows=all_rows))
 
     def delete(self, where: Where, *, all_rows: bool = False) -> None:
         """Delete the rows that match."""

@@ -426,7 +426,7 @@ class AsyncTableHandle(AsyncTableReader[R]):
         """
         changes: Any = set
         if self._typed is not None:
-            changes, returning = self._typed.dump(set), self._typed.returning(returning)
+            changes, returning = self._typed.dump(set, changes=True), self._typed.returning(returning)
         statement = update_statement(self._scope, where, changes, all_rows=all_rows, returning=returning)
         return self._loaded(await self._run(statement, timeout, idempotent), returning)
 

@@ -56,6 +56,7 @@ NAMES = {
     "RequestTooLargeError",
     "ResultError",
     "RetryPolicy",
+    "Rows",
     "SQLError",
     "SQLSyntaxError",
     "ServerError",
@@ -77,6 +78,7 @@ NAMES = {
     "not_",
     "parse_mesahub_url",
     "register_adapter",
+    "stored",
 }
 
 
@@ -89,6 +91,22 @@ def test_the_public_names_of_the_modules_are_these() -> None:
         "client": {"MesahubClient", "connect", "parse_mesahub_url"},
         "management": {"MesahubManagementClient"},
         "table": {"TableHandle"},
+        "rows": {"Rows"},
+        "stored": {
+            "Adapter",
+            "Mark",
+            "blob",
+            "column",
+            "default",
+            "generated",
+            "iso",
+            "json",
+            "text",
+            "unix",
+            "unix_ms",
+            "using",
+            "value",
+        },
         "types": {"ExecResult", "FileRecord", "QueryResult"},
         "where": {"build_where"},
         "admin": {"Admin", "ApiKeys", "Databases", "Scope"},

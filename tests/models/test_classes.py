@@ -22,6 +22,7 @@ from typing import (
     Union,
 )
 
+import attr
 import attrs
 import msgspec
 import pydantic
@@ -144,6 +145,18 @@ def test_attrs_classes(db: DatabaseHandle) -> None:
     assert (rows[0]._n, rows[0].label, rows[0].total) == (1, "Ann A", 2)
     row: Any = Attrs
     assert table.insert(row(3, n=4)).total == 8
+
+
+class Old:
+    id = attr.ib(type=int)
+    n = attr.ib(type=Optional[int], default=None)  # noqa: UP045
+
+
+def test_attrs_classes_without_annotations(db: DatabaseHandle) -> None:
+    model: Any = attr.s(Old)
+    assert db.table("t", model).find(order_by="id") == [model(1, 1), model(2)]
+    with pytest.raises(ArgumentError, match=r"Old\.n .* must be int or None, not str"):
+        db.table("t", model).insert(model(3, "x"))
 
 
 class Camel(msgspec.Struct, rename={"label": "full_name"}, frozen=True):

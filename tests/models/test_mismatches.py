@@ -203,6 +203,24 @@ def test_update_takes_expressions(db: DatabaseHandle) -> None:
     assert table.update({"id": 1}, {"name": col("full_name")}, returning=True).rows == [Checked(1, "Ann A", 1)]
 
 
+@dataclass
+class Defaults:
+    id: Annotated[int | None, stored.default] = None
+    made: Annotated[str | None, stored.default] = None
+    n: Annotated[int | None, stored.default] = None
+
+
+def test_none_leaves_a_default_to_the_database_but_is_written_by_a_dict(db: DatabaseHandle) -> None:
+    table = db.table("t", Defaults)
+    assert table.insert(Defaults()) == Defaults(3, "now", None)
+    assert table.update({"id": 1}, Defaults(made="x"), returning=True).rows == [Defaults(1, "x", 1)]
+    assert table.update({"id": 1}, {"n": None}, returning=True).rows == [Defaults(1, "x", None)]
+    assert table.insert_many([Defaults(n=1), Defaults(made="y")], returning=True).rows == [
+        Defaults(4, "now", 1),
+        Defaults(5, "y", None),
+    ]
+
+
 def test_insert_many_of_something_else(db: DatabaseHandle) -> None:
     table: Any = db.table("t", Checked)
     for rows in ("abc", Checked(1, "x"), 5, {"id": 1}):

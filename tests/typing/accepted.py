@@ -152,6 +152,14 @@ def typed_queries_and_batches(db: DatabaseHandle) -> None:
         batch.table("users").insert({"id": 2})
 
 
+async def typed_rows_of_asyncio(db: mesahub.aio.AsyncDatabaseHandle) -> None:
+    users = db.table("users", User)
+    assert_type(await users.find(), list[User])
+    assert_type(await users.insert(User(1, "Ann")), User)
+    assert_type([user.name async for user in users.iterate()], list[str])
+    assert_type((await db.rows("SELECT 1", model=User)).first(), User | None)
+
+
 def typed_dicts_and_tuples(db: DatabaseHandle) -> None:
     dicts = db.table("users", UserDict)
     assert_type(dicts.find(), list[UserDict])
