@@ -8,7 +8,7 @@ the storage classes of its values and the values of expressions.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from functools import cached_property, partial
 from itertools import groupby
 from typing import Any, NamedTuple
@@ -17,7 +17,7 @@ from mesahub._calls.ahead import Ahead
 from mesahub.copying.schema import Table, joined
 from mesahub.copying.values import BrokenText, Infinity, Row, value_term
 from mesahub.database import DatabaseHandle
-from mesahub.errors import AmbiguousResultError, ArgumentError, IntegrityError
+from mesahub.errors import AmbiguousResultError, ArgumentError, IntegrityError, UnrepresentableResultError
 from mesahub.sql import Statement
 from mesahub.sql.exact import KINDS
 
@@ -62,6 +62,7 @@ class Reader:
         self._table = table
         self._most_rows = most_rows
         self._timeout = timeout
+        self._native = db.capabilities.exact_values
 
     def pages(self, behind: Row | None = None) -> Iterator[list[Row]]:
         """Pages of rows, starting after this key. Over a network, the next one comes while the caller works on one."""
@@ -139,7 +140,11 @@ class Reader:
         return str(self._query("PRAGMA encoding")[0]["encoding"])
 
     def _page(self, behind: Row | None, limit: int) -> list[Row]:
-        rows = self._select(behind, limit)
+        try:
+            rows = self._select(behind, limit)
+        except UnrepresentableResultError:
+            # An engine that sends no bytes that are not UTF-8.
+            return self._select(behind, limit, as_bytes=True)
         if any("\ufffd" in value for row in rows for value in row if type(value) is str):
             # The server puts U+FFFD for bytes that are not UTF-8; only the bytes show whether it did.
             rows = self._select(behind, limit, as_bytes=True)
@@ -158,7 +163,7 @@ class Reader:
         keys = "".join([f"{table.quoted}.{part.column} AS k{i}, " for i, part in enumerate(table.key)])
         inner = keys + ", ".join(f"{table.quoted}.{table.columns[i]} AS c{i}" for i in places)
         kinds = joined([f"substr(typeof(c{i}), 1, 1)" for i in places], " || ")
-        values = ", ".join(f"{_value_term(f'c{i}', as_bytes)} AS v{i}" for i in places)
+        values = ", ".join(f"{_value_term(f'c{i}', as_bytes, self._native)} AS v{i}" for i in places)
         down = " DESC" if descending else ""
         outer_order = ", ".join(f"k{i}{part.collate}{down}" for i, part in enumerate(table.key))
         sql = (
@@ -169,8 +174,13 @@ class Reader:
         encoding = self.encoding if as_bytes else ""
         return [
             tuple([_stored(kind, row[name], encoding) for kind, name in zip(row[KINDS], names, strict=True)])
-            for row in self._query(sql, bindings)
+            for row in self._values(sql, bindings)
         ]
+
+    def _values(self, sql: str, bindings: list[Any]) -> Iterable[dict[str, Any]]:
+        if self._native:
+            return self._db.rows(sql, bindings, timeout=self._timeout)
+        return self._query(sql, bindings)
 
     def _query(self, sql: str, bindings: list[Any] | None = None) -> list[dict[str, Any]]:
         return self._db.query(sql, bindings, timeout=self._timeout).rows
@@ -182,13 +192,17 @@ def _groups(table: Table) -> list[range]:
     return [range(at, min(at + COLUMNS, count)) for at in range(0, count, COLUMNS)]
 
 
-def _value_term(name: str, as_bytes: bool) -> str:
-    # The plus makes an expression of a column. Only as hex do its bytes come whole from every engine.
+def _value_term(name: str, as_bytes: bool, native: bool) -> str:
+    # The plus makes an expression of a column. As hex bytes come whole also from an engine that is not exact; elsewhere
+    # that would only double their size.
+    blob = "+{}" if native else "hex({})"
     plain = (
-        f"CASE typeof({name}) WHEN 'blob' THEN hex({name}) WHEN 'real' THEN "
+        f"CASE typeof({name}) WHEN 'blob' THEN {blob.format(name)} WHEN 'real' THEN "
         f"iif(+{name} IN (9e999, -9e999), +{name} || '', +{name}) ELSE +{name} END"
     )
-    return f"iif(typeof({name}) = 'text', hex(CAST({name} AS BLOB)), {plain})" if as_bytes else plain
+    if not as_bytes:
+        return plain
+    return f"iif(typeof({name}) = 'text', {blob.format(f'CAST({name} AS BLOB)')}, {plain})"
 
 
 def _stored(kind: str, value: Any, encoding: str) -> Any:
@@ -199,9 +213,9 @@ def _stored(kind: str, value: Any, encoding: str) -> Any:
     if kind == "r":
         return Infinity("-inf" if value[0] == "-" else "inf") if type(value) is str else float(value)
     if kind == "b":
-        return bytes.fromhex(value)
+        return value if type(value) is bytes else bytes.fromhex(value)
     if kind == "t" and encoding:
-        content = bytes.fromhex(value)
+        content = value if type(value) is bytes else bytes.fromhex(value)
         try:
             return content.decode(encoding)
         except UnicodeDecodeError:
@@ -350,6 +364,12 @@ class Writer:
 
     def _in_pieces(self, row: Row) -> None:
         """A row that is larger than a request: its large values are sent in pieces and reassembled."""
+        most, largest = self._db.capabilities.max_value, max([_bytes_of(value) for value in row])
+        if most is not None and largest > most:
+            raise ArgumentError(
+                f"A value of the table {self._table.name!r} has {largest:,} bytes, and "
+                f"{self._db.capabilities.engine} takes {most:,} in one value."
+            )
         self._exec(f"CREATE TABLE IF NOT EXISTS {STAGING} (number INTEGER PRIMARY KEY, piece BLOB)")
         self._exec(f"DELETE FROM {STAGING}")
         terms, bindings, number = [], [], 0
@@ -374,6 +394,10 @@ class Writer:
 
     def _exec(self, sql: str, bindings: list[Any] | None = None) -> None:
         self._db.exec(sql, bindings, timeout=self._timeout, idempotent=True)
+
+
+def _bytes_of(value: Any) -> int:
+    return len(value.encode()) if type(value) is str else len(value) if isinstance(value, bytes) else 0
 
 
 def _is_odd(row: Row) -> bool:

@@ -177,12 +177,15 @@ class SessionDialect(Dialect):
     """What is said in one session. Its requests go out one after the other, and each response comes to `received`.
 
     Attributes:
-        in_transaction: is a transaction open?
         base_url: where the engine wants the next request of this session; ``None`` for where the last one went.
     """
 
-    in_transaction: bool = False
     base_url: str | None = None
+
+    @property
+    def in_transaction(self) -> bool:
+        """Is a transaction open?"""
+        raise NotImplementedError
 
     def begin(self, mode: str, timeout: float | None) -> Request:
         """The request that begins a transaction; see `mesahub.session.Session.begin`."""

@@ -11,8 +11,8 @@ from mesahub._util.secret import Secret
 from mesahub.dialects.base import Answer, Capabilities, Dialect, SessionDialect
 from mesahub.dialects.libsql.answers import read_answer, read_batch
 from mesahub.dialects.libsql.endpoints import PATIENCE, LibsqlEndpoints
-from mesahub.dialects.libsql.errors import TOO_LARGE, error_of, failures_in, outcome_of
-from mesahub.dialects.libsql.responses import payload_of
+from mesahub.dialects.libsql.errors import TOO_LARGE, error_of, failures_in, is_without_database, outcome_of
+from mesahub.dialects.libsql.responses import inner_of, payload_of, results_of
 from mesahub.dialects.libsql.statements import BatchEncoder, StatementEncoder, plan_of
 from mesahub.dialects.libsql.values import MAX_VALUE
 from mesahub.dialects.mesahub.authorization import bearer
@@ -73,10 +73,14 @@ class LibsqlDialect(Dialect):
             raise ConfigurationError("replica_patience must be a number of seconds above 0, such as 1.5.")
         self._path = "/v3/pipeline"
         self._host = ""
-        self._replicas = False
+        self._urls: Sequence[str] = ()
+        self._primary = ""
+        self._replicas: LibsqlEndpoints | None = None
         self._lock = threading.Lock()
         self._indexes: dict[str, int] = {}
         """By database: the state that this client has seen or made, which a replica must have reached."""
+        self._known: frozenset[str] = frozenset()
+        """Databases that have answered."""
         if version == "2":
             self._speak_hrana_2()
 
@@ -95,8 +99,8 @@ class LibsqlDialect(Dialect):
 
     def located(self, urls: Sequence[str]) -> None:
         """See `mesahub.dialects.base.Dialect.located`."""
-        self._replicas = len(urls) > 1
         if urls:
+            self._urls, self._primary = tuple(urls), urls[0]
             place = origin(urls[0])
             host = f"[{place.host}]" if ":" in place.host else place.host
             self._host = f"{host}:{place.port}" if place.port else host
@@ -113,12 +117,12 @@ class LibsqlDialect(Dialect):
     ) -> Request:
         """See `mesahub.dialects.base.Dialect.request`."""
         reads = operation == "query" and not statement.writes
-        index = None
-        if self._replicas and reads:
+        index, seen = None, self._indexes.get(ref, 0)
+        if self._replicas is not None and reads:
             if "consistency" not in hints:
                 hints = {**hints, "consistency": "replica"}
             if hints["consistency"] == "replica":
-                index = self._indexes.get(ref, 0)
+                index = seen
         if statement.verb == "pragma" and statement.writes:
             check_pragma(statement.sql)
         payload: dict[str, Any] = {"sql": statement.sql, "bindings": statement.bindings}
@@ -132,7 +136,7 @@ class LibsqlDialect(Dialect):
             payload=payload,
             safe=idempotent or operation == "query",
             timeout=timeout,
-            encoder=StatementEncoder(plan_of(statement), statement.names, index),
+            encoder=StatementEncoder(plan_of(statement), statement.names, index, seen=seen),
             hints=hints,
             authority=None if ref == DEFAULT else self.authority(ref),
         )
@@ -175,7 +179,7 @@ class LibsqlDialect(Dialect):
             payload={"statements": payload},
             safe=ticket is not None,
             timeout=timeout,
-            encoder=BatchEncoder(statements, ticket),
+            encoder=BatchEncoder(statements, ticket, seen=self._indexes.get(ref, 0)),
             hints=hints,
             authority=None if ref == DEFAULT else self.authority(ref),
         )
@@ -188,12 +192,17 @@ class LibsqlDialect(Dialect):
         """See `mesahub.dialects.base.Dialect.succeeded`."""
         if failures_in(response) != []:
             return False
-        if self._replicas:
-            self._note_index(request.database or "", payload_of(response))
+        ref = request.database or ""
+        if ref not in self._known:
+            self._known |= {ref}
+        if self._replicas is not None:
+            self.note_index(ref, request.encoder, response)
         return True
 
-    def outcome(self, request: Request, response: Response) -> Outcome | None:  # noqa: ARG002
+    def outcome(self, request: Request, response: Response) -> Outcome | None:
         """See `mesahub.dialects.base.Dialect.outcome`."""
+        if response.status == 404 and request.database in self._known and is_without_database(response):
+            return Outcome.REFUSED  # it was there before: the server is ending, or has just begun
         return outcome_of(response)
 
     def error(self, response: Response, operation: str = "") -> MesahubError:
@@ -206,7 +215,8 @@ class LibsqlDialect(Dialect):
 
     def endpoints(self, urls: Sequence[str]) -> Endpoints:
         """See `mesahub.dialects.base.Dialect.endpoints`."""
-        return LibsqlEndpoints(urls, self._patience)
+        self._replicas = LibsqlEndpoints(urls, self._patience)
+        return self._replicas
 
     def instead(self, request: Request, response: Response) -> Request | None:
         """See `mesahub.dialects.base.Dialect.instead`."""
@@ -219,29 +229,43 @@ class LibsqlDialect(Dialect):
         failures = failures_in(response)
         if not failures or failures[0].code != TOO_LARGE:
             return None
-        hints = {**request.hints, "consistency": "primary"} if self._replicas else request.hints
+        hints = {**request.hints, "consistency": "primary"}
         return _moved(request.replace(hints=hints), "/v3/cursor", encoder.for_cursor())
 
     def session(self, ref: str) -> SessionDialect:
         """See `mesahub.dialects.base.Dialect.session`."""
         from mesahub.dialects.libsql.session import LibsqlSession
 
-        return LibsqlSession(self, ref, None if ref == DEFAULT else self.authority(ref))
+        authority = None if ref == DEFAULT else self.authority(ref)
+        return LibsqlSession(self, ref, authority, self._urls, self.note_index)
 
     def _speak_hrana_2(self) -> None:
         self._path = "/v2/pipeline"
         self.capabilities = CAPABILITIES.replace(transactions="none")
 
-    def _note_index(self, ref: str, payload: Any) -> None:
+    def note_index(self, ref: str, encoder: Any, response: Response) -> None:
         """Remember the state of the database that an answer shows."""
-        for result in payload["results"]:
-            inner = result.get("response", EMPTY).get("result", EMPTY)
-            index = inner.get("replication_index") if type(inner) is dict else None
+        if self._replicas is None:
+            return
+        seen = encoder.seen if isinstance(encoder, (StatementEncoder, BatchEncoder)) else 0
+        indexes = [0]
+        for result in results_of(payload_of(response)) or ():
+            index = inner_of(result).get("replication_index")
             if type(index) is str and index.isascii() and index.isdigit():
                 index = int(index)
-            if type(index) is int and index > self._indexes.get(ref, 0):
-                with self._lock:
-                    self._indexes[ref] = max(index, self._indexes.get(ref, 0))
+            if type(index) is int:
+                indexes.append(index)
+        index = max(indexes)
+        if not index:
+            return
+        with self._lock:
+            known = self._indexes.get(ref, 0)
+            if index > known:
+                self._indexes[ref] = index
+            elif index < seen and response.server in ("", self._primary):
+                # Less than what was known when the request was made: the primary counts anew.
+                self._indexes[ref] = index
+                self._replicas.distrust()
 
 
 def _moved(request: Request, path: str, encoder: Any) -> Request:

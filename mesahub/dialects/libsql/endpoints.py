@@ -7,16 +7,19 @@ from time import monotonic
 from zlib import crc32
 
 from mesahub.dialects.libsql.errors import failures_in
-from mesahub.dialects.libsql.responses import payload_of
-from mesahub.errors import TransportError
+from mesahub.dialects.libsql.responses import inner_of, payload_of, results_of
+from mesahub.errors import ConfigurationError, TransportError
 from mesahub.transport import Request, Response
 from mesahub.transport.endpoints import Endpoints
-from mesahub.transport.messages import EMPTY
+from mesahub.transport.network import origin
+from mesahub.url import checked_base_url
 
-__all__ = ["LibsqlEndpoints"]
+__all__ = ["LibsqlEndpoints", "same_site"]
 
 PATIENCE = 1.0
 """Seconds for a replica to answer; it waits until it has what the read is to see."""
+DISTRUST = 30.0
+"""Seconds in which replicas notice that the primary was started again."""
 _FIRST_REST = 1.0
 _LONGEST_REST = 30.0
 """Seconds for which a replica that did not answer is not asked: doubled with each failure."""
@@ -54,15 +57,21 @@ class LibsqlEndpoints(Endpoints):
         self._replica = 1 + start % replicas if replicas else 0
         self._rests: dict[int, tuple[float, float]] = {}
         """Replicas that did not answer: until when they are not asked, and for how long that was."""
+        self._distrusted = 0.0
+        """Until when no replica is asked."""
 
     def order(self, request: Request) -> Sequence[int]:
         """See `Endpoints.order`."""
         if not self._replica or request.hints.get("consistency") != "replica":
             return (0,)
         replica = self._replica
-        if not self._rests:
+        if not self._rests and not self._distrusted:
             return (replica, 0)
         now, rests = self._clock(), dict(self._rests)
+        if self._distrusted:
+            if now < self._distrusted:
+                return (0,)
+            self._distrusted = 0.0
         count = len(self.urls) - 1
         for step in range(count):
             candidate = 1 + (replica - 1 + step) % count
@@ -94,9 +103,36 @@ class LibsqlEndpoints(Endpoints):
         if index:
             self._rest(index)
 
+    def distrust(self) -> None:
+        """The primary counts its states anew, as it does after a restart: what a replica of the old ones says of its
+        state means nothing until it has noticed.
+        """
+        self._distrusted = self._clock() + DISTRUST
+
     def _rest(self, index: int) -> None:
         seconds = min(self._rests.get(index, (0.0, _FIRST_REST / 2))[1] * 2, _LONGEST_REST)
         self._rests[index] = (self._clock() + seconds, seconds)
+
+
+def same_site(base_url: str, urls: Sequence[str]) -> str:
+    """The base URL to which a server sends a session, where the client may follow with its token.
+
+    That is a host of the client's own list, or one below it (``eu.db.example`` for ``db.example``), at any port; and by
+    HTTPS, where the list has HTTPS.
+
+    Raises:
+        ConfigurationError: it is another one.
+    """
+    url = checked_base_url(base_url, "base_url")
+    to = origin(url)
+    for own in map(origin, urls):
+        below = to.host.endswith(f".{own.host}") and not own.host.replace(".", "").isdigit()
+        if (to.host == own.host or below) and (to.scheme == "https" or own.scheme == "http"):
+            return url
+    raise ConfigurationError(
+        f"The libSQL server sends the session on to {to.scheme}://{to.host}, which is not of the same site, so the "
+        "token does not go there. Put that host into the URL, if it is right."
+    )
 
 
 def _knows_old_columns(response: Response) -> bool:
@@ -105,8 +141,8 @@ def _knows_old_columns(response: Response) -> bool:
     A read is preceded by a statement that makes its connection look at the schema. A replica that is a little late
     hands that one on to the primary (which shows in a duration of 0), and may then answer the read itself.
     """
-    results = payload_of(response)["results"]
+    results = results_of(payload_of(response)) or []
     if len(results) != 3:
         return False
-    looked, read = [result["response"].get("result", EMPTY).get("query_duration_ms") for result in results[:2]]
+    looked, read = [inner_of(result).get("query_duration_ms") for result in results[:2]]
     return bool(looked == 0.0 and read != 0.0)

@@ -25,7 +25,16 @@ from mesahub.errors import (
 )
 from mesahub.transport import Response
 
-__all__ = ["TOO_LARGE", "error_of", "failure_error", "failures_in", "is_not_utf8", "is_stream_gone", "outcome_of"]
+__all__ = [
+    "TOO_LARGE",
+    "error_of",
+    "failure_error",
+    "failures_in",
+    "is_not_utf8",
+    "is_stream_gone",
+    "is_without_database",
+    "outcome_of",
+]
 
 TOO_LARGE = "RESPONSE_TOO_LARGE"
 _REFUSED = frozenset({"SQLITE_BUSY", "SQLITE_LOCKED", "TRANSACTION_BUSY", "TRANSACTION_TIMEOUT"})
@@ -33,6 +42,7 @@ _REFUSED = frozenset({"SQLITE_BUSY", "SQLITE_LOCKED", "TRANSACTION_BUSY", "TRANS
 _UNKNOWN = frozenset({"SQLITE_INTERNAL", "SQLITE_IOERR", "SQLITE_NOMEM", "SQLITE_INTERRUPT", "SQLITE_ABORT"})
 """The server may have broken down while it committed."""
 _NOT_UTF8 = re.compile(r"(?:invalid|incomplete) utf-8 .*")
+_NO_DATABASE = re.compile(r"Namespace `.*` doesn't exist")
 _GONE = frozenset({"Received an invalid baton", "Received a baton that has already been used"})
 _PREFIXES = ("SQLite error: ", "SQLite input error: ", "SQL input error: ", "SQL string could not be parsed: ")
 _OFFSET = re.compile(r" \(at offset \d+\)$")
@@ -77,6 +87,14 @@ def is_not_utf8(response: Response) -> bool:
     if type(payload) is not dict or payload.keys() != {"error"} or type(payload["error"]) is not str:
         return False
     return _NOT_UTF8.fullmatch(payload["error"]) is not None
+
+
+def is_without_database(response: Response) -> bool:
+    """Does the server say that it has no such database? Nothing was carried out."""
+    payload = payload_of(response) if response.status == 404 else None
+    if type(payload) is not dict or payload.keys() != {"error"} or type(payload["error"]) is not str:
+        return False
+    return _NO_DATABASE.fullmatch(payload["error"]) is not None
 
 
 def is_stream_gone(response: Response) -> bool:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from mesahub._util import json
 from mesahub.transport import Response
+from mesahub.transport.messages import EMPTY
 
-__all__ = ["Failure", "failures_of", "payload_of", "results_of"]
+__all__ = ["Failure", "failures_of", "inner_of", "payload_of", "results_of"]
 
 _DICT = frozenset({dict})
 _NOT_A_RESULT = (TypeError, ValueError, KeyError, IndexError, AttributeError)
@@ -86,6 +88,13 @@ def results_of(payload: Any) -> list[Any] | None:
     if type(results) is not list or not results or not _DICT.issuperset(map(type, results)):
         return None
     return results
+
+
+def inner_of(result: Mapping[str, Any]) -> Mapping[str, Any]:
+    """The result within one of a pipeline's; empty for another shape."""
+    response = result.get("response")
+    inner = response.get("result") if type(response) is dict else None
+    return inner if type(inner) is dict else EMPTY
 
 
 class Failure:

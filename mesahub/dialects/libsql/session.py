@@ -6,15 +6,17 @@ back when another client has waited for 5 seconds, and would carry the next stat
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from mesahub.dialects.base import Answer, Dialect, SessionDialect
 from mesahub.dialects.libsql.answers import SENDER, SHAPE, checked_results, read_result
+from mesahub.dialects.libsql.endpoints import same_site
 from mesahub.dialects.libsql.errors import TOO_LARGE, error_of, failures_in, is_not_utf8, is_stream_gone, outcome_of
 from mesahub.dialects.libsql.responses import payload_of, results_of
-from mesahub.dialects.libsql.statements import CLOSE, NOT_AUTOCOMMIT, Content, dumped, plan_of, stmt_of
-from mesahub.dialects.libsql.values import read_value, typed
+from mesahub.dialects.libsql.statements import plan_of
+from mesahub.dialects.libsql.streams import Stream, StreamEncoder, target_of
+from mesahub.dialects.libsql.values import read_value
 from mesahub.dialects.unexpected import raise_unexpected
 from mesahub.errors import (
     AmbiguousResultError,
@@ -27,7 +29,6 @@ from mesahub.errors import (
 )
 from mesahub.sql import Statement
 from mesahub.sql.analysis import TRANSACTION
-from mesahub.sql.tokenizer import significant
 from mesahub.transport import Request, Response
 from mesahub.transport.messages import EMPTY
 
@@ -39,9 +40,6 @@ _READ = {"condition": {"type": "ok", "step": 0}, "stmt": {"sql": "SELECT 1 FROM 
 _INSERTS = frozenset({"insert", "replace"})
 _ENDS = frozenset({"commit", "end", "rollback"})
 _COMMITTING = "The answer to COMMIT was lost: the transaction is stored, or nothing of it. Look before you repeat it."
-_STILL_OPEN = {"condition": NOT_AUTOCOMMIT, "stmt": {"sql": "SELECT 1"}}
-"""A step of a cursor, which cannot ask for the state: it has a result where a transaction is open."""
-_TABLE = "SELECT type, wr FROM pragma_table_list WHERE schema = 'main' AND name = ? COLLATE NOCASE"
 _LOST = (
     "The libSQL server took the transaction back, because another client waited for 5 seconds to write, or because "
     "nothing was sent for 10 seconds; nothing of it is stored."
@@ -55,17 +53,28 @@ class LibsqlSession(SessionDialect):
         dialect: says what is not peculiar to sessions.
         ref: the database.
         authority: the Host header that names it.
+        urls: the addresses of the server.
+        note: remembers the state of a database that an answer shows.
     """
 
     name = "libsql"
     needs_key = False
 
-    def __init__(self, dialect: Dialect, ref: str, authority: str | None) -> None:
+    def __init__(
+        self,
+        dialect: Dialect,
+        ref: str,
+        authority: str | None,
+        urls: Sequence[str],
+        note: Callable[[str, Any, Response], None],
+    ) -> None:
         self.capabilities = dialect.capabilities
         self._dialect = dialect
         self._ref = ref
         self._authority = authority
-        self._baton: str | None = None
+        self._urls = urls
+        self._note = note
+        self._stream = Stream()
         self._pinned = False
         """The stream has settings that another one would not have."""
         self._alone = True
@@ -76,6 +85,11 @@ class LibsqlSession(SessionDialect):
         """The rowid that the stream's last INSERT gave: an INSERT that makes none gives the same."""
         self._tables: dict[str, bool] = {}
         """Whether a table, or what has its name, gives each inserted row a rowid."""
+
+    @property
+    def in_transaction(self) -> bool:
+        """See `mesahub.dialects.base.SessionDialect`."""
+        return self._stream.in_transaction
 
     def request(
         self,
@@ -91,7 +105,7 @@ class LibsqlSession(SessionDialect):
         sets = statement.verb == "pragma" and statement.writes
         if self._lost and statement.verb != "rollback":
             raise TransactionLostError(_LOST)
-        self._alone = not (self.in_transaction or self._pinned or sets or statement.verb in TRANSACTION)
+        self._alone = not (self._stream.in_transaction or self._pinned or sets or statement.verb in TRANSACTION)
         if self._alone:
             hints = {**hints, "consistency": "primary"}
             return self._dialect.request(ref, operation, statement, timeout=timeout, idempotent=idempotent, hints=hints)
@@ -106,12 +120,12 @@ class LibsqlSession(SessionDialect):
         cursor = plan_of(statement).guarded
         table = ""
         if statement.verb in _INSERTS and self._rowid is not None and not cursor:
-            table = _target(statement.sql)
-        encoder = _Encoder(self, statement.verb, statement.names, cursor=cursor, table=table)
+            table = target_of(statement.sql)
+        encoder = StreamEncoder(self._stream, statement.verb, statement.names, cursor=cursor, table=table)
         return self._request(operation, payload, encoder, timeout)
 
     def _request(
-        self, operation: str, payload: Any, encoder: _Encoder, timeout: float | None, *, safe: bool = False
+        self, operation: str, payload: Any, encoder: StreamEncoder, timeout: float | None, *, safe: bool = False
     ) -> Request:
         return Request(
             operation,
@@ -122,7 +136,7 @@ class LibsqlSession(SessionDialect):
             safe=safe or operation == "query",
             timeout=timeout,
             encoder=encoder,
-            authority=self._authority,
+            authority=self._authority if self.base_url is None else None,
         )
 
     def answer(self, operation: str, statement: Statement, response: Response) -> Answer:
@@ -145,7 +159,7 @@ class LibsqlSession(SessionDialect):
 
     def _makes_rowid(self, statement: Statement) -> bool:
         """Is the rowid that the server gives the statement's own, and not that of an INSERT before it?"""
-        return "ON CONFLICT" not in statement.sql.upper() and self._tables.get(_target(statement.sql), False)
+        return "ON CONFLICT" not in statement.sql.upper() and self._tables.get(target_of(statement.sql), False)
 
     def batch(
         self,
@@ -174,12 +188,12 @@ class LibsqlSession(SessionDialect):
     def instead(self, request: Request, response: Response) -> Request | None:
         """See `mesahub.dialects.base.Dialect.instead`."""
         encoder = request.encoder
-        if not isinstance(encoder, _Encoder):
+        if not isinstance(encoder, StreamEncoder):
             return self._dialect.instead(request, response)
         failures = failures_in(response)
         if encoder.cursor or not failures or failures[0].code != TOO_LARGE:
             return None
-        encoder = _Encoder(self, encoder.verb, encoder.names, cursor=True)
+        encoder = StreamEncoder(self._stream, encoder.verb, encoder.names, cursor=True)
         return self._request(request.operation, request.payload, encoder, request.timeout)
 
     def begin(self, mode: str, timeout: float | None) -> Request:
@@ -187,7 +201,7 @@ class LibsqlSession(SessionDialect):
         if self.capabilities.transactions == "none":
             raise _old_server()
         self._lost = False
-        encoder = _Encoder(self, "begin", (), also=[_READ] if mode == "read" else [])
+        encoder = StreamEncoder(self._stream, "begin", (), also=[_READ] if mode == "read" else [])
         return self._request("exec", {"sql": _BEGIN[mode], "bindings": []}, encoder, timeout, safe=True)
 
     def end(self, *, commit: bool, timeout: float | None) -> Request | None:
@@ -197,16 +211,16 @@ class LibsqlSession(SessionDialect):
         lost, self._lost = self._lost, False
         if lost and commit:
             raise TransactionLostError(_LOST)
-        if not self.in_transaction:
+        if not self._stream.in_transaction:
             return None
         verb = "commit" if commit else "rollback"
-        encoder = _Encoder(self, verb, (), close=not commit and not self._pinned)
+        encoder = StreamEncoder(self._stream, verb, (), close=not commit and not self._pinned)
         return self._request("exec", {"sql": verb.upper(), "bindings": []}, encoder, timeout)
 
     def received(self, request: Request, response: Response) -> None:
         """See `mesahub.dialects.base.SessionDialect.received`."""
         encoder = request.encoder
-        if not isinstance(encoder, _Encoder):
+        if not isinstance(encoder, StreamEncoder):
             return
         response.read()
         payload = payload_of(response)
@@ -215,32 +229,44 @@ class LibsqlSession(SessionDialect):
             self._drop(encoder)
             self._raise_gone(encoder, response)
             return
-        before, self.in_transaction = self.in_transaction, False
+        before, self._stream.in_transaction = self._stream.in_transaction, False
         try:
-            self._baton = _text_or_none(payload["baton"])
-            self.base_url = _text_or_none(payload["base_url"]) or self.base_url
+            self._stream.baton = _text_or_none(payload["baton"])
+            base_url = _text_or_none(payload["base_url"])
             ran = self._take(encoder, results)
         except SHAPE:
             self._drop(encoder)
             self._lost = before
             return  # the answer's reader says what is wrong
-        if before and not self.in_transaction and (encoder.verb not in _ENDS or not ran):
+        if base_url is not None:
+            self._follow(encoder, base_url)
+        self._note(self._ref, encoder, response)
+        if before and not self._stream.in_transaction and (encoder.verb not in _ENDS or not ran):
             self._lost = encoder.verb not in _ENDS
             if not ran:
                 raise TransactionLostError(_LOST)
 
-    def _take(self, encoder: _Encoder, results: list[Any]) -> bool:
+    def _follow(self, encoder: StreamEncoder, base_url: str) -> None:
+        try:
+            url = same_site(base_url, self._urls)
+        except MesahubError:
+            self._drop(encoder)
+            raise
+        if self.base_url is not None or url != self._urls[0]:
+            self.base_url = url
+
+    def _take(self, encoder: StreamEncoder, results: list[Any]) -> bool:
         """Take the state after a statement; was the statement carried out, well or not?"""
         inner = results[0].get("response", EMPTY)
         steps = inner["result"]["step_results"] if inner else []
         errors = inner["result"]["step_errors"] if inner else []
         if encoder.cursor:
-            self.in_transaction = len(steps) == encoder.count and steps[-1] is not None
+            self._stream.in_transaction = len(steps) == encoder.count and steps[-1] is not None
         else:
             state = results[1]["response"]["is_autocommit"]
             if type(state) is not bool:
                 raise TypeError("a state")
-            self.in_transaction = not state
+            self._stream.in_transaction = not state
         if encoder.table and len(steps) > 1 and steps[1] is not None:
             rows = [[read_value(value) for value in row] for row in steps[1]["rows"]]
             self._tables[encoder.table] = rows == [["table", 0]]
@@ -251,7 +277,7 @@ class LibsqlSession(SessionDialect):
             return bool(error.get("code") != "TRANSACTION_TIMEOUT")
         return bool(steps) and steps[0] is not None
 
-    def _raise_gone(self, encoder: _Encoder, response: Response) -> None:
+    def _raise_gone(self, encoder: StreamEncoder, response: Response) -> None:
         if response.status == 404 and not response.content:
             raise _old_server()
         if is_stream_gone(response) or response.status >= 500 or response.status == 200:
@@ -263,7 +289,7 @@ class LibsqlSession(SessionDialect):
     def failed(self, request: Request, error: TransportError) -> MesahubError:
         """See `mesahub.dialects.base.SessionDialect.failed`."""
         encoder = request.encoder
-        if error.outcome is Outcome.NOT_SENT or not isinstance(encoder, _Encoder):
+        if error.outcome is Outcome.NOT_SENT or not isinstance(encoder, StreamEncoder):
             return error
         self._drop(encoder)
         if encoder.verb == "commit":
@@ -274,79 +300,19 @@ class LibsqlSession(SessionDialect):
             )
         return error
 
-    def _drop(self, encoder: _Encoder) -> None:
+    def _drop(self, encoder: StreamEncoder) -> None:
         """Forget the stream: where it is now is not known."""
-        self._lost = (self.in_transaction or self._pinned) and encoder.verb not in _ENDS
-        self.in_transaction = self._pinned = False
-        self._baton = None
+        self._lost = (self._stream.in_transaction or self._pinned) and encoder.verb not in _ENDS
+        self._stream.in_transaction = self._pinned = False
+        self._stream.baton = None
         self._rowid = None
 
     def closing(self) -> Request | None:
         """See `mesahub.dialects.base.SessionDialect.closing`."""
-        if self._baton is None:
+        if self._stream.baton is None:
             return None
-        encoder = _Encoder(self, "close", (), close=True, alone=True)
+        encoder = StreamEncoder(self._stream, "close", (), close=True, alone=True)
         return self._request("exec", {"sql": "", "bindings": []}, encoder, None)
-
-    @property
-    def baton(self) -> str | None:
-        """What continues the stream; ``None`` to open one. It may be used once."""
-        return self._baton
-
-
-class _Encoder:
-    """The encoder of a request of a stream: the state of the session when it is sent counts.
-
-    Attributes:
-        verb: of the statement.
-        names: of its parameters.
-        cursor: it goes to the cursor endpoint.
-        table: a table of which it is asked, too, whether its rows have rowids.
-        count: how many steps it has, once it was encoded.
-    """
-
-    __slots__ = ("_alone", "_also", "_close", "_session", "count", "cursor", "names", "table", "verb")
-
-    def __init__(
-        self,
-        session: LibsqlSession,
-        verb: str,
-        names: Sequence[str | None],
-        *,
-        cursor: bool = False,
-        table: str = "",
-        also: Sequence[Any] = (),
-        close: bool = False,
-        alone: bool = False,
-    ) -> None:
-        self._session = session
-        self.verb = verb
-        self.names = names
-        self.cursor = cursor
-        self.table = table
-        self.count = 0
-        self._also = also
-        self._close = close
-        self._alone = alone
-
-    def __call__(self, request: Request) -> Content:
-        session = self._session
-        body: dict[str, Any] = {} if session.baton is None else {"baton": session.baton}
-        if self._alone:
-            return dumped({**body, "requests": [CLOSE]})
-        step: dict[str, Any] = {"stmt": stmt_of(request.payload, self.names)}
-        if session.in_transaction:
-            step["condition"] = NOT_AUTOCOMMIT
-        steps = [step, *self._also]
-        if self.table:
-            steps.append({"stmt": {"sql": _TABLE, "args": [typed(self.table)]}})
-        if self.cursor:
-            steps.append(_STILL_OPEN)
-        self.count = len(steps)
-        if self.cursor:
-            return dumped({**body, "batch": {"steps": steps}})
-        requests: list[Any] = [{"type": "batch", "batch": {"steps": steps}}, {"type": "get_autocommit"}]
-        return dumped({**body, "requests": [*requests, CLOSE] if self._close else requests})
 
 
 def _text_or_none(value: Any) -> str | None:
@@ -360,25 +326,3 @@ def _old_server() -> UnsupportedError:
         "The libSQL server speaks Hrana 2 only, without interactive transactions: those take Hrana 3 (sqld 0.22). Send "
         "what belongs together as one batch: db.batch([...])."
     )
-
-
-def _target(sql: str) -> str:
-    """The table that an INSERT names, without its schema; ``""`` for an unusual form."""
-    known = _targets.get(sql)
-    if known is None:
-        tokens = significant(sql)
-        place = next((at for at, token in enumerate(tokens) if token[1].upper() == "INTO"), len(tokens))
-        names = [text for _, text, _ in tokens[place + 1 : place + 4]]
-        known = names[2] if names[1:2] == ["."] and len(names) > 2 else names[0] if names else ""
-        quote = known[:1]
-        if quote and quote in "\"'`[":
-            end = "]" if quote == "[" else quote
-            known = known[1:-1].replace(end * 2, end)
-        if len(_targets) >= 1024:
-            _targets.clear()
-        if len(sql) <= 4096:
-            _targets[sql] = known
-    return known
-
-
-_targets: dict[str, str] = {}

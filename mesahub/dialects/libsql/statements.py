@@ -171,14 +171,22 @@ class StatementEncoder:
         plan: what is sent around it.
         names: see `stmt_of`.
         index: for a read that a replica may answer: the state of the database that it must have reached, 0 for any.
+        seen: the state that the client knows of when the request is made.
         cursor: for the cursor endpoint, which has no longest answer, instead of the pipeline.
     """
 
-    __slots__ = ("_cursor", "_index", "_names", "_plan")
+    __slots__ = ("_cursor", "_index", "_names", "_plan", "seen")
 
     def __init__(
-        self, plan: Plan, names: Sequence[str | None], index: int | None = None, *, cursor: bool = False
+        self,
+        plan: Plan,
+        names: Sequence[str | None],
+        index: int | None = None,
+        *,
+        seen: int = 0,
+        cursor: bool = False,
     ) -> None:
+        self.seen = seen
         self._plan = plan
         self._names = names
         self._index = index
@@ -202,7 +210,7 @@ class StatementEncoder:
 
     def for_cursor(self) -> StatementEncoder:
         """The encoder of the same for the cursor endpoint of the primary."""
-        return StatementEncoder(self._plan, self._names, cursor=True)
+        return StatementEncoder(self._plan, self._names, seen=self.seen, cursor=True)
 
 
 class BatchEncoder:
@@ -211,12 +219,15 @@ class BatchEncoder:
     Args:
         statements: what to run, in order.
         ticket: see `mesahub.dialects.base.Dialect.batch`.
-        cursor: see `StatementEncoder`.
+        seen, cursor: see `StatementEncoder`.
     """
 
-    __slots__ = ("_cursor", "_statements", "_ticket")
+    __slots__ = ("_cursor", "_statements", "_ticket", "seen")
 
-    def __init__(self, statements: Sequence[Statement], ticket: str | None = None, *, cursor: bool = False) -> None:
+    def __init__(
+        self, statements: Sequence[Statement], ticket: str | None = None, *, seen: int = 0, cursor: bool = False
+    ) -> None:
+        self.seen = seen
         self._statements = statements
         self._ticket = ticket
         self._cursor = cursor
@@ -232,7 +243,7 @@ class BatchEncoder:
 
     def for_cursor(self) -> BatchEncoder:
         """The encoder of the same for the cursor endpoint."""
-        return BatchEncoder(self._statements, self._ticket, cursor=True)
+        return BatchEncoder(self._statements, self._ticket, seen=self.seen, cursor=True)
 
 
 def place_of_batch(statements: Sequence[Statement]) -> tuple[int, int]:
