@@ -40,7 +40,7 @@ class StreamEncoder:
         names: of its parameters.
         cursor: it goes to the cursor endpoint.
         table: a table of which it is asked, too, whether its rows have rowids.
-        count: how many steps it has, once it was encoded.
+        count: how many steps it has.
     """
 
     __slots__ = ("_alone", "_also", "_close", "_stream", "count", "cursor", "names", "table", "verb")
@@ -62,7 +62,7 @@ class StreamEncoder:
         self.names = names
         self.cursor = cursor
         self.table = table
-        self.count = 0
+        self.count = 1 + len(also) + bool(table) + cursor
         self._also = also
         self._close = close
         self._alone = alone
@@ -80,7 +80,6 @@ class StreamEncoder:
             steps.append({"stmt": {"sql": _TABLE, "args": [typed(self.table)]}})
         if self.cursor:
             steps.append(_STILL_OPEN)
-        self.count = len(steps)
         if self.cursor:
             return dumped({**body, "batch": {"steps": steps}})
         requests: list[Any] = [{"type": "batch", "batch": {"steps": steps}}, {"type": "get_autocommit"}]
