@@ -75,6 +75,7 @@ class TestLibsql(DialectContract):
         "libsql://shop-me.turso.example?authToken=T0p",
     )
     exchanges = (
+        Exchange("SELECT 1", {"error": "Namespace `x` doesn't exist"}, status=404, raises=NotFoundError),
         Exchange(
             "SELECT 1 AS a, 2.5, x'00ff', NULL, 'x' AS a",
             executed(
@@ -184,7 +185,6 @@ class TestLibsql(DialectContract):
             raises=MesahubError,
             outcome=Outcome.MAYBE_RAN,
         ),
-        Exchange("SELECT 1", {"error": "Namespace `x` doesn't exist"}, status=404, raises=NotFoundError),
         Exchange("SELECT 1", {"error": "Unauthorized"}, status=401, raises=AuthenticationError),
     )
 
@@ -382,3 +382,14 @@ def test_booleans_and_dates_are_converted_in_dicts_and_not_in_tuples() -> None:
     answer = LibsqlDialect().answer("query", statement, Response(200, JSON, content))
     assert answer.dicts() == [{"b": True, "d": "2020-01-02T00:00:00Z"}]
     assert answer.tuples() == [(1, "2020-01-02")]
+
+
+def test_a_database_that_has_answered_is_looked_for_again() -> None:
+    # A server that ends, or has just begun, says so of each.
+    dialect = LibsqlDialect()
+    request = dialect.request("shop", "exec", prepare("DELETE FROM t", operation="exec"), timeout=None)
+    gone = Response(404, JSON, b'{"error": "Namespace `shop` doesn\'t exist"}')
+    assert dialect.outcome(request, gone) is None
+    assert dialect.succeeded(request, Response(200, JSON, json.dumps(executed(NONE)).encode()))
+    assert dialect.outcome(request, gone) is Outcome.REFUSED
+    assert dialect.outcome(request, Response(404, JSON, b'{"error": "no such route"}')) is None
