@@ -263,7 +263,7 @@ class LibsqlDialect(Dialect):
             if index > known:
                 self._indexes[ref] = index
             elif index < seen and response.server in ("", self._primary):
-                # Less than what was known when the request was made: the primary counts anew.
+                # Less than what was known when the request was made: the primary counts from the start again.
                 self._indexes[ref] = index
                 self._replicas.distrust()
 

@@ -104,8 +104,8 @@ class LibsqlEndpoints(Endpoints):
             self._rest(index)
 
     def distrust(self) -> None:
-        """The primary counts its states anew, as it does after a restart: what a replica of the old ones says of its
-        state means nothing until it has noticed.
+        """The primary counts its states from the start again, as it does after a restart. A replica's number means
+        nothing until it has noticed.
         """
         self._distrusted = self._clock() + DISTRUST
 
