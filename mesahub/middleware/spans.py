@@ -16,6 +16,7 @@ from mesahub.errors import MesahubError
 from mesahub.middleware.base import Handler, Middleware, Target, inside_retry
 from mesahub.sql.redaction import without_values
 from mesahub.transport import Request, Response
+from mesahub.transport.messages import STATEMENTS
 from mesahub.transport.network import origin
 
 __all__ = ["Spans"]
@@ -170,7 +171,7 @@ class Spans:
     def _about_attempt(self, request: Request) -> Attributes:
         attributes: Attributes = {"http.request.method": request.method, **self._server}
         if self._url:
-            attributes["url.full"] = self._url + request.path
+            attributes["url.full"] = self._url + _plain_path(request)
         if request.attempt > 1:
             attributes["http.request.resend_count"] = request.attempt - 1
         return attributes
@@ -179,21 +180,27 @@ class Spans:
         tried = response.attempts
         measured = about.measured
         server = _address(response.server) if response.server else {}
-        if self._dialect.succeeded(request, response):
+        wrong = "" if self._dialect.succeeded(request, response) else self._error_type(request, response)
+        if not wrong:
+            wrong = _no_result(request, response)
+        else:
+            tried = tried[:-1]  # that is the response itself, which no other attempt followed
+        if not wrong:
             if server:
                 span.set_attributes(server)
                 measured = {**measured, **server}
             if request.operation == "query" and span.is_recording():
                 _note_rows(span, response)
         else:
-            tried = tried[:-1]  # that is the response itself, which no other attempt followed
-            error = type(self._dialect.error(response, request.operation)).__qualname__
-            failure = {**server, "db.response.status_code": str(response.status), "error.type": error}
+            failure = {**server, "db.response.status_code": str(response.status), "error.type": wrong}
             span.set_attributes(failure)
             span.set_status(_FAILED)
             measured = {**measured, **failure}
         _note_retries(span, tried)
         self._durations.record(perf_counter() - began, measured)
+
+    def _error_type(self, request: Request, response: Response) -> str:
+        return type(self._dialect.error(response, request.operation)).__qualname__
 
     def _raised(self, span: Span, about: _Call, began: float, error: BaseException) -> None:
         failure: Attributes = {"error.type": type(error).__qualname__}
@@ -209,6 +216,30 @@ class Spans:
 def _failed(span: Span, what: str) -> None:
     span.set_attribute("error.type", what)
     span.set_status(_FAILED)
+
+
+def _plain_path(request: Request) -> str:
+    """The path without ids of files and keys."""
+    if request.operation in STATEMENTS:
+        return request.path
+    parts = []
+    for part in request.path.split("/"):
+        plain = part.isalpha() or part in ("", "v1", request.database)
+        parts.append(part if plain else "*")
+    return "/".join(parts)
+
+
+def _no_result(request: Request, response: Response) -> str:
+    """The error that a response to a write will be which no one may send again: a page, or nothing at all."""
+    if response.answer is not None or request.safe or request.operation not in STATEMENTS:
+        return ""
+    try:
+        payload = response.payload  # parsed once, here or by the client
+    except ValueError:
+        return "AmbiguousResultError"
+    if payload is None and not response.content:
+        return "UnrepresentableResultError"
+    return "" if isinstance(payload, dict) else "AmbiguousResultError"
 
 
 def _address(url: str) -> Attributes:

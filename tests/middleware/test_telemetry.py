@@ -201,6 +201,27 @@ def test_a_failed_call_has_the_error_s_type_and_nothing_of_its_text(
     assert point.attributes["error.type"] == error
 
 
+@pytest.mark.parametrize(
+    ("content", "error"),
+    [
+        (b"<html>log in</html>", "AmbiguousResultError"),
+        (b"[1]", "AmbiguousResultError"),
+        (b"", "UnrepresentableResultError"),
+    ],
+)
+def test_a_200_that_is_not_a_result_is_an_error(recorded: Recorded, content: bytes, error: str) -> None:
+    with recorded.client(Response(200, content=content)) as client, pytest.raises(mesahub.MesahubError) as caught:
+        client.exec("shop", "DELETE FROM t WHERE a = ?", [SECRET])
+    assert type(caught.value).__name__ == error
+    assert attributes(recorded.calls[0])["error.type"] == error
+
+
+@pytest.mark.parametrize("name", ["tracer_provider", "meter_provider"])
+def test_what_is_not_a_provider_is_refused(name: str) -> None:
+    with pytest.raises(ConfigurationError, match=f"{name} must have get_"):
+        opentelemetry(**{name: "x"})  # type: ignore[arg-type]
+
+
 def test_an_interrupt_ends_the_spans(recorded: Recorded) -> None:
     with recorded.client(KeyboardInterrupt()) as client, pytest.raises(KeyboardInterrupt):
         client.query("shop", "SELECT 1")
@@ -271,6 +292,15 @@ def test_calls_without_a_statement_are_named_after_their_operation(recorded: Rec
     with mesahub.connect("mh://local/shop", data=str(tmp_path), middleware=[recorded.middleware()]) as db:
         db.files.upload(b"abc", "a.txt")
     assert [span.name for span in recorded.spans] == ["files.upload shop"]
+
+
+def test_no_id_is_in_a_url(recorded: Recorded) -> None:
+    with recorded.client(404, 404) as client:
+        for call in (lambda: client.admin.api_keys.revoke(KEY), lambda: client.db("shop").files.meta("77123")):
+            with pytest.raises(mesahub.NotFoundError):
+                call()
+    urls = [attributes(span)["url.full"] for span in recorded.spans if "url.full" in attributes(span)]
+    assert urls == ["http://core:4004/api/apikeys/*", "http://core:4004/v1/files/shop/*/meta"]
 
 
 def test_several_addresses_are_named_by_the_one_that_answered(recorded: Recorded) -> None:
