@@ -26,8 +26,10 @@ from mesahub.middleware.spans import (
     _address,
     _Call,
     _failed,
+    _no_result,
     _note_retries,
     _note_rows,
+    _plain_path,
     _texts,
 )
 from mesahub.sql.redaction import without_values
@@ -160,7 +162,7 @@ class AsyncSpans:
     def _about_attempt(self, request: Request) -> Attributes:
         attributes: Attributes = {"http.request.method": request.method, **self._server}
         if self._url:
-            attributes["url.full"] = self._url + request.path
+            attributes["url.full"] = self._url + _plain_path(request)
         if request.attempt > 1:
             attributes["http.request.resend_count"] = request.attempt - 1
         return attributes
@@ -169,21 +171,27 @@ class AsyncSpans:
         tried = response.attempts
         measured = about.measured
         server = _address(response.server) if response.server else {}
-        if self._dialect.succeeded(request, response):
+        wrong = "" if self._dialect.succeeded(request, response) else self._error_type(request, response)
+        if not wrong:
+            wrong = _no_result(request, response)
+        else:
+            tried = tried[:-1]  # that is the response itself, which no other attempt followed
+        if not wrong:
             if server:
                 span.set_attributes(server)
                 measured = {**measured, **server}
             if request.operation == "query" and span.is_recording():
                 _note_rows(span, response)
         else:
-            tried = tried[:-1]  # that is the response itself, which no other attempt followed
-            error = type(self._dialect.error(response, request.operation)).__qualname__
-            failure = {**server, "db.response.status_code": str(response.status), "error.type": error}
+            failure = {**server, "db.response.status_code": str(response.status), "error.type": wrong}
             span.set_attributes(failure)
             span.set_status(_FAILED)
             measured = {**measured, **failure}
         _note_retries(span, tried)
         self._durations.record(perf_counter() - began, measured)
+
+    def _error_type(self, request: Request, response: AsyncResponse) -> str:
+        return type(self._dialect.error(response, request.operation)).__qualname__
 
     def _raised(self, span: Span, about: _Call, began: float, error: BaseException) -> None:
         failure: Attributes = {"error.type": type(error).__qualname__}

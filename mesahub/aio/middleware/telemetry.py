@@ -43,7 +43,7 @@ def opentelemetry(
             of requests or urllib3; the context is then sent by the call's own span. (Embedded databases have none.)
 
     Raises:
-        ConfigurationError: opentelemetry-api is not installed.
+        ConfigurationError: opentelemetry-api is not installed, or an argument is not a provider.
 
     Example:
         >>> client = AsyncMesahubClient(key, url, middleware=[opentelemetry()])  # doctest: +SKIP
@@ -55,6 +55,12 @@ def opentelemetry(
             f"middleware.opentelemetry() needs {error.name or 'opentelemetry'}, which is not installed. Install it: "
             "pip install opentelemetry-api (or 'mesahub[opentelemetry]')."
         ) from error
+    for name, provider, method in (
+        ("tracer_provider", tracer_provider, "get_tracer"),
+        ("meter_provider", meter_provider, "get_meter"),
+    ):
+        if provider is not None and not callable(getattr(provider, method, None)):
+            raise ConfigurationError(f"{name} must have {method}(), which a {type(provider).__name__} has not.")
     made: dict[str, Any] = {
         "tracer_provider": tracer_provider,
         "meter_provider": meter_provider,
