@@ -11,6 +11,7 @@ import ast
 import re
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
 
 from scripts import asyncify_words as words
@@ -206,12 +207,17 @@ def package(text: str, names: dict[str, list[str]]) -> str:
     return header + imports + (f"\n__all__ = {exported!r}\n" if exported else "")
 
 
-def formatted(name: str, text: str) -> str:
-    """A text without unused imports, as ruff formats it."""
-    for arguments in (["check", "--fix-only", "--quiet", "--select", "F401,I"], ["format", "--quiet"]):
-        command = [sys.executable, "-m", "ruff", *arguments, "--stdin-filename", name, "-"]
-        text = subprocess.run(command, input=text, capture_output=True, text=True, check=True, cwd=ROOT).stdout
-    return text
+def formatted(texts: dict[str, str]) -> dict[str, str]:
+    """Texts without unused imports, as ruff formats them."""
+    with tempfile.TemporaryDirectory() as folder:
+        paths = {name: Path(folder, name) for name in texts}
+        for name, text in texts.items():
+            paths[name].parent.mkdir(parents=True, exist_ok=True)
+            paths[name].write_text(text, encoding="utf-8")
+        for arguments in (["check", "--fix-only", "--quiet", "--select", "F401,I"], ["format", "--quiet"]):
+            command = [sys.executable, "-m", "ruff", *arguments, "--no-cache", "--config", "pyproject.toml", folder]
+            subprocess.run(command, check=True, cwd=ROOT)
+        return {name: path.read_text(encoding="utf-8") for name, path in paths.items()}
 
 
 def main(arguments: list[str]) -> int:
@@ -221,8 +227,8 @@ def main(arguments: list[str]) -> int:
     made = {f"{twin_module(name).replace('.', '/')}.py": twin(sources, name) for name in texts}
     made |= {f"{name.replace('.', '/')}/__init__.py": package(*parts) for name, parts in words.PACKAGES.items()}
     wrong = []
-    for name, text in made.items():
-        path, text = ROOT / name, formatted(name, text)
+    for name, text in formatted(made).items():
+        path = ROOT / name
         if not path.exists() or path.read_text(encoding="utf-8") != text:
             wrong.append(name)
         if "--check" not in arguments:

@@ -71,6 +71,8 @@ class Sources:
             return self.method(cls, node.name) in self.waiting
         if (cls, node.name) in words.PLAIN:
             return False
+        if cls in words.PROTOCOLS:
+            return self.method(words.PROTOCOLS[cls], node.name) in self.waiting
         if cls and (node.name in words.WAITS.get(cls, ()) or node.name in ("__enter__", "__exit__")):
             return True
         return any(

@@ -35,9 +35,6 @@ MODULES = [
 ]
 
 WAITS: dict[str, set[str]] = {
-    "Executor": {"run_query", "run_exec", "send_statement"},
-    "BatchExecutor": {"run_batch"},
-    "Client": {"run_batch", "run_returning", "run_rows", "query", "exec", "session", "close"},
     "Sender": {"send"},
     "SessionTransport": {"begin", "end", "send", "close"},
     "Transport": {"close", "open_session"},
@@ -46,6 +43,9 @@ WAITS: dict[str, set[str]] = {
     "Ahead": {"result", "discard"},
 }
 """The seam: what waits by itself, by the name of its class. All else is found from here."""
+
+PROTOCOLS = dict.fromkeys(("Executor", "BatchExecutor", "Client"), "MesahubClient")
+"""Protocols whose methods wait where those of a class do."""
 
 CALLBACKS = {"forward", "run", "finish", "undo", "send", "sleep", "_send", "_pause"}
 """Names of functions that are handed over, and wait."""
