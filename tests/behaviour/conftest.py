@@ -9,6 +9,7 @@ from __future__ import annotations
 import inspect
 import itertools
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -24,9 +25,9 @@ if TYPE_CHECKING:
     from tests.servers import Server
 
 HTTP = ["urllib", "requests", "urllib3"]
-ASYNC = ["asyncio", "async embedded"]
-RQLITE = ["rqlite", "rqlite replayed"]
-LIBSQL = ["libsql", "libsql replica", "libsql replayed"]
+ASYNC = ["asyncio", "async aiohttp", "async httpx", "async embedded", "async replayed"]
+RQLITE = ["rqlite", "rqlite replayed", "rqlite over asyncio"]
+LIBSQL = ["libsql", "libsql replica", "libsql replayed", "libsql over asyncio"]
 WAYS = [
     "embedded",
     *HTTP,
@@ -49,20 +50,28 @@ def db(way: str, request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Dat
         with mesahub.connect("mh://local/behaviour", data=str(tmp_path)) as handle:
             yield handle
     elif way in ASYNC:
-        driver = Driver()
-        options: dict[str, Any] = {"transport": way} if way == "asyncio" else {"data": str(tmp_path)}
-        url = _fresh_database(request) if way == "asyncio" else "mh://local/behaviour"
-        try:
-            with driver.drive(mesahub.aio.connect(url, **options)) as handle:
+        url = "mh://local/behaviour" if way == "async embedded" else _fresh_database(request)
+        transport = way.removeprefix("async ")
+        if transport == "replayed":
+            recorder = {"transport": "recorder", "cassette": str(tmp_path / "cassette.json")}
+            with _awaited(url, mode="record", **recorder) as handle:
+                _run_body(request, handle)
+            with _awaited("mh://nobody@127.0.0.1:9/" + handle.name, mode="replay", **recorder) as handle:
                 yield handle
-        finally:
-            driver.close()
+            return
+        options: dict[str, Any] = {"data": str(tmp_path)} if transport == "embedded" else {"transport": transport}
+        with _awaited(url, **options) as handle:
+            yield handle
     elif way in RQLITE:
         if request.module.__name__.endswith("test_files"):
             pytest.skip("rqlite has no files, and says so: tests/dialects/test_rqlite.py")
         cluster: Cluster = request.getfixturevalue("rqlite")
         if way == "rqlite":
             with mesahub.connect(cluster.url) as handle:
+                yield handle
+            return
+        if way == "rqlite over asyncio":
+            with _awaited(cluster.url) as handle:
                 yield handle
             return
         recorder = {"transport": "recorder", "cassette": str(tmp_path / "cassette.json")}
@@ -75,6 +84,10 @@ def db(way: str, request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Dat
             pytest.skip("libSQL has no files, and says so: tests/dialects/test_libsql.py")
         sqld: Sqld = request.getfixturevalue("sqld")
         name = sqld.new_database()
+        if way == "libsql over asyncio":
+            with _awaited(sqld.url(name)) as handle:
+                yield handle
+            return
         if way != "libsql replayed":
             with mesahub.connect(sqld.url(name, replicas=way == "libsql replica")) as handle:
                 yield handle
@@ -95,6 +108,17 @@ def db(way: str, request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Dat
             _run_body(request, handle)
         with mesahub.connect("mh://nobody@127.0.0.1:9/" + handle.name, mode="replay", **recorder) as handle:
             yield handle
+
+
+@contextmanager
+def _awaited(url: str, **options: Any) -> Iterator[DatabaseHandle]:
+    """A handle for asyncio, driven by blocking code."""
+    driver = Driver()
+    try:
+        with driver.drive(mesahub.aio.connect(url, **options)) as handle:
+            yield handle
+    finally:
+        driver.close()
 
 
 @pytest.fixture(

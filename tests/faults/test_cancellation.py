@@ -6,7 +6,7 @@ import asyncio
 import os
 import time
 from collections import Counter
-from typing import Any
+from typing import Any, cast
 
 import pytest
 
@@ -101,7 +101,7 @@ def test_storm_shows_when_a_cancelled_waiter_keeps_its_turn(monkeypatch: pytest.
     async def careless(self: Pool, end: float | None) -> Connection | None:
         waiter = self._loop.create_future()
         self._waiters.append(waiter)
-        return await waiter  # a turn that was handed over is lost with it
+        return cast("Connection | None", await waiter)  # a turn that was handed over is lost with it
 
     monkeypatch.setattr(Pool, "_wait", careless)
 
