@@ -31,7 +31,7 @@ LIBSQL = ["libsql", "libsql replica", "libsql replayed", "libsql over asyncio"]
 WAYS = [
     "embedded",
     *HTTP,
-    *ASYNC,
+    *(pytest.param(way, marks=pytest.mark.peers) if way == "async httpx" else way for way in ASYNC),
     "replayed",
     *(pytest.param(way, marks=pytest.mark.engines) for way in RQLITE + LIBSQL),
 ]
