@@ -14,6 +14,7 @@ rqlite every statement takes effect at once; see `Connection.rollback` for what 
 
 from __future__ import annotations
 
+from mesahub.dbapi import errors
 from mesahub.dbapi.connection import Connection, connect
 from mesahub.dbapi.cursor import Cursor
 from mesahub.dbapi.errors import (
@@ -47,7 +48,7 @@ from mesahub.dbapi.types import (
 __all__ = [
     "BINARY", "DATETIME", "NUMBER", "ROWID", "STRING",
     "Binary", "Date", "DateFromTicks", "Time", "TimeFromTicks", "Timestamp", "TimestampFromTicks",
-    "Connection", "Cursor", "apilevel", "connect", "paramstyle", "threadsafety",
+    "Connection", "Cursor", "apilevel", "connect", "errors", "paramstyle", "sqlite_version_info", "threadsafety",
     "DataError", "DatabaseError", "Error", "IntegrityError", "InterfaceError", "InternalError", "NotSupportedError",
     "OperationalError", "ProgrammingError", "RollbackWarning", "Warning",
 ]  # fmt: skip
@@ -55,5 +56,7 @@ __all__ = [
 apilevel = "2.0"
 threadsafety = 2
 """Threads may share the module and connections."""
+sqlite_version_info = (3, 45, 0)
+"""The least version of SQLite that the engines have."""
 paramstyle = "qmark"
 """``?``; ``:name`` with a mapping is accepted too."""

@@ -6,6 +6,8 @@ import os
 import sys
 import threading
 import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self, Unpack
 
@@ -16,6 +18,7 @@ from mesahub.dbapi import errors
 from mesahub.dbapi.cursor import Cursor
 from mesahub.dbapi.errors import translated
 from mesahub.dbapi.statements import Kind
+from mesahub.errors import AmbiguousResultError, MesahubError
 from mesahub.sql import Statement
 
 if TYPE_CHECKING:
@@ -179,7 +182,7 @@ class Connection:
         Where every statement takes effect at once, nothing can be taken back. If something was written since the last
         `commit`, then with ``on_rollback="raise"`` an exception that is being handled gets a note that says so, and a
         `RollbackWarning` is emitted; without one, `NotSupportedError` is raised. ``"warn"`` warns in both cases,
-        ``"ignore"`` does nothing.
+        ``"ignore"`` does nothing, as does an ``isolation_level`` of ``None``, which asks for exactly that.
         """
         self.handle  # noqa: B018 - raises when closed
         with self._lock, translated():
@@ -193,7 +196,7 @@ class Connection:
                 self._cannot_roll_back(written)
 
     def _cannot_roll_back(self, written: int) -> None:
-        if self._on_rollback == "ignore":
+        if self._on_rollback == "ignore" or self._level is None:
             return
         counted = "1 statement that wrote has" if written == 1 else f"{written} statements that wrote have"
         said = f"{counted} taken effect and cannot be rolled back: this engine has no interactive transactions"
@@ -255,13 +258,26 @@ class Connection:
             self._session = session
         return self._session
 
-    def wrote(self, statement: Statement | None = None) -> bool:
-        """For a cursor: note a write. ``True``: it waits for `commit` instead of being sent."""
-        if self._pending is not None and statement is not None:
-            self._pending.append(statement)
-            return True
+    def keeps(self, statement: Statement) -> bool:
+        """For a cursor: keep a write until `commit`, if this connection does."""
+        if self._pending is None:
+            return False
+        self._pending.append(statement)
+        return True
+
+    @contextmanager
+    def writing(self) -> Iterator[None]:
+        """For a cursor: count a statement that writes, unless it is certain that it did not."""
+        try:
+            yield
+        except MesahubError as error:
+            if isinstance(error, AmbiguousResultError):
+                self._written += 1
+            raise
+        except BaseException:
+            self._written += 1
+            raise
         self._written += 1
-        return False
 
     @property
     def waits(self) -> bool:

@@ -80,14 +80,18 @@ class Cursor:
                 raise errors.NotSupportedError(
                     "With unit_of_work='batch', RETURNING is not supported: nothing is sent yet."
                 )
-            connection.wrote()
-            rows, affected = db.client.run_returning(db.name, statement)
+            with connection.writing():
+                rows, affected = db.client.run_returning(db.name, statement)
             self._result(rows)
             self.rowcount = len(rows) if affected is None else affected
             return
-        if statement.verb != "pragma" and connection.wrote(statement):
+        if statement.verb == "pragma":
+            result = db.client.run_exec(db.name, statement)
+        elif connection.keeps(statement):
             return
-        result = db.client.run_exec(db.name, statement)
+        else:
+            with connection.writing():
+                result = db.client.run_exec(db.name, statement)
         if result.columns:
             self._result(Rows(result.columns, [tuple(row.values()) for row in result.rows]))
         elif statement.verb in _CHANGES:
@@ -137,8 +141,9 @@ class Cursor:
                 statement = plan.statement()
                 if statement is None:
                     break
-                connection.wrote()
-                plan.accept(db.client.run_exec(db.name, statement))
+                with connection.writing():
+                    done = db.client.run_exec(db.name, statement)
+                plan.accept(done)
             except MesahubError as error:
                 if not plan.reject(error):
                     raise
@@ -149,7 +154,7 @@ class Cursor:
     def _run_all(self, connection: Connection, db: DatabaseHandle, statements: list[Statement]) -> None:
         if connection.waits:
             for statement in statements:
-                connection.wrote(statement)
+                connection.keeps(statement)
             return
         counts: list[int | None] = []
         together = not connection.in_transaction and db is connection.handle and db.capabilities.batch == "atomic"
@@ -157,14 +162,15 @@ class Cursor:
             part = statements[start : start + _BATCH]
             if together and len(part) > 1:
                 try:
-                    connection.wrote()
-                    counts += [result.rows_affected for result in db.client.run_batch(db.name, part)]
+                    with connection.writing():
+                        results = db.client.run_batch(db.name, part)
+                    counts += [result.rows_affected for result in results]
                     continue
                 except ArgumentError:
                     together = False  # not for a batch: nothing was sent
             for statement in part:
-                connection.wrote()
-                counts.append(db.client.run_exec(db.name, statement).rows_affected)
+                with connection.writing():
+                    counts.append(db.client.run_exec(db.name, statement).rows_affected)
         known = [count for count in counts if count is not None]
         self.rowcount = sum(known) if len(known) == len(counts) else -1
 
