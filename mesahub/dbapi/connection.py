@@ -253,10 +253,11 @@ class Connection:
         return session, False
 
     def _opened(self, handle: DatabaseHandle) -> Session:
-        if self._session is None:
-            session: Any = handle.session()
-            self._session = session
-        return self._session
+        session = self._session
+        if session is None:
+            opened: Any = handle.session()
+            session = self._session = opened
+        return session
 
     def keeps(self, statement: Statement) -> bool:
         """For a cursor: keep a write until `commit`, if this connection does."""

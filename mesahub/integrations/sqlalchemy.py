@@ -154,7 +154,7 @@ class MesahubDialect(SQLiteDialect):
         version = connection.execute(text("SELECT sqlite_version()")).scalar_one()
         return tuple(int(part) for part in str(version).split(".") if part.isdigit())
 
-    def get_isolation_level_values(self, dbapi_connection: Any) -> list[str]:
+    def get_isolation_level_values(self, dbapi_connection: Any) -> Any:
         """``AUTOCOMMIT``, and ``SERIALIZABLE`` where there are transactions."""
         if self._capabilities(dbapi_connection).transactions == "interactive":
             return ["AUTOCOMMIT", "SERIALIZABLE"]
@@ -172,7 +172,7 @@ class MesahubDialect(SQLiteDialect):
         return _LEVELS[dbapi_connection.isolation_level]
 
     def set_isolation_level(self, dbapi_connection: Any, level: IsolationLevel) -> None:
-        """``AUTOCOMMIT`` also means that nobody expects a rollback: see `mesahub.dbapi.Connection.rollback`."""
+        """``AUTOCOMMIT`` also means that no rollback is expected: see `mesahub.dbapi.Connection.rollback`."""
         dbapi_connection.isolation_level = None if level == "AUTOCOMMIT" else "DEFERRED"
 
     def reset_isolation_level(self, dbapi_conn: Any) -> None:
