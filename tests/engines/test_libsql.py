@@ -29,8 +29,11 @@ from mesahub import (
 )
 from mesahub.copying import dump_script
 from mesahub.dialects.libsql.dialect import LibsqlDialect
+from mesahub.middleware.base import Handler
+from mesahub.session import Session
 from mesahub.sql import prepare
 from mesahub.testing.engine_contract import EngineContract
+from mesahub.transport import Request, Response
 from tests.engines.install import binary
 from tests.engines.sqld_server import PACKAGE, VERSION, Sqld
 
@@ -191,6 +194,7 @@ def test_a_commit_that_fails_leaves_nothing(db: DatabaseHandle) -> None:
         tx.exec("INSERT INTO c VALUES (9)")
     assert caught.value.kind == "foreign_key"
     with db.session() as session:
+        assert isinstance(session, Session)
         session.begin()
         session.exec("INSERT INTO c VALUES (9)")
         with pytest.raises(IntegrityError):
@@ -331,7 +335,7 @@ def test_reads_go_to_the_replica_unless_it_is_to_be_the_primary(sqld: Sqld) -> N
         db.exec("CREATE TABLE t (n)")
         servers = []
 
-        def note(request: mesahub.transport.Request, forward: mesahub.middleware.Handler) -> mesahub.transport.Response:
+        def note(request: Request, forward: Handler) -> Response:
             response = forward(request)
             servers.append(response.server.rpartition(":")[2])
             return response
