@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 from html import unescape
-from urllib.parse import quote
+from urllib.parse import quote, urlencode
 
 import pytest
 
@@ -175,3 +175,45 @@ def test_files_of_buckets_are_listed(browser: Browser) -> None:
     page = browser.get("/" + link)
     (link,) = re.findall(r'href="(file\?[^"]*)"', page)
     assert browser.get("/ui/" + unescape(link)) == "text"
+
+
+def test_long_names_are_cut_with_a_mark(browser: Browser, name: str) -> None:
+    long = "n" * 5000
+    with mesahub.connect(browser.server.url(name)) as db:
+        db.exec(f'CREATE TABLE "{long}" ("{long}" TEXT)')
+    mark = "n" * 200 + "… (5,000 characters)"
+    assert mark in browser.get(f"/ui/database?db={name}")
+    page = browser.get(f"/ui/rows?db={name}&table={long}")
+    assert page.count(mark) == 3  # title, heading, column
+    assert "…</pre>" in page
+    assert "… (5,002 characters)</th>" in browser.query(name, f"SELECT '{long}'")[1]
+
+
+def test_downloaded_files_are_not_kept_by_the_browser(browser: Browser, name: str) -> None:
+    record = browser.server.upload(f"/api/db/{name}/files", b"private", "a.txt")[1]
+    browser.get(f"/ui/file?db={name}&id={record['id']}")
+    assert browser.headers["Cache-Control"] == "no-store"
+
+
+@pytest.mark.parametrize(
+    "slug", ["\0", "..", "../catalog", "a/b", "x" * 3000, "CON", "%2e%2e", "\udcff", "main\n", " main"]
+)
+def test_names_that_are_no_database_are_not_found(browser: Browser, slug: str) -> None:
+    for page in ("database", "rows", "files"):
+        path = f"/ui/{page}?{urlencode({'db': slug, 'table': slug}, errors='surrogatepass')}"
+        assert browser.ask("GET", path)[0] == 404
+
+
+def test_tables_with_odd_contents_are_shown(browser: Browser, name: str) -> None:
+    with mesahub.connect(browser.server.url(name)) as db:
+        db.exec("CREATE TABLE plain (a, b INTEGER GENERATED ALWAYS AS (a + 1) VIRTUAL)")
+        db.exec("INSERT INTO plain (a) VALUES (1), (9223372036854775807), (9e999), ('x'), (NULL), (x'')")
+        db.exec("CREATE VIRTUAL TABLE found USING fts5(body)")
+        db.exec("INSERT INTO found VALUES ('some text')")
+        db.exec("CREATE TABLE keyed (k TEXT PRIMARY KEY) WITHOUT ROWID")
+        db.exec("CREATE VIEW twice AS SELECT a, a FROM plain")
+    shown = browser.get(f"/ui/rows?db={name}&table=plain")
+    for value in ("9223372036854775807", "inf", "<i>NULL</i>", "(blob, 0 bytes)"):
+        assert value in shown
+    for table in ("found", "found_data", "keyed", "twice"):
+        assert "Schema" in browser.get(f"/ui/rows?db={name}&table={table}")

@@ -6,7 +6,7 @@ from typing import Any
 
 from mesahub_embedded.server.page.markup import Markup, element
 
-__all__ = ["COLUMNS", "TEXT", "cell", "grid", "size"]
+__all__ = ["COLUMNS", "TEXT", "cell", "grid", "short", "size"]
 
 TEXT = 300
 """Characters of a text that are shown."""
@@ -14,6 +14,8 @@ BYTES = 24
 """Bytes of a blob that are shown."""
 COLUMNS = 100
 """Columns that are shown."""
+NAME = 200
+"""Characters of a name that are shown."""
 _NUMBER = '<td class="number">'
 
 
@@ -43,10 +45,15 @@ def grid(names: list[str], rows: list[list[Markup]]) -> Markup:
     numeric = [bool(rows) and all(row[index].startswith(_NUMBER) for row in rows) for index in range(len(names))]
     heads = zip(names, numeric, strict=True)
     head = element(
-        "tr", [element("th", name, scope="col", class_="number" if number else None) for name, number in heads]
+        "tr", [element("th", short(name), scope="col", class_="number" if number else None) for name, number in heads]
     )
     body = [element("tr", cells) for cells in rows]
     return element("div", element("table", element("thead", head), element("tbody", body)), class_="grid", tabindex="0")
+
+
+def short(name: str) -> str:
+    """A name, cut with a mark if it is very long: of an expression without AS, the name is its whole text."""
+    return name if len(name) <= NAME else f"{name[:NAME]}… ({len(name):,} characters)"
 
 
 def size(count: int) -> str:

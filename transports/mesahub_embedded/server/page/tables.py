@@ -10,7 +10,7 @@ from mesahub_embedded.server.page.cells import BYTES, COLUMNS, TEXT, cell
 from mesahub_embedded.server.page.markup import Markup
 from mesahub_embedded.server.request import Running
 
-__all__ = ["COUNTED", "ROWS", "Table", "count", "list_tables", "read_rows", "table_named"]
+__all__ = ["COUNTED", "ROWS", "SQL", "Table", "count", "list_tables", "read_rows", "table_named"]
 
 ROWS = 50
 """Rows on a page."""
@@ -91,9 +91,10 @@ def _columns(engine: Engine, table: Table, running: Running) -> list[str]:
 
 
 def _parts(column: str) -> tuple[str, str]:
+    # substr() of an empty blob is NULL.
     beginning = (
         f"CASE typeof({column}) WHEN 'text' THEN substr({column}, 1, {TEXT + 1}) "
-        f"WHEN 'blob' THEN substr({column}, 1, {BYTES}) ELSE {column} END"
+        f"WHEN 'blob' THEN coalesce(substr({column}, 1, {BYTES}), x'') ELSE {column} END"
     )
     return beginning, f"CASE WHEN typeof({column}) IN ('text', 'blob') THEN length(CAST({column} AS BLOB)) END"
 

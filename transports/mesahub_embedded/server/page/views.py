@@ -8,11 +8,11 @@ from typing import Any
 
 from mesahub_embedded.engine.errors import RefusedError
 from mesahub_embedded.server.page import layout
-from mesahub_embedded.server.page.cells import grid, size
+from mesahub_embedded.server.page.cells import grid, short, size
 from mesahub_embedded.server.page.layout import link
 from mesahub_embedded.server.page.markup import Child, Markup, element
 from mesahub_embedded.server.page.query_box import query_form
-from mesahub_embedded.server.page.tables import COUNTED, Table, count, list_tables, read_rows, table_named
+from mesahub_embedded.server.page.tables import COUNTED, SQL, Table, count, list_tables, read_rows, table_named
 from mesahub_embedded.server.page.visit import Visit
 from mesahub_embedded.server.reply import Reply
 from mesahub_embedded.server.request import Running
@@ -34,7 +34,7 @@ def databases(visit: Visit) -> Reply:
     cells = [
         [
             element("td", link(record["slug"], "ui/database", db=record["slug"])),
-            element("td", record["description"] or ""),
+            element("td", short(record["description"] or "")),
             element("td", record["status"]),
             element("td", size(record["size_bytes"]), class_="number"),
             element("td", record["created_at"]),
@@ -50,7 +50,7 @@ def databases(visit: Visit) -> Reply:
         shown_buckets = [
             [
                 element("td", link(bucket["slug"], "ui/files", bucket=bucket["id"])),
-                element("td", bucket["description"] or ""),
+                element("td", short(bucket["description"] or "")),
                 element("td", size(bucket["size_bytes"]), class_="number"),
             ]
             for bucket in buckets[:LIST]
@@ -102,7 +102,7 @@ def rows(visit: Visit) -> Reply:
     if hidden:
         content.append(element("p", f"{hidden:,} more columns are not shown. Select them with a query.", class_="soft"))
     content.append(layout.pages("rows", visit.number, more, db=slug, table=table.name))
-    content += [element("h2", "Schema"), element("pre", table.sql)]
+    content += [element("h2", "Schema"), element("pre", table.sql, "…" if len(table.sql) == SQL else None)]
     return layout.render(
         f"{_name(table.name)} · {slug}",
         element("h1", _name(table.name)),
@@ -121,8 +121,8 @@ def files(visit: Visit) -> Reply:
     )
     cells = [
         [
-            element("td", link(record["filename"], "file", **query, id=record["id"])),
-            element("td", record["folder_path"] or ""),
+            element("td", link(short(record["filename"]), "file", **query, id=record["id"])),
+            element("td", short(record["folder_path"] or "")),
             element("td", record["content_type"] or ""),
             element("td", size(record["size_bytes"]), class_="number"),
             element("td", record["uploaded_at"]),
@@ -145,7 +145,9 @@ def file(visit: Visit) -> Reply:
     """Download a file: a browser saves it, and never shows it as a page of this server."""
     place, _, _, _ = _place(visit)
     store = visit.request.store.files
-    return send_file(visit.request, store, store.get(place, visit.request.query.get("id", "")), "attachment")
+    reply = send_file(visit.request, store, store.get(place, visit.request.query.get("id", "")), "attachment")
+    reply.headers.append(("Cache-Control", "no-store"))
+    return reply
 
 
 def _place(visit: Visit) -> tuple[str, str, dict[str, str], Markup]:
@@ -166,9 +168,9 @@ def keys(visit: Visit) -> Reply:
     shown, more = _part(visit, visit.request.store.catalog.list_keys())
     cells = [
         [
-            element("td", key["name"]),
+            element("td", short(key["name"])),
             element("td", element("code", "••••••••")),
-            element("td", ", ".join(map(str, json.loads(key["scopes"])))),
+            element("td", short(", ".join(map(str, json.loads(key["scopes"]))))),
             element("td", key["created_at"]),
             element("td", key["last_used_at"] or "never"),
         ]
@@ -196,4 +198,4 @@ def _nothing(what: str) -> Markup:
 
 
 def _name(table: str) -> str:
-    return table if table.strip() else repr(table)
+    return short(table) if table.strip() else repr(short(table))
