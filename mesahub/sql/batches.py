@@ -9,6 +9,7 @@ from operator import itemgetter
 from typing import Any
 
 from mesahub.errors import ArgumentError
+from mesahub.sql.frames import frame_rows
 from mesahub.sql.values import MAX_INT, MIN_INT, adapt
 
 _SLAB = 5_000
@@ -46,7 +47,7 @@ def batches(
     """Split rows into batches, each for one statement.
 
     Args:
-        rows: any iterable of dicts. It is read lazily.
+        rows: any iterable of dicts, or a data frame. It is read lazily.
         in_order: keep the order of all rows, even with different columns. Otherwise rows
             with the same columns are grouped, in order.
         most_rows: maximum rows of a batch.
@@ -55,6 +56,8 @@ def batches(
     Raises:
         ArgumentError: a row is invalid; names the row, counted from 0, and the column.
     """
+    if type(rows) is not list:
+        rows = frame_rows(rows)
     if isinstance(rows, (Mapping, str, bytes)) or not isinstance(rows, Iterable):
         raise ArgumentError(f"rows must be a list (or any iterable) of dicts, not {type(rows).__name__}.")
     source = iter(rows)

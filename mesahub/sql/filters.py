@@ -214,9 +214,16 @@ def _place(value: Any, bindings: list[Any], scope: Scope) -> str:
     return "?"
 
 
+def _is_null(value: Any) -> bool:
+    """Whether a value is stored as NULL, such as ``None``, ``pandas.NA`` or an enum's member of ``None``."""
+    if value is None or type(value) in _SIMPLE or isinstance(value, (Operand, list, tuple, set, frozenset)):
+        return value is None
+    return adapt(value) is None
+
+
 def _comparison(sign: str) -> Operator:
     def compare(column: str, value: Any, bindings: list[Any], scope: Scope) -> str:
-        if value is None:
+        if _is_null(value):
             raise ArgumentError("None (NULL) cannot be compared; use 'is_null' or 'is_not_null'.")
         return f"{column} {sign} {_place(value, bindings, scope)}"
 
@@ -224,11 +231,11 @@ def _comparison(sign: str) -> Operator:
 
 
 def _eq(column: str, value: Any, bindings: list[Any], scope: Scope) -> str:
-    return f"{column} IS NULL" if value is None else f"{column} = {_place(value, bindings, scope)}"
+    return f"{column} IS NULL" if _is_null(value) else f"{column} = {_place(value, bindings, scope)}"
 
 
 def _ne(column: str, value: Any, bindings: list[Any], scope: Scope) -> str:
-    return f"{column} IS NOT NULL" if value is None else f"{column} != {_place(value, bindings, scope)}"
+    return f"{column} IS NOT NULL" if _is_null(value) else f"{column} != {_place(value, bindings, scope)}"
 
 
 def _null(if_true: str, if_false: str) -> Operator:
@@ -344,7 +351,7 @@ def _places(members: list[Any], bindings: list[Any], scope: Scope) -> str:
 
 def _between(sign: str) -> Operator:
     def test(column: str, value: Any, bindings: list[Any], scope: Scope) -> str:
-        if not isinstance(value, (list, tuple)) or len(value) != 2 or value[0] is None or value[1] is None:
+        if not isinstance(value, (list, tuple)) or len(value) != 2 or any(map(_is_null, value)):
             raise ArgumentError(f"the value must be two values, [low, high], not {value!r}.")
         low = _place(value[0], bindings, scope)
         return f"{column} {sign} {low} AND {_place(value[1], bindings, scope)}"

@@ -10,6 +10,10 @@
 | ``UUID`` | TEXT, with hyphens |
 | ``Enum`` | its value |
 | ``Path`` | TEXT |
+| numpy's numbers, booleans and text | as their Python values |
+| ``numpy.datetime64`` | TEXT, as ``datetime`` or ``date``; nanoseconds are kept |
+| ``pandas.NA``, ``pandas.NaT``, ``numpy.datetime64("NaT")``, ``numpy.ma.masked`` | NULL |
+| scalars of pyarrow | as their Python values |
 """
 
 from __future__ import annotations
@@ -87,6 +91,8 @@ def _adapt_other(value: Any, steps: int = 1) -> Any:
     if adapter is None:
         if isinstance(value, (list, tuple, dict, set, frozenset)):
             advice = "Store it as JSON text: json.dumps(value)."
+        elif hasattr(value, "tolist") or hasattr(value, "to_list"):
+            advice = "It holds several values: store each in a row, or all as JSON text."
         else:
             advice = "Register an adapter: mesahub.sql.register_adapter(type, function)."
         raise ArgumentError(f"A value of type {kind.__name__} cannot be stored in SQLite. {advice}")
@@ -129,6 +135,15 @@ _BUILTIN: dict[tuple[str, str], Adapter] = {
     ("enum", "Enum"): lambda value: value.value,
     ("pathlib", "PurePath"): str,
     ("pathlib._local", "PurePath"): str,
+    ("numpy", "generic"): lambda value: _numpy_scalar(value),
+    ("numpy", "datetime64"): lambda value: _numpy_datetime(value),
+    ("numpy.ma.core", "MaskedConstant"): lambda _: None,
+    ("numpy.ma", "MaskedConstant"): lambda _: None,
+    ("pandas.api.typing", "NAType"): lambda _: None,
+    ("pandas._libs.missing", "NAType"): lambda _: None,
+    ("pandas.api.typing", "NaTType"): lambda _: None,
+    ("pandas._libs.tslibs.nattype", "NaTType"): lambda _: None,
+    ("pyarrow.lib", "Scalar"): lambda value: value.as_py(),
     # Subclasses of native types, such as numpy's float64.
     ("builtins", "int"): int,
     ("builtins", "float"): float,
@@ -141,6 +156,39 @@ def _decimal(value: Any) -> str:
     if not value.is_finite():
         raise ArgumentError(f"{value!r} cannot be stored. Use None, or text.")
     return str(value)
+
+
+_NUMPY = frozenset({int, float, bool, str, bytes})
+
+
+def _numpy_scalar(value: Any) -> Any:
+    plain = value.item()
+    if type(value).__name__ == "longdouble" and float(value) == value:
+        return float(value)
+    if type(plain) in _NUMPY and type(value).__name__ != "timedelta64":
+        return plain
+    raise ArgumentError(
+        f"A value of type numpy.{type(value).__name__} cannot be stored in SQLite. Convert it to a number or to text."
+    )
+
+
+def _numpy_datetime(value: Any) -> str | None:
+    text = str(value)
+    if text == "NaT":
+        return None
+    day, separator, time = text.partition("T")
+    if len(day) != 10:
+        raise ArgumentError(
+            f"numpy.datetime64({text!r}) cannot be stored: it is not a day or a time of the years 0000 to 9999. "
+            "Convert it with .astype('datetime64[s]')."
+        )
+    if not separator:
+        return day
+    whole, _, fraction = time.partition(".")
+    digits = fraction.rstrip("0")
+    # As datetime writes it: without a fraction, or with six digits; more only where they are needed.
+    shown = f".{digits.ljust(6, '0')}" if digits else ""
+    return f"{day} {whole}{':00' * (2 - whole.count(':'))}{shown}"
 
 
 def _check_text(value: str) -> None:
