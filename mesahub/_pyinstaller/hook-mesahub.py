@@ -19,6 +19,8 @@ _TRANSPORTS = {
 _OPTIONAL = {
     "mesahub.cli": "click",
     "mesahub.middleware.spans": "opentelemetry",
+    "mesahub.aio.middleware.spans": "opentelemetry",
+    "mesahub.integrations.sqlalchemy": "sqlalchemy",
     "mesahub.testing": None,
     "mesahub._pyinstaller": None,
     "mesahub_recorder.pytest_plugin": None,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 import sys
 import venv
@@ -22,14 +23,29 @@ class Environment:
     """
 
     def __init__(self, folder: Path, wheel: Path, *packages: str) -> None:
-        venv.create(folder, with_pip=True)
         self.folder = folder
-        self.python = folder / ("Scripts" if os.name == "nt" else "bin") / "python"
-        self.run("-m", "pip", "install", "--quiet", str(wheel), *packages)
+        self.python = new_environment(folder)
+        install(self.python, str(wheel), *packages)
 
     def run(self, *arguments: str, cwd: Path | None = None, **variables: str) -> str:
         """What a command of this Python prints."""
         return run(self.python, *arguments, cwd=cwd or self.folder, **variables)
+
+
+def new_environment(folder: Path) -> Path:
+    """Make a virtual environment; its Python."""
+    venv.create(folder, with_pip=True)
+    return folder / ("Scripts" if os.name == "nt" else "bin") / "python"
+
+
+def install(python: Path, *packages: str) -> None:
+    """Install packages, by uv where it is there: it takes a third of the time."""
+    uv = shutil.which("uv")
+    if uv is not None:
+        command = [uv, "pip", "install", "--quiet", "--python", str(python), *packages]
+        if subprocess.run(command, capture_output=True, timeout=900).returncode == 0:
+            return
+    run(python, "-m", "pip", "install", "--quiet", *packages, cwd=python.parent)
 
 
 def run(program: Path, *arguments: str, cwd: Path, **variables: str) -> str:
@@ -47,12 +63,9 @@ def run(program: Path, *arguments: str, cwd: Path, **variables: str) -> str:
 def distributions(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with the sdist, and the wheel that was built of it."""
     folder = tmp_path_factory.mktemp("dist")
-    builder = Environment.__new__(Environment)
-    venv.create(folder / "builder", with_pip=True)
-    builder.folder = folder
-    builder.python = folder / "builder" / ("Scripts" if os.name == "nt" else "bin") / "python"
-    builder.run("-m", "pip", "install", "--quiet", "build")
-    builder.run("-m", "build", "--outdir", str(folder), str(ROOT))
+    python = new_environment(folder / "builder")
+    install(python, "build", "hatchling>=1.26")
+    run(python, "-m", "build", "--no-isolation", "--outdir", str(folder), str(ROOT), cwd=folder)
     return folder
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.peers.conftest import ROOT, Environment
+from tests.peers.conftest import ROOT, Environment, install
 
 pytestmark = [
     pytest.mark.peers,
@@ -53,7 +53,7 @@ def test_the_engine_s_suites_pass_on_the_newest_sqlite(wheel: Path, tmp_path: Pa
     version = environment.run("-c", "import sqlite3; print(*sqlite3.sqlite_version_info)").split()
     assert tuple(map(int, version)) >= (3, 46)
     # The tree's own code, not the wheel's: what is tested is what is edited.
-    environment.run("-m", "pip", "install", "--quiet", "--no-deps", "--editable", str(ROOT))
+    install(environment.python, "--no-deps", "--editable", str(ROOT))
     folders = [f"tests/{name}" for name in SUITES]
     chosen = "not soak and not peers and not engines and not slow"
     options = ["-q", "-p", "no:cacheprovider", "--hypothesis-profile=quick", "-k", KEPT, "-m", chosen]
