@@ -119,6 +119,8 @@ def parse_sqlite_url(url: Any) -> ConnectionURL:
 
 def _of_file(path: str, options: dict[str, str]) -> ConnectionURL:
     name = path.replace(os.sep, "/").rstrip("/").rpartition("/")[2].removesuffix(".db") or "database"
+    if not name.strip() or name in (".", ".."):
+        raise ConfigurationError(f"A SQLite file has a name: {path!r:.200} is a folder.")
     transport = options.pop("transport", None)
     return ConnectionURL("", None, name, "api", transport or "embedded", {"file": path, **options})
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import json
+import re
 import math
 import sqlite3
 import sys
@@ -85,6 +86,12 @@ class TestMesahub(DialectContract):
         return MesahubDialect()
 
 
+def by_name(sql: str, row: list[Any]) -> list[Any] | dict[str, Any]:
+    """The values of a statement, in the form that Python's module wants for parameters with names."""
+    found = dict.fromkeys(re.findall(r"[:@$](\w+)", sql))
+    return dict(zip(found, row, strict=True)) if found and len(found) == len(row) else row
+
+
 class SqlboxServer(BaseHTTPRequestHandler):
     """An engine of another language: one SQLite in memory."""
 
@@ -101,7 +108,7 @@ class SqlboxServer(BaseHTTPRequestHandler):
                 rows: list[Any] = []
                 changes = 0
                 for row in args:
-                    cursor = self.database.execute(asked["sql"], row)
+                    cursor = self.database.execute(asked["sql"], by_name(asked["sql"], row))
                     rows += cursor.fetchall()
                     changes += max(cursor.rowcount, 0)
                 self.database.commit()
