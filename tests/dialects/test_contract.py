@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import importlib.util
 import json
-import re
 import math
+import re
 import sqlite3
 import sys
 import threading
