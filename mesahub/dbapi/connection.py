@@ -9,7 +9,7 @@ import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self, Unpack
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self, TypeVar, Unpack
 
 import mesahub
 from mesahub._util.secret import Secret, SecretDict
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from mesahub._calls.client_options import ConnectOptions
     from mesahub.session import Session
 
-__all__ = ["Connection", "OnRollback", "connect"]
+__all__ = ["Connection", "OnRollback", "connect", "connect_with"]
 
 OnRollback = Literal["raise", "warn", "ignore"]
 _ON_ROLLBACK = ("raise", "warn", "ignore")
@@ -60,26 +60,47 @@ def connect(
         InterfaceError: a wrong URL or option.
         NotSupportedError: the engine has no batches.
     """
+    if isinstance(url, str):
+        url = Secret(url)
+    given = SecretDict(options)
+    options = {}  # a traceback may show this function's variables
+    if handle is not None:
+        if url is not None or given:
+            raise errors.InterfaceError("Pass a URL and options, or a handle, not both.")
+        return connect_with(Connection, handle, isolation_level, on_rollback, unit_of_work)
+    with translated():
+        db = mesahub.connect(url, **given)
+    try:
+        return connect_with(Connection, db, isolation_level, on_rollback, unit_of_work, owns=True)
+    except BaseException:
+        db.close()
+        raise
+
+
+C = TypeVar("C", bound="Connection")
+
+
+def connect_with(
+    kind: type[C],
+    handle: Any,
+    isolation_level: str | None = "DEFERRED",
+    on_rollback: OnRollback = "raise",
+    unit_of_work: Literal["batch"] | None = None,
+    *,
+    owns: bool = False,
+) -> C:
+    """Make a connection of this class on a handle. See `connect`.
+
+    Args:
+        owns: close the handle with the connection.
+    """
     if on_rollback not in _ON_ROLLBACK:
         raise errors.InterfaceError(f"on_rollback must be 'raise', 'warn' or 'ignore', not {on_rollback!r:.40}.")
     if unit_of_work not in (None, "batch"):
         raise errors.InterfaceError(f"unit_of_work must be 'batch' or None, not {unit_of_work!r:.40}.")
     level = _checked_level(isolation_level)
-    if isinstance(url, str):
-        url = Secret(url)
-    given = SecretDict(options)
-    options = {}  # a traceback may show this function's variables
     with translated():
-        if handle is not None:
-            if url is not None or given:
-                raise errors.InterfaceError("Pass a URL and options, or a handle, not both.")
-            return Connection(handle, level, on_rollback, unit_of_work, owns=False)
-        db = mesahub.connect(url, **given)
-        try:
-            return Connection(db, level, on_rollback, unit_of_work, owns=True)
-        except BaseException:
-            db.close()
-            raise
+        return kind(handle, level, on_rollback, unit_of_work, owns=owns)
 
 
 def _checked_level(level: str | None) -> str | None:
@@ -200,12 +221,15 @@ class Connection:
             return
         counted = "1 statement that wrote has" if written == 1 else f"{written} statements that wrote have"
         said = f"{counted} taken effect and cannot be rolled back: this engine has no interactive transactions"
-        error = sys.exc_info()[1]
+        error = self._error_in_flight()
         if error is not None:
             error.add_note(said)
         elif self._on_rollback == "raise":
             raise errors.NotSupportedError(f"{said}. Use db.batch() for several writes at once, or on_rollback='warn'.")
         warnings.warn(said, errors.RollbackWarning, stacklevel=4)
+
+    def _error_in_flight(self) -> BaseException | None:
+        return sys.exc_info()[1]
 
     def close(self) -> None:
         """Roll back what is open, and close the connection. May be called twice."""
@@ -222,6 +246,15 @@ class Connection:
                 finally:
                     if self._owns:
                         handle.close()
+
+    def detached(self) -> Any:
+        """Close without a rollback, and give the session, which the caller must then close; ``None`` if none is open.
+
+        For whoever can do nothing that waits, such as a pool that drops a connection outside of its event loop.
+        """
+        session, self._session = self._session, None
+        self._handle = None
+        return session
 
     def prepared_for(self, kind: Kind) -> tuple[DatabaseHandle, bool]:
         """For a cursor: the handle on which a statement of this kind runs, and whether the statement is done."""

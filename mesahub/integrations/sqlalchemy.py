@@ -11,7 +11,8 @@
     create_engine("mesahub+rqlite://user:password@a:4001/?host=b:4001&host=c:4001")
 
 That is ``mesahub+`` before a URL of `mesahub.connect`, with a key in place of the password, and further hosts in the
-query string. ``mesahub://`` alone takes ``MESAHUB_URL``. Options of `mesahub.dbapi.connect` may be in the query string
+query string; ``create_async_engine`` takes the same. A database in memory has one connection, which threads and tasks
+share. ``mesahub://`` alone takes ``MESAHUB_URL``. Options of `mesahub.dbapi.connect` may be in the query string
 or in ``connect_args``.
 
 The dialect is SQLAlchemy's for SQLite (https://docs.sqlalchemy.org/en/20/dialects/sqlite.html) on `mesahub.dbapi`; its
@@ -103,6 +104,13 @@ class MesahubDialect(SQLiteDialect):
         return dbapi
 
     @classmethod
+    def get_async_dialect_cls(cls, url: URL) -> type[MesahubDialect]:  # noqa: ARG003
+        """The dialect of ``create_async_engine``."""
+        from mesahub.integrations.sqlalchemy_asyncio import AsyncMesahubDialect
+
+        return AsyncMesahubDialect
+
+    @classmethod
     def get_pool_class(cls, url: URL) -> type[pool.Pool]:
         """One connection for a database in memory; a queue of connections for others."""
         address = mesahub_url(url) or ""
@@ -123,19 +131,35 @@ class MesahubDialect(SQLiteDialect):
         with self._lock:
             if self._handle is None:
                 with dbapi.errors.translated():
-                    self._handle = mesahub.connect(*arguments, **given)
+                    self._handle = self._open(*arguments, **given)
                 self._connections = 0
-            connection = dbapi.connect(handle=self._handle, **own)
+            connection = self._connected(self._handle, own)
             self._connections += 1
         return connection
 
-    def do_close(self, dbapi_connection: Any) -> None:
-        """Close a connection, and with the last one the client."""
-        dbapi_connection.close()
+    def _open(self, *arguments: Any, **options: Any) -> Any:
+        """A handle for `mesahub.dbapi.connect`."""
+        return mesahub.connect(*arguments, **options)
+
+    def _connected(self, handle: Any, own: dict[str, Any]) -> dbapi.Connection:
+        return dbapi.connect(handle=handle, **own)
+
+    def _forget(self) -> Any:
+        """Count a connection less; the handle to close with the last one."""
         with self._lock:
             self._connections -= 1
-            if self._connections <= 0 and self._handle is not None:
-                handle, self._handle = self._handle, None
+            if self._connections > 0:
+                return None
+            handle, self._handle = self._handle, None
+            return handle
+
+    def do_close(self, dbapi_connection: Any) -> None:
+        """Close a connection, and with the last one the client."""
+        handle = self._forget()
+        try:
+            dbapi_connection.close()
+        finally:
+            if handle is not None:
                 handle.close()
 
     def do_terminate(self, dbapi_connection: Any) -> None:
