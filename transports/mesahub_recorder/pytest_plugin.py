@@ -18,6 +18,7 @@ import pytest
 
 if TYPE_CHECKING:
     from mesahub import DatabaseHandle
+    from mesahub.aio import AsyncDatabaseHandle
 
 MODES = ("replay", "record", "extend", "rewrite", "verify", "live")
 MARKER = (
@@ -37,7 +38,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         choices=MODES,
         default=None,
         metavar="MODE",
-        help=f"how the cassettes of mesahub_db are used: {', '.join(MODES)} (default: replay). "
+        help=f"how the cassettes of mesahub_db and mesahub_adb are used: {', '.join(MODES)} (default: replay). "
         "'record' keeps existing ones. If CI is set, nothing is ever recorded.",
     )
     group.addoption(
@@ -107,7 +108,7 @@ def orphans(config: pytest.Config, items: list[pytest.Item]) -> list[Path]:
     files = {item.path for item in items}
     used = set()
     for item in items:
-        if "mesahub_connect" in getattr(item, "fixturenames", ()):
+        if {"mesahub_connect", "mesahub_aconnect"}.intersection(getattr(item, "fixturenames", ())):
             used.add(cassette_path(config, item, marked(item)[0]))
     found = []
     for parent in sorted({file.parent for file in files}):
@@ -120,59 +121,6 @@ def orphans(config: pytest.Config, items: list[pytest.Item]) -> list[Path]:
             if judged and cassette not in used and not cassette.parent.name.endswith(".bodies"):
                 found.append(cassette)
     return found
-
-
-class Shared:
-    """One recorder for all that a test connects to: a factory of transports that share it."""
-
-    def __init__(self) -> None:
-        self.recorder: Any = None
-        self.base_url: str | None = None
-
-    @staticmethod
-    def needs_url(options: Any) -> bool:
-        """As the recorder says."""
-        from mesahub_recorder import RecorderTransport
-
-        return RecorderTransport.needs_url(options)
-
-    needs_key = needs_url
-
-    def __call__(self, options: Any) -> Part:
-        from mesahub_recorder import RecorderTransport
-
-        if self.recorder is None:
-            self.recorder = RecorderTransport(options)
-            self.base_url = options.base_url
-        elif self.recorder.mode != "replay" and options.base_url != self.base_url:
-            raise pytest.UsageError("A cassette holds the calls to one server; this test connects to two.")
-        return Part(self.recorder)
-
-    def close(self, *, failed: bool = False) -> None:
-        """Write the cassette, and report what is wrong with it; after a failed test, write nothing."""
-        if self.recorder is None:
-            return
-        if failed and self.recorder.mode != "replay":
-            if self.recorder.discard():
-                warnings.warn(
-                    pytest.PytestWarning(f"The test failed, so {self.recorder.path} was not written."), stacklevel=1
-                )
-            return
-        self.recorder.close()
-
-
-class Part:
-    """A client's share of a recorder: closing it leaves the others their recorder."""
-
-    def __init__(self, recorder: Any) -> None:
-        self._recorder = recorder
-
-    def send(self, request: Any) -> Any:
-        """Send a request."""
-        return self._recorder.send(request)
-
-    def close(self) -> None:
-        """Nothing: the recorder is closed when the test is over."""
 
 
 @pytest.fixture(scope="session")
@@ -192,6 +140,8 @@ def mesahub_connect(
 
     All databases of a server that a test connects to share its cassette; the options of the first count.
     """
+    from mesahub_recorder.shared import Shared
+
     opened: list[DatabaseHandle] = []
     shared = Shared()
 
@@ -216,6 +166,39 @@ def mesahub_connect(
 def mesahub_db(mesahub_connect: Callable[..., DatabaseHandle]) -> DatabaseHandle:
     """A database handle on the cassette of this test."""
     return mesahub_connect()
+
+
+@pytest.fixture
+def mesahub_aconnect(
+    request: pytest.FixtureRequest, mesahub_recorder_options: dict[str, Any]
+) -> Iterator[Callable[..., AsyncDatabaseHandle]]:
+    """``mesahub_aconnect(url=None, **options)``: like `mesahub.aio.connect`, on the cassette of this test.
+
+    The handles need not be closed. What is recorded is asked for by the transport ``urllib``, on threads, unless
+    ``inner`` says otherwise: a loop that ends before its connections would complain.
+    """
+    if "mesahub_connect" in request.fixturenames:
+        raise pytest.UsageError("A test has one cassette, so it takes mesahub_db or mesahub_adb, not both.")
+    from mesahub_recorder.shared import AsyncShared
+
+    shared = AsyncShared()
+
+    def connect(url: str | None = None, **options: Any) -> AsyncDatabaseHandle:
+        from mesahub import aio
+
+        given, arguments = settings(request, url, {**mesahub_recorder_options})
+        arguments.setdefault("inner", "urllib")
+        together: dict[str, Any] = {**arguments, "transport": shared, **options}
+        return aio.connect(given, **together)
+
+    yield connect
+    shared.close(failed=request.node.stash.get(FAILED, False))
+
+
+@pytest.fixture
+def mesahub_adb(mesahub_aconnect: Callable[..., AsyncDatabaseHandle]) -> AsyncDatabaseHandle:
+    """A database handle for asyncio on the cassette of this test."""
+    return mesahub_aconnect()
 
 
 def settings(
