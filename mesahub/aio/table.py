@@ -163,8 +163,8 @@ class AsyncTableHandle(AsyncTableReader[R]):
         Each request is one statement, so its rows go in together or not at all.
 
         Args:
-            rows: any iterable of dicts, or of instances of the table's class, read as it goes. A column that a row
-                does not name gets its default.
+            rows: any iterable of dicts, or of instances of the table's class, read as it goes; a data frame of pandas
+                or polars; a table of pyarrow. A column that a row does not name gets its default.
                 Rows with different columns are grouped; only ``on_conflict`` keeps the order.
             on_conflict: ``None`` raises, ``"ignore"`` keeps, ``"replace"`` replaces, ``"update"`` updates the old row.
             key: for ``"update"``: the columns that are unique together; default: the primary key.
