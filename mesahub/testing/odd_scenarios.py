@@ -224,6 +224,7 @@ ODD_BEHAVIOURS: dict[str, Behaviour] = {
     "/drip/chunk-size": _drip_chunk_size,
     "/drip/status": _drip_status,
     "/slow": _slow,
+    "/cookie": sends(b"HTTP/1.1 200 OK\r\nSet-Cookie: visitor=7; Path=/\r\nContent-Length: 0\r\n\r\n"),
     "/late": _late_echo,
     "/split": _split_echo,
     "/interim-echo": _interim_echo,

@@ -11,7 +11,7 @@ from mesahub.errors import ConfigurationError, ConnectionLostError, NotSentError
 from mesahub.testing import ConformanceServer
 from mesahub.testing.certificates import Certificates
 from mesahub.transport import Request, Response, TLSOptions, Transport, TransportOptions
-from mesahub.transport.registry import find_factory
+from tests.transports.blocking import ASYNC, transport_of
 
 from .conftest import ForwardProxy, Front
 
@@ -20,7 +20,7 @@ StartProxy = Callable[..., ForwardProxy]
 StartFront = Callable[[str], Front]
 
 
-@pytest.fixture(params=["urllib", "requests", "urllib3"])
+@pytest.fixture(params=["urllib", "requests", "urllib3", *ASYNC])
 def make(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Iterator[Make]:
     for name in ("http_proxy", "https_proxy", "all_proxy", "no_proxy", "REQUESTS_CA_BUNDLE"):
         monkeypatch.delenv(name, raising=False)
@@ -28,7 +28,7 @@ def make(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Ite
     made: list[Transport] = []
 
     def make(base_url: str, **options: Any) -> Transport:
-        made.append(find_factory(request.param)(TransportOptions(base_url=base_url, **options)))
+        made.append(transport_of(request.param, TransportOptions(base_url=base_url, **options)))
         return made[-1]
 
     yield make

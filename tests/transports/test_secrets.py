@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import socket
 from typing import Any
 
@@ -11,9 +12,10 @@ from mesahub._util.secret import Secret
 from mesahub.errors import ConfigurationError, MesahubError
 from mesahub.testing import ConformanceServer
 from mesahub.transport import Request, TransportOptions
+from mesahub.transport.async_registry import find_async_factory
 from mesahub.transport.registry import find_factory
-from mesahub_asyncio import AsyncioTransport
 from tests.tracebacks import with_locals
+from tests.transports.blocking import ASYNC, transport_of
 
 KEY, VALUE, PASSWORD = "shk_unseen", "a-binding-unseen", "password-unseen"
 
@@ -24,13 +26,13 @@ def request(path: str = "/echo", **more: Any) -> Request:
     return Request("test", "POST", path, headers=headers, body=body, **{"timeout": 5.0, **more})
 
 
-@pytest.mark.parametrize("name", ["urllib", "urllib3", "requests"])
+@pytest.mark.parametrize("name", ["urllib", "urllib3", "requests", *ASYNC])
 @pytest.mark.parametrize("path", ["refused", "/reset/before", "/truncated", "/hang", "/garbage"])
 def test_traceback_shows_no_request(name: str, path: str) -> None:
     with ConformanceServer() as server, socket.socket() as unused:
         unused.bind(("127.0.0.1", 0))
         url = server.url if path.startswith("/") else f"http://127.0.0.1:{unused.getsockname()[1]}"
-        transport = find_factory(name)(TransportOptions(base_url=url, proxies={}))
+        transport = transport_of(name, TransportOptions(base_url=url, proxies={}))
         with pytest.raises(MesahubError) as caught:
             transport.send(request(path if path.startswith("/") else "/echo", timeout=0.3))
         transport.close()
@@ -39,7 +41,32 @@ def test_traceback_shows_no_request(name: str, path: str) -> None:
     assert VALUE not in shown
 
 
-@pytest.mark.parametrize("name", ["urllib", "urllib3", "requests"])
+@pytest.mark.parametrize("name", ASYNC)
+@pytest.mark.parametrize("path", ["refused", "/reset/before", "/truncated", "/hang", "/garbage", "cancelled"])
+def test_traceback_of_an_awaited_call_shows_no_request(name: str, path: str) -> None:
+    async def run(url: str) -> BaseException:
+        transport = find_async_factory(name)(TransportOptions(base_url=url, proxies={}))
+        cancelled = path == "cancelled"
+        target = "/hang" if cancelled else path if path.startswith("/") else "/echo"
+        task = asyncio.ensure_future(transport.send(request(target, timeout=5.0 if cancelled else 0.3)))
+        if cancelled:
+            await asyncio.sleep(0.1)
+            task.cancel()
+        with pytest.raises((MesahubError, asyncio.CancelledError)) as caught:
+            await task
+        await transport.close()
+        return caught.value
+
+    with ConformanceServer() as server, socket.socket() as unused:
+        unused.bind(("127.0.0.1", 0))
+        port: int = unused.getsockname()[1]
+        error = asyncio.run(run(f"http://127.0.0.1:{port}" if path == "refused" else server.url))
+    shown = with_locals(error)
+    assert KEY not in shown
+    assert VALUE not in shown
+
+
+@pytest.mark.parametrize("name", ["urllib", "urllib3", "requests", *ASYNC])
 @pytest.mark.parametrize("scheme", ["http", "https"])
 def test_traceback_shows_no_proxy_password(name: str, scheme: str) -> None:
     with socket.socket() as unused:
@@ -47,14 +74,14 @@ def test_traceback_shows_no_proxy_password(name: str, scheme: str) -> None:
         proxy = f"http://user:{PASSWORD}@127.0.0.1:{unused.getsockname()[1]}"
         options = TransportOptions(base_url=f"{scheme}://127.0.0.1:9", proxies={scheme: proxy})
         assert PASSWORD not in repr(options)
-        transport = find_factory(name)(options)
+        transport = transport_of(name, options)
         with pytest.raises(MesahubError) as caught:
             transport.send(request())
         transport.close()
     assert PASSWORD not in with_locals(caught.value)
 
 
-@pytest.mark.parametrize("name", ["urllib", "urllib3", "requests", "asyncio"])
+@pytest.mark.parametrize("name", ["urllib", "urllib3", "requests", *ASYNC])
 @pytest.mark.parametrize(
     ("more", "says"),
     [
@@ -76,7 +103,7 @@ def test_traceback_shows_no_proxy_password(name: str, scheme: str) -> None:
     ],
 )
 def test_wrong_option_is_refused_and_its_secret_unseen(name: str, more: dict[str, object], says: str) -> None:
-    factory = AsyncioTransport if name == "asyncio" else find_factory(name)
+    factory = find_async_factory(name) if name in ASYNC else find_factory(name)
     values: dict[str, Any] = {"base_url": "http://127.0.0.1:9", "proxies": {}, **more}
     with pytest.raises(ConfigurationError, match=says) as caught:
         factory(TransportOptions(**values))

@@ -123,7 +123,7 @@ def checked(session: Any) -> aiohttp.ClientSession:
     cache = getattr(session, "cache", None)
     methods = getattr(cache, "allowed_methods", None) or ()
     cached = sorted({str(method).upper() for method in methods} - {"GET", "HEAD", "OPTIONS"})
-    if cached and not getattr(cache, "disabled", False):
+    if cached:
         raise ConfigurationError(
             f"The session caches responses to {', '.join(cached)}: statements are sent by POST, so a write would be "
             "answered from the cache and not carried out. Pass a session that caches GET alone, or none."

@@ -9,7 +9,6 @@ import threading
 from collections import deque
 from typing import Any, cast
 
-from mesahub._util.secret import SecretBytes
 from mesahub.errors import ConnectionLostError, NotSentError, Outcome, RequestTimeoutError, TLSError
 
 RECEIVE_SIZE = 256 * 1024
@@ -173,23 +172,13 @@ class Connection(asyncio.BufferedProtocol):
         if self._transport is not None:
             self._transport.abort()
 
-    async def send(self, head: SecretBytes, content: bytes | None) -> None:
-        """Send a request whose body is in memory.
+    async def write(self, data: bytes | memoryview) -> None:
+        """Send bytes; waits while the peer takes none. When the peer breaks off, `broken` is set.
 
         Raises:
             NotSentError: the connection was closed before.
             RequestTimeoutError: the time ran out.
         """
-        if content is None:
-            await self.write(head)
-        elif len(content) <= JOINED:
-            await self.write(SecretBytes(head + content))
-        else:
-            await self.write(head)
-            await self.write(content)
-
-    async def write(self, data: bytes) -> None:
-        """Send bytes; waits while the peer takes none. When the peer breaks off, `broken` is set."""
         if self._ended or self._transport is None:
             error = self._error or ConnectionError("the peer closed the connection")
             if not self.sent:

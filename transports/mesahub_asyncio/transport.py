@@ -5,12 +5,13 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING, Any
 
+from mesahub._util.secret import SecretBytes
 from mesahub.errors import ConfigurationError, ConnectionLostError, NotSentError, Outcome, RequestTimeoutError, TLSError
-from mesahub.transport import AsyncResponse, Request, TransportOptions
+from mesahub.transport import AsyncResponse, BodyStream, Request, TransportOptions
 from mesahub.transport.cancellation import note_cancelled
 from mesahub.transport.network import seconds
 from mesahub_asyncio.body import Download, read_body, read_head, send_stream
-from mesahub_asyncio.connection import Connection
+from mesahub_asyncio.connection import JOINED, Connection
 from mesahub_asyncio.pool import Pool
 from mesahub_http1 import RequestEncoder, ResponseParser
 
@@ -63,18 +64,30 @@ class AsyncioTransport:
         pool = self._pool
         if pool is None or not pool.serves(loop):
             pool = self._new_pool()
-        content = request.content
-        head = self._encoder.encode(request, content, request.content_type)
+        content, content_type = request.encoded()
+        head = self._encoder.encode(request, content, content_type)
+        body: memoryview | BodyStream | None = None
+        if isinstance(content, bytes):
+            if len(content) <= JOINED:
+                head = SecretBytes(head + content)
+            else:
+                body = memoryview(content)
+        else:
+            body = content
+        del content  # a traceback may show this function's variables
         timeout = self._timeout if request.timeout is None else request.timeout
         end = None if timeout is None else loop.time() + timeout
         connection = await pool.acquire(end)
         reusable = lent = False
         try:
             connection.limit(None if request.streams else end, timeout)
-            if content is None or isinstance(content, bytes):
-                await connection.send(head, content)
+            if body is None:
+                await connection.write(head)
+            elif isinstance(body, memoryview):
+                await connection.write(head)
+                await connection.write(body)
             else:
-                await send_stream(connection, head, content)
+                await send_stream(connection, head, body)
             parser = ResponseParser(request.method)
             if request.streams and timeout is not None:
                 connection.end = loop.time() + timeout  # only the body of a file may take longer
@@ -84,9 +97,9 @@ class AsyncioTransport:
                 stream = Download(connection, parser, pool)
                 lent = True
                 return AsyncResponse(parser.status, parser.headers, async_stream=stream)
-            body = await read_body(connection, parser, self._max_bytes)
+            received = await read_body(connection, parser, self._max_bytes)
             reusable = parser.keep_alive and connection.broken is None
-            return AsyncResponse(parser.status, parser.headers, body)
+            return AsyncResponse(parser.status, parser.headers, received)
         except asyncio.CancelledError as error:
             if connection.sent:
                 note_cancelled(error, request)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import importlib.util
 import os
+from http.cookiejar import CookieJar, DefaultCookiePolicy
 from typing import Any
 
 from mesahub.errors import ConfigurationError
@@ -62,6 +63,7 @@ class Clients:
             proxy=self._proxy,
             trust_env=False,  # proxies are settled by proxy_url(), and ~/.netrc must not replace the key
             follow_redirects=False,
+            cookies=CookieJar(DefaultCookiePolicy(allowed_domains=[])),
             limits=httpx.Limits(
                 max_connections=None,  # the exchange counts them
                 max_keepalive_connections=size,
@@ -124,7 +126,8 @@ def checked(client: Any) -> Any:
     """The application's client, if it can be used.
 
     Raises:
-        ConfigurationError: it is something else, or would answer a write from a cache (hishel).
+        ConfigurationError: it is something else, or would answer a write from a cache (hishel) or repeat it
+            (httpx-retries).
     """
     if not _is_client(client):
         name = type(client).__name__
@@ -136,12 +139,31 @@ def checked(client: Any) -> Any:
 
 def _refuse_cached_writes(client: Any) -> None:
     transports = [getattr(client, "_transport", None), *getattr(client, "_mounts", {}).values()]
-    for transport in transports:
-        controller = getattr(transport, "_controller", None)
-        methods = getattr(controller, "_cacheable_methods", None) or ()
-        cached = sorted({str(method).upper() for method in methods} - {"GET", "HEAD", "OPTIONS"})
-        if cached:
-            raise ConfigurationError(
-                f"The client caches responses to {', '.join(cached)}: statements are sent by POST, so a write would be "
-                "answered from the cache and not carried out. Pass a client that caches GET alone, or none."
-            )
+    repeated = {method for transport in transports for method in _methods_of(transport, set())}
+    unsafe = sorted(repeated - {"GET", "HEAD", "OPTIONS"})
+    if unsafe:
+        raise ConfigurationError(
+            f"A transport of the client caches or repeats {', '.join(unsafe)}: statements are sent by POST, so a write "
+            "would be answered from the cache and not carried out, or carried out twice. Pass a client that does so "
+            "for GET alone, or none. The client of mesahub retries: retry=RetryPolicy(...)."
+        )
+
+
+_METHODS = frozenset({"_cacheable_methods", "cacheable_methods", "supported_methods", "allowed_methods"})
+"""Attributes of hishel, httpx-retries and others: the methods that they cache, or send again."""
+_PLAIN = frozenset({"httpx", "httpx2", "httpcore", "httpcore2", "ssl", "asyncio", "threading", "builtins", "http"})
+
+
+def _methods_of(thing: Any, seen: set[int], depth: int = 5) -> set[str]:
+    """The methods that a transport caches or repeats, as far as it, and what it is made of, says."""
+    found: set[str] = set()
+    if id(thing) in seen or depth == 0:
+        return found
+    seen.add(id(thing))
+    items = thing if isinstance(thing, dict) else getattr(thing, "__dict__", {})
+    for name, value in list(items.items()):
+        if name in _METHODS and isinstance(value, list | tuple | set | frozenset):
+            found |= {str(getattr(method, "value", method)).upper() for method in value}
+        elif isinstance(value, dict) or type(value).__module__.partition(".")[0] not in _PLAIN:
+            found |= _methods_of(value, seen, depth - 1)
+    return found

@@ -63,7 +63,7 @@ def _text(error: BaseException) -> str:
 def _refused_by_proxy(error: BaseException, peer: str) -> MesahubError:
     if str(error).startswith(("401", "403", "407")):
         return ConfigurationError(
-            f"The proxy refuses to connect to {peer} ({error}). Check the credentials in its URL: "
+            f"The proxy refuses to connect to {peer} ({str(error)[:3]}). Check the credentials in its URL: "
             "http://user:password@host:port."
         )
     return NotSentError(f"The proxy opened no tunnel to {peer}: {_text(error)}.")

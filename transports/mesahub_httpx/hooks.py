@@ -6,12 +6,18 @@ from collections.abc import AsyncIterator, Mapping
 from typing import Any
 
 from mesahub.transport.async_exchange import Call
+from mesahub_http1 import ProtocolError
 
 __all__ = ["Trace", "keeping_key"]
+
+_ASKS_AGAIN = frozenset({401, 407})
 
 
 class Trace:
     """Notes when httpcore begins to send, and hides a redirect that httpx could not read.
+
+    It keeps a transport of the application's from sending a request twice: whether that may be done is not for it to
+    say. (An auth may, after a response that asks for other credentials.)
 
     httpx looks for the target also where it must not follow, and fails at a Location that is not a URL.
 
@@ -22,16 +28,23 @@ class Trace:
     def __init__(self, call: Call, url: Any) -> None:
         self._call = call
         self._url = url
+        self._status = 0
         self.hidden: list[tuple[bytes, bytes]] = []
 
     async def __call__(self, event: str, info: Mapping[str, Any]) -> None:
         if event.endswith("send_request_headers.started"):
+            request = info.get("request")
+            if getattr(request, "method", b"") == b"CONNECT":  # of a proxy's tunnel
+                return
+            if self._call.sent and self._status not in _ASKS_AGAIN:
+                raise ProtocolError("a transport of the client would have sent the request a second time")
             self._call.sent = True
         elif event.endswith("receive_response_headers.complete"):
             returned = info.get("return_value")
-            headers = returned[3] if isinstance(returned, tuple) and len(returned) > 3 else None
-            if isinstance(headers, list):
-                self._hide(headers)
+            if isinstance(returned, tuple) and len(returned) > 3:
+                self._status = returned[1]
+                if isinstance(returned[3], list):
+                    self._hide(returned[3])
 
     def _hide(self, headers: list[tuple[bytes, bytes]]) -> None:
         for item in headers[:]:
