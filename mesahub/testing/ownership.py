@@ -96,14 +96,14 @@ class Ownership(Fixtures):
         if not self.frames_strictly:
             pytest.skip("this transport does not check where a response ends")
         transport, server = served
-        for number in range(3):
+        for number in range(5):
             response = transport.send(call(f"/leftover/{path}", b"{}", streams=streams))
             assert response.read() == (b"" if path == "of-none" else b"mine")
             if path == "later":
                 time.sleep(PAUSE)
             body = b"%d" % number
             assert transport.send(call("/echo", body)).content == body
-        assert server.busiest <= 2
+        assert server.busiest <= 3  # not 2: the server may notice late that one was closed
 
     @pytest.mark.parametrize("name", list(HEADS))
     def test_ambiguous_length_raises_connection_lost(self, make: Make, server: ConformanceServer, name: str) -> None:
