@@ -20,6 +20,10 @@ RETURNED_ROWS = 50_000
 """Rows of a request with RETURNING: its answer is cut at 100,000, and triggers add none to it."""
 
 
+SHARED_BYTES = 4_000_000
+"""Bytes of a request where two are on their way: the server writes one while the next is encoded."""
+
+
 class BulkInsert:
     """The plan of `mesahub.TableHandle.insert_many`: its statements, and what their results add up to. It does no I/O.
 
@@ -31,6 +35,7 @@ class BulkInsert:
         capabilities: those of the engine, for its limits; default: MesaHub's.
         sql: an INSERT of one row, ``INSERT ... VALUES (?, ?)``, to run instead of the one that is made of the scope and
             the columns.
+        in_flight: requests that may be on their way at once.
 
     Raises:
         ArgumentError: an argument is invalid. (Rows are looked at when their turn comes.)
@@ -49,6 +54,7 @@ class BulkInsert:
         where: Where = None,
         capabilities: Capabilities | None = None,
         sql: str | None = None,
+        in_flight: int = 1,
     ) -> None:
         self._total = len(rows) if isinstance(rows, Sized) else None
         self._scope = scope
@@ -62,6 +68,8 @@ class BulkInsert:
         # A wrong argument is an error before the first row is read.
         insert_text(scope, key or ("a",), on_conflict=on_conflict, key=key, where=where, returning=returning)
         limits = _limits(capabilities, returns=bool(returning))
+        if in_flight > 1:
+            limits["most_bytes"] = min(limits.get("most_bytes", BATCH_BYTES), SHARED_BYTES)
         self._batches = batches(rows, in_order=on_conflict is not None, **limits)
         self._current: Batch | None = None
         self._pending: list[Batch] = []
@@ -115,10 +123,16 @@ class BulkInsert:
         """The rows of the statement, each with a value for each of its columns."""
         return self._current.rows if self._current is not None else []
 
-    def accept(self, result: ExecResult) -> None:
-        """Add the result of the statement."""
-        assert self._current is not None
-        self.done += len(self._current.rows)
+    @property
+    def batch(self) -> Batch | None:
+        """What the statement carries: hand it to `accept` or `reject` where others were made since."""
+        return self._current
+
+    def accept(self, result: ExecResult, batch: Batch | None = None) -> None:
+        """Add the result of a statement."""
+        batch = batch or self._current
+        assert batch is not None
+        self.done += len(batch.rows)
         self._affected += result.rows_affected or 0
         if result.last_insert_rowid is not None:
             self._last = result.last_insert_rowid
@@ -129,17 +143,25 @@ class BulkInsert:
         if self._progress is not None:
             self._progress(self.done, self._total)
 
-    def reject(self, error: BaseException) -> bool:
-        """Take the error of a statement. ``True``: too large, it comes again in halves; ``False``: raise the error."""
-        batch = self._current
+    def reject(self, error: BaseException, batch: Batch | None = None, *, in_doubt: int = 0) -> bool:
+        """Take the error of a statement. ``True``: too large, it comes again in halves; ``False``: raise the error.
+
+        Args:
+            error: the error.
+            batch: what the statement carried; default: the last one.
+            in_doubt: rows of other statements of which it is not known whether they are in.
+        """
+        batch = batch or self._current
         if isinstance(error, ArgumentError) and error.code == "BODY_TOO_LARGE" and batch and len(batch.rows) > 1:
             half = len(batch.rows) // 2
             self._pending.append(Batch(batch.columns, batch.rows[half:], 0))
             self._pending.append(Batch(batch.columns, batch.rows[:half], 0))
             return True
         if isinstance(error, AmbiguousResultError) and batch:
-            error.details["rows_in_doubt"] = len(batch.rows)
+            in_doubt += len(batch.rows)
         if isinstance(error, MesahubError):
+            if in_doubt:
+                error.details["rows_in_doubt"] = in_doubt
             _note_progress(error, self.done)
         elif self.done:
             # Not ours: the iterable or the callback raised it, or the user pressed Ctrl-C.

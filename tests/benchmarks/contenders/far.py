@@ -95,15 +95,15 @@ def work_alone(near: str, far: str, away: bool, work: float) -> Run:
     return run
 
 
-def insert_many(near: str, far: str, away: bool) -> Run:
+def insert_many(near: str, far: str, away: bool, rows: int = 50_000, in_flight: int = 1) -> Run:
     _emptied(near).close()
     db = mesahub.connect(far if away else near)
-    data = workload.rows(50_000)
+    data = workload.rows(rows)
 
     def run(n: int) -> None:
         for _ in range(n):
             db.exec("DELETE FROM people")
-            assert db.table("people").insert_many(data).rows_affected == 50_000
+            assert db.table("people").insert_many(data, in_flight=in_flight).rows_affected == rows
 
     return run
 
