@@ -17,6 +17,7 @@ MODULES = [
         "_calls.client_options",
         "_calls.downloads",
         "_calls.executor",
+        "_calls.in_flight",
         "_calls.json_api",
         "_calls.pipeline",
         "_calls.primary_key",
@@ -136,6 +137,11 @@ WORDS: dict[str, list[tuple[str, str]]] = {
         ('DEFAULT_TRANSPORT = "urllib"', 'DEFAULT_TRANSPORT = "asyncio"'),
         ("open=open_transport,", "open=cast(Any, open_transport),"),
     ],
+    "mesahub._calls.in_flight": [
+        ("Callable[[Statement], ExecResult[Any]]", "Callable[[Statement], Coroutine[Any, Any, ExecResult[Any]]]"),
+        ("It is called in threads.", "It is called in tasks."),
+    ],
+    "mesahub.table": [("2 sends the next request, in a thread,", "2 sends the next request, in a task,")],
     "mesahub._calls.table_reader": [
         ("asks for the next page, in a thread,", "asks for the next page, in a task,"),
     ],

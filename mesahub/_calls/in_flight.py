@@ -16,8 +16,6 @@ from mesahub.sql.batches import Batch
 
 __all__ = ["checked_in_flight", "run_in_flight"]
 
-_Flying = deque[tuple[Batch | None, "Ahead[ExecResult[Any]]"]]
-
 
 def checked_in_flight(in_flight: int, *, in_order: bool, alter: bool) -> int:
     """How many requests may be on their way. Raises `ArgumentError` where that cannot be."""
@@ -39,7 +37,7 @@ def run_in_flight(plan: BulkInsert, send: Callable[[Statement], ExecResult[Any]]
         send: runs one. It is called in threads.
         count: how many are on their way at once.
     """
-    flying: _Flying = deque()
+    flying: deque[tuple[Batch | None, Ahead[ExecResult[Any]]]] = deque()
     while True:
         batch: Batch | None = None
         try:
@@ -49,25 +47,25 @@ def run_in_flight(plan: BulkInsert, send: Callable[[Statement], ExecResult[Any]]
                 continue
             if not flying:
                 return
-            batch, first = flying[0]
-            result = first.result()
+            batch, following = flying[0]
+            result = following.result()
             flying.popleft()
             plan.accept(result, batch)
         except BaseException as error:
             if batch is not None and flying and flying[0][0] is batch:
-                _, failed = flying.popleft()
-                failed.discard()  # it may be on its way still, where the wait for it was interrupted
+                _, following = flying.popleft()
+                following.discard()  # it may be on its way still, where the wait for it was interrupted
             if not plan.reject(error, batch, in_doubt=_settle(plan, flying)):
                 raise
 
 
-def _settle(plan: BulkInsert, flying: _Flying) -> int:
+def _settle(plan: BulkInsert, flying: deque[tuple[Batch | None, Ahead[ExecResult[Any]]]]) -> int:
     """Wait for what is on its way; the rows of which it is not known whether they are in."""
     doubt = 0
     while flying:
-        batch, request = flying.popleft()
+        batch, following = flying.popleft()
         try:
-            plan.accept(request.result(), batch)
+            plan.accept(following.result(), batch)
         except Exception as error:  # noqa: BLE001  (the first error is the one to raise)
             # Any other says that the rows are not in.
             if isinstance(error, AmbiguousResultError) and batch is not None:

@@ -125,6 +125,7 @@ class AsyncTableHandle(AsyncTableReader[R]):
         returning: Returning = None,
         progress: Callable[[int, int | None], object] | None = None,
         idempotent: bool = False,
+        in_flight: int = 1,
         timeout: float | None = None,
     ) -> ExecResult: ...
     @overload
@@ -141,6 +142,7 @@ class AsyncTableHandle(AsyncTableReader[R]):
         returning: Returning = None,
         progress: Callable[[int, int | None], object] | None = None,
         idempotent: bool = False,
+        in_flight: int = 1,
         timeout: float | None = None,
     ) -> ExecResult[R]: ...
     async def insert_many(
@@ -156,6 +158,7 @@ class AsyncTableHandle(AsyncTableReader[R]):
         returning: Returning = None,
         progress: Callable[[int, int | None], object] | None = None,
         idempotent: bool = False,
+        in_flight: int = 1,
         timeout: float | None = None,
     ) -> ExecResult[Any]:
         """Insert any number of rows, in as few requests as the server's limits allow.
@@ -178,6 +181,9 @@ class AsyncTableHandle(AsyncTableReader[R]):
             progress: called with (rows done, rows in all or ``None``) after each request.
             idempotent: running it twice does no harm, so it may be retried if a response is lost. It needs an
                 ``on_conflict`` (and rows with a unique key); ``rows_affected`` is what the last sending did.
+            in_flight: 2 sends the next request, in a task, before the answer to one has come: for rows whose order
+                does not matter, without ``on_conflict`` and ``alter``. It has no effect in process and in sessions.
+                When a request fails, the one after it may have run.
             timeout: seconds for each request.
 
         Returns:
@@ -194,6 +200,11 @@ class AsyncTableHandle(AsyncTableReader[R]):
         """
         from mesahub._calls.bulk_insert import BulkInsert
 
+        if in_flight != 1 or type(in_flight) is not int:
+            from mesahub._calls.in_flight import checked_in_flight
+
+            in_flight = checked_in_flight(in_flight, in_order=on_conflict is not None, alter=alter)
+            in_flight = in_flight if self._client.reads_ahead else 1
         if self._typed is not None:
             rows, returning = self._typed.dump_many(rows), self._typed.returning(returning)
         if create:
@@ -216,7 +227,13 @@ class AsyncTableHandle(AsyncTableReader[R]):
             returning=returning,
             progress=progress,
             capabilities=self._client.capabilities,
+            in_flight=in_flight,
         )
+        if in_flight > 1:
+            from mesahub.aio._calls.in_flight import run_in_flight
+
+            await run_in_flight(plan, lambda statement: self._run(statement, timeout, idempotent), in_flight)
+            return self._loaded(plan.result(), returning)
         known: set[str] | None = None
         while True:
             try:
