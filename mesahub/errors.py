@@ -1,7 +1,5 @@
 """Every error a public call of mesahub raises.
 
-::
-
     MesahubError                       code, status_code, details, attempts
     ├── AuthenticationError            401: no key, or not a valid one
     ├── AuthorizationError             403: the key may not do this

@@ -1,7 +1,7 @@
 """How the fields of a row's class are stored: marks for the types of `mesahub.DatabaseHandle.table`.
 
 Fields of the types ``int``, ``float``, ``str``, ``bytes``, ``bool`` and ``None``, and ``Literal`` and ``Union`` of
-them, are stored as they are. Any other type is converted only by an adapter that its field declares::
+them, are stored as they are. Any other type is converted only by an adapter that its field declares:
 
     from mesahub import stored
 

@@ -2,7 +2,7 @@
 
 A dialect is pure. It makes a `Request` of a statement, and an `Answer` or an error of a `Response`; it opens no
 connection, waits for nothing and keeps no clock. Any HTTP transport carries any dialect. It is found by the scheme of
-the URL, through the entry-point group ``mesahub.dialects``::
+the URL, through the entry-point group ``mesahub.dialects``:
 
     [project.entry-points."mesahub.dialects"]
     mine = "my_package:MyDialect"          # mesahub.connect("mine://host/db"), or mh+mine://host/db

@@ -1,7 +1,5 @@
 """The contract of a transport, as a pytest suite that a plugin's author subclasses.
 
-::
-
     import pytest
     from mesahub.testing import TransportContract
     from my_package import MyTransport

@@ -1,14 +1,12 @@
 """What every dialect must do, as tests without a server: subclass `DialectContract`.
 
-::
+class TestMine(DialectContract):
+    urls = ("mine://key@host/database",)
+    exchanges = (Exchange("SELECT 1 AS a", {"columns": ["a"], "values": [[1]]}, columns=["a"], rows=[(1,)]),)
 
-    class TestMine(DialectContract):
-        urls = ("mine://key@host/database",)
-        exchanges = (Exchange("SELECT 1 AS a", {"columns": ["a"], "values": [[1]]}, columns=["a"], rows=[(1,)]),)
-
-        @pytest.fixture
-        def dialect(self) -> Dialect:
-            return MineDialect({})
+    @pytest.fixture
+    def dialect(self) -> Dialect:
+        return MineDialect({})
 """
 
 from __future__ import annotations

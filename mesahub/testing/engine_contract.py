@@ -1,12 +1,10 @@
 """Tests of mesahub's API on an engine, according to its capabilities: subclass `EngineContract`.
 
-::
-
-    class TestMine(EngineContract):
-        @pytest.fixture
-        def db(self) -> Iterator[DatabaseHandle]:
-            with mesahub.connect("mine://key@localhost/test") as db:   # an empty database
-                yield db
+class TestMine(EngineContract):
+    @pytest.fixture
+    def db(self) -> Iterator[DatabaseHandle]:
+        with mesahub.connect("mine://key@localhost/test") as db:   # an empty database
+            yield db
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Find transports by name: entry-point group ``mesahub.transports``.
 
 mesahub names none of them in its code. Third-party packages register theirs in the same
-way as the bundled ones::
+way as the bundled ones:
 
     [project.entry-points."mesahub.transports"]
     mine = "my_package:MyTransport"

@@ -116,3 +116,9 @@ def test_images_are_shown_and_described(chromium: Chromium, site: Path) -> None:
         )
         assert images
         assert all(len(alt) > 10 and width for alt, width in images), (page, images)
+
+
+def test_pages_show_no_markup_as_text(site: Path) -> None:
+    raw = re.compile(r"<p>\s*::|::\s*</p>|<p>[^<]*```|<p>[^<]*&gt;&gt;&gt; ")
+    found = [(page, raw.search((site / page).read_text("utf-8"))) for page in pages(site)]
+    assert [(page, match[0]) for page, match in found if match] == []

@@ -18,8 +18,6 @@ _FIELD = re.compile(r"^([!#$%&'*+\-.^_`|~0-9A-Za-z]+):[ \t]*([^\r\n\0]*)\r\n", r
 class ResponseParser:
     r"""Reads one response. Feed its head until that is complete, then its body.
 
-    ::
-
         parser = ResponseParser("GET")
         while not parser.feed_head(sock.recv(65536)): pass
         body = parser.start()
