@@ -13,6 +13,8 @@ __all__ = ["Handler", "Middleware", "Target", "checked", "compose", "fitted", "i
 
 Handler = Callable[[Request], Response]
 Middleware = Callable[[Request, Handler], Response]
+_COROUTINE = 0x80
+"""`inspect.CO_COROUTINE`."""
 L = TypeVar("L", bound=Callable[..., Any])
 
 
@@ -69,6 +71,9 @@ def checked(layer: Middleware) -> Middleware:
     if not callable(layer):
         raise ConfigurationError(f"A middleware is a function (request, next) -> response, not {type(layer).__name__}.")
     name = name_of(layer)
+    code: Any = getattr(layer, "__code__", None) or getattr(type(layer).__call__, "__code__", None)
+    if code is not None and code.co_flags & _COROUTINE:
+        raise ConfigurationError(f"The middleware {name} is asynchronous: it is for the clients of mesahub.aio.")
 
     def call(request: Request, forward: Handler) -> Response:
         try:
@@ -92,15 +97,15 @@ def name_of(layer: object) -> str:
     return getattr(layer, "__qualname__", None) or type(layer).__qualname__
 
 
-def listener(layer: Any) -> Callable[[Request, Any], None] | None:
+def listener(layer: Any) -> Callable[[Request, Any], object] | None:
     """What a middleware does before a retry (its attribute ``on_retry``), or ``None``; named in its errors."""
     on_retry = getattr(layer, "on_retry", None)
     if on_retry is None:
         return None
 
-    def call(request: Request, attempt: Any) -> None:
+    def call(request: Request, attempt: Any) -> object:
         try:
-            on_retry(request, attempt)
+            return on_retry(request, attempt)
         except MesahubError:
             raise
         except Exception as error:

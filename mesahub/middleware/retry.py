@@ -31,7 +31,7 @@ __all__ = ["Attempt", "RetryPolicy", "retrying"]
 def retrying(
     policy: RetryPolicy,
     closing: threading.Event,
-    listeners: Sequence[Callable[[Request, Attempt], None]] = (),
+    listeners: Sequence[Callable[[Request, Attempt], object]] = (),
     *,
     dialect: Dialect | None = None,
     clock: Callable[[], float] = monotonic,
@@ -75,7 +75,7 @@ class _RetryLoop:
         self,
         policy: RetryPolicy,
         closing: threading.Event,
-        listeners: Sequence[Callable[[Request, Attempt], None]],
+        listeners: Sequence[Callable[[Request, Attempt], object]],
         dialect: Dialect | None,
         clock: Callable[[], float],
         wall: Callable[[], float],

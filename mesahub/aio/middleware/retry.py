@@ -34,7 +34,7 @@ __all__ = ["retrying"]
 def retrying(
     policy: RetryPolicy,
     closing: Closing,
-    listeners: Sequence[Callable[[Request, Attempt], None]] = (),
+    listeners: Sequence[Callable[[Request, Attempt], object]] = (),
     *,
     dialect: Dialect | None = None,
     clock: Callable[[], float] = monotonic,
@@ -78,7 +78,7 @@ class _RetryLoop:
         self,
         policy: RetryPolicy,
         closing: Closing,
-        listeners: Sequence[Callable[[Request, Attempt], None]],
+        listeners: Sequence[Callable[[Request, Attempt], object]],
         dialect: Dialect | None,
         clock: Callable[[], float],
         wall: Callable[[], float],
