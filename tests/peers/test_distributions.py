@@ -107,7 +107,9 @@ def test_the_sdist_holds_what_it_names(sdist: Path) -> None:
 def test_the_sdist_s_tests_can_be_collected(sdist: Path) -> None:
     arguments = ["-m", "pytest", "--collect-only", "-q", "-p", "no:cacheprovider", "tests"]
     said = run(this_python(), *arguments, cwd=sdist, PYTHONPATH=str(sdist / "transports"))
-    assert re.search(r"^[5-9]\d{3,} tests collected", said, flags=re.MULTILINE), said[-500:]
+    found = re.search(r"^(\d+) tests collected", said, flags=re.MULTILINE)
+    assert found
+    assert int(found[1]) > 5000
     assert (sdist / "tests" / "data" / "transcripts.jsonl.xz").stat().st_size == (
         ROOT / "tests" / "data" / "transcripts.jsonl.xz"
     ).stat().st_size
