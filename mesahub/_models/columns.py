@@ -55,6 +55,8 @@ def selection_of(fields: Sequence[Field], scope: Scope) -> Selection:
     for field in fields:
         column, alias = scope[field.column], quote_name(field.column)
         storage: set[type] = set() if field.codec is None else set(field.codec.storage)
+        if storage == {int, float} and field.codec is not None and not field.codec.exact <= {float, type(None)}:
+            storage = set()  # 3 and 3.0 are two values of int | float
         if storage == {int}:
             terms.append(f"+{column} AS {alias}")
             readers.append(_plain(field.column))
@@ -90,10 +92,14 @@ def _plain(name: str) -> Reader:
 def _numbers(name: str) -> Reader:
     def read(rows: list[dict[str, Any]]) -> list[Any]:
         values = [row[name] for row in rows]
-        if str in set(map(type, values)):
+        kinds = set(map(type, values))
+        if str in kinds or int in kinds:
             for row in rows:
-                if type(row[name]) is str:
-                    row[name] = _number(row[name])
+                value = row[name]
+                if type(value) is int:
+                    row[name] = float(value)  # a whole real has lost its point on the wire
+                elif type(value) is str:
+                    row[name] = _number(value)
             return [row[name] for row in rows]
         return values
 

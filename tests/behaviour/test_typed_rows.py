@@ -12,6 +12,8 @@ from typing import Annotated, Any, Literal, NamedTuple, NotRequired, TypedDict
 from uuid import UUID
 
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from mesahub import ArgumentError, DatabaseHandle, col, stored
 
@@ -224,3 +226,39 @@ def test_typed_rows_over_a_view_and_in_a_transaction(db: DatabaseHandle) -> None
             assert row == User("Bob", 17, True, 2)
             tx.table("users", User).update({"id": 2}, replace(row, age=18))
         assert adults.count() == 2
+
+
+@dataclass
+class Cells:
+    i: int | None
+    r: float | None
+    t: str | None
+    b: bytes | None
+    any: Any
+    number: int | float | None
+    either: str | bytes
+
+
+_cells = st.builds(
+    Cells,
+    st.none() | st.integers(-(2**63), 2**63 - 1),
+    st.none() | st.floats(allow_nan=False, allow_infinity=False).map(lambda x: x + 0.0),
+    st.none() | st.text(st.characters(exclude_categories=["Cs"]), max_size=6),
+    st.none() | st.binary(max_size=6),
+    st.sampled_from([None, 0, -3, 0.0, 3.0, 1.5, "", "AA==", "a\0", b"", b"a"]),
+    st.none() | st.integers(-9, 9) | st.sampled_from([0.0, 3.0, 1e300]),
+    st.text("aA+/=", max_size=4) | st.binary(max_size=3),
+)  # fmt: skip
+
+
+@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(st.lists(_cells, min_size=1, max_size=4))
+def test_typed_rows_differ_from_what_was_written_in_nothing(exact: DatabaseHandle, rows: list[Cells]) -> None:
+    exact.exec("DROP TABLE IF EXISTS cells")
+    exact.exec("CREATE TABLE cells (i DATE, r DOUBLE, t TEXT, b BOOLEAN, any, number, either)")
+    table = exact.table("cells", Cells)
+    assert repr(table.insert(rows[0])) == repr(rows[0])
+    table.insert_many(rows[1:])
+    assert repr(table.find(order_by="rowid")) == repr(rows)
+    assert repr(list(table.iterate(batch_size=2))) == repr(rows)
+    assert repr(list(exact.rows("SELECT * FROM cells ORDER BY rowid", model=Cells))) == repr(rows)

@@ -13,10 +13,15 @@ import tracemalloc
 from collections.abc import Callable
 from pathlib import Path
 from types import FrameType
-from typing import Any
+from typing import Any, NamedTuple
 
 import mesahub
 from tests.servers import Server
+
+
+class Thing(NamedTuple):
+    id: int
+    name: str
 
 
 def functions_entered(call: Callable[[], object]) -> list[str]:
@@ -57,6 +62,17 @@ def test_a_find_in_process_enters_few_functions(tmp_path: Path) -> None:
         inserted = functions_entered(lambda: table.insert({"name": "x"}))
     assert len(entered) <= 27, "\n".join(entered)
     assert len(inserted) <= 41, "\n".join(inserted)
+
+
+def test_a_typed_find_enters_few_functions_more(tmp_path: Path) -> None:
+    with mesahub.connect("mh://local/guard", data=str(tmp_path)) as db:
+        db.exec("CREATE TABLE t (id INTEGER PRIMARY KEY, name TEXT)")
+        plain, typed = db.table("t"), db.table("t", Thing)
+        db.table("t").insert_many([{"name": "x"}] * 1000)
+        few = functions_entered(lambda: typed.find(where={"id": 1}))
+        assert len(few) <= len(functions_entered(lambda: plain.find(where={"id": 1}))) + 24, "\n".join(few)
+        # One for each row is the class's own.
+        assert len(functions_entered(lambda: typed.find())) <= len(few) + 1_005
 
 
 def test_rows_cost_no_function_each(tmp_path: Path) -> None:
