@@ -27,6 +27,10 @@ def test_layers_are_those_that_are_enforced() -> None:
     assert diagrams.shown_layers() == diagrams.layers(), MAKE
 
 
+def test_every_layer_is_explained() -> None:
+    assert "|  |" not in diagrams.layers(), "give it a text in tests/docs/diagrams.py"
+
+
 def test_page_names_folders_that_exist() -> None:
     text = diagrams.PAGE.read_text("utf-8")
     named = [name for name in re.findall(r"`((?:mesahub|transports|tests)/[\w/]*)`", text) if name]
