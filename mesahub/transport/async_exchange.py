@@ -117,8 +117,8 @@ class AsyncExchange:
         options: those of the transport.
         own: the client was made here, so that ``pool_size`` bounds its connections. What the application's own does is
             up to it.
-        check: raises for a response whose end is not certain: (method, status, headers).
         translate: makes the contract's error of what the library raised, ``None`` for what it cannot have raised.
+        check: raises for a response whose end is not certain: (method, status, headers).
 
     Attributes:
         peer: the server's URL without a path, for messages.
@@ -130,8 +130,8 @@ class AsyncExchange:
         options: TransportOptions,
         *,
         own: bool,
-        check: Callable[[str, int, Headers], object],
         translate: Callable[[BaseException, str, Call], MesahubError | None],
+        check: Callable[[str, int, Headers], object] | None = None,
     ) -> None:
         parts = options.origin()
         host = f"[{parts.host}]" if ":" in parts.host else parts.host
@@ -164,7 +164,8 @@ class AsyncExchange:
                 await call.begin_body()
                 source = await open(call)
                 headers = Headers(source.headers)
-                self._check(request.method, source.status, headers)
+                if self._check is not None:
+                    self._check(request.method, source.status, headers)
                 if request.streams and 200 <= source.status < 300 and not request.uploads:
                     download = Download(self, source, call)
                     return AsyncResponse(source.status, headers, async_stream=download)

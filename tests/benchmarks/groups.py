@@ -93,6 +93,30 @@ FIND = [
     )
 ]
 
+ASYNC = [
+    Comparison(
+        f"find of one row, asyncio, {at_once:,} at once",
+        [
+            Contender("asyncio", "ours-bare", "awaited", "mesahub", {"at_once": at_once}),
+            Contender("aiohttp", "ours-async", "awaited", "mesahub", {"at_once": at_once, "transport": "aiohttp"}),
+            Contender("aiohttp.ClientSession", "ours-async", "awaited", "aiohttp", {"at_once": at_once}),
+            Contender("httpx.AsyncClient", "ours-async", "awaited", "httpx", {"at_once": at_once}),
+            *([ours("urllib", "find_one", "ours-bare")] if at_once == 1 else []),
+        ],
+        [
+            ("asyncio", "aiohttp.ClientSession", 0.5),
+            ("asyncio", "httpx.AsyncClient", 0.1),
+            ("aiohttp", "aiohttp.ClientSession", None),
+            *([("asyncio", "urllib", 1.2)] if at_once == 1 else []),
+        ],
+        times=times,
+        rounds=rounds,
+        needs={"url": "event responder"},
+        measures=("seconds", "cpu"),
+    )
+    for at_once, times, rounds in ((1, 500, 9), (100, 1000, 5), (1000, 2000, 3))
+]
+
 TELEMETRY = [
     Comparison(
         "find of one row, mesahub serve",
@@ -389,6 +413,7 @@ RECORDER = [
 
 GROUPS: dict[str, Sequence[Comparison]] = {
     "find": FIND,
+    "asyncio": ASYNC,
     "rows": ROWS,
     "telemetry": TELEMETRY,
     "load": LOAD,

@@ -42,6 +42,7 @@ PACKAGES = {
     "ours-bare": ["."],
     "ours-speed": [".[speed]"],
     "ours-all": [".[all]"],
+    "ours-async": [".[aiohttp,httpx]"],
     "ours-telemetry": [".", "opentelemetry-sdk"],
     "mesahub-1.0.1": ["mesahub==1.0.1"],
     "requests": ["requests", "requests-toolbelt"],
@@ -126,7 +127,7 @@ class Worker:
 
 
 @contextmanager
-def responder(folder: Path) -> Iterator[str]:
+def responder(folder: Path, program: str = "responder.py") -> Iterator[str]:
     """The server that costs nothing; its URL."""
     bodies = {"one": 1, "thousand": 1000, "hundredthousand": 99_999}
     files = []
@@ -134,7 +135,7 @@ def responder(folder: Path) -> Iterator[str]:
         file = folder / f"{name}.json"
         file.write_bytes(workload.answer(count))
         files.append(str(file))
-    command = [sys.executable, str(HERE / "responder.py"), *files]
+    command = [sys.executable, str(HERE / program), *files]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout is not None
         try:
@@ -336,9 +337,15 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         (folder / "big.txt").write_bytes(os.urandom(1 << 20).hex().encode() * 48)  # 100 MB of text
-        with responder(folder) as quick, server(folder) as url, far(url) as distant:
+        with (
+            responder(folder) as quick,
+            responder(folder, "event_responder.py") as many,
+            server(folder) as url,
+            far(url) as distant,
+        ):
             places = {
                 "responder": quick,
+                "event responder": many,
                 "server": url,
                 "far": distant,
                 "folder": str(folder),

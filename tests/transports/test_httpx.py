@@ -161,8 +161,10 @@ def test_client_must_be_an_asynchronous_one(httpx: Any) -> None:
 
 
 def test_certificates_and_proxies_belong_to_the_client_that_is_given(httpx: Any) -> None:
-    for more in ({"tls": TLSOptions(verify=False)}, {"proxies": {"http": "http://127.0.0.1:1"}}):
-        options: Any = TransportOptions(base_url="http://127.0.0.1:9", options={"client": httpx.AsyncClient()}, **more)
+    settings: list[dict[str, Any]] = [{"tls": TLSOptions(verify=False)}, {"proxies": {"http": "http://127.0.0.1:1"}}]
+    for more in settings:
+        own = {"client": httpx.AsyncClient()}
+        options = TransportOptions(base_url="http://127.0.0.1:9", options=own, **more)
         with pytest.raises(ConfigurationError, match="AsyncClient"):
             HttpxTransport(options)
 

@@ -38,7 +38,7 @@ class AiohttpTransport:
 
     def __init__(self, options: TransportOptions) -> None:
         options.check_options("aiohttp", "session")
-        session = options.options.get("session")
+        session: Any = options.options.get("session")
         if session is not None and not (callable(session) and not isinstance(session, type)):
             checked(session)
         self._exchange = AsyncExchange(options, own=session is None, check=framing_of, translate=translated)

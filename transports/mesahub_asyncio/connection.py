@@ -156,9 +156,11 @@ class Connection(asyncio.BufferedProtocol):
 
     def is_stale(self) -> bool:
         """Is there something to read? On an idle connection that is its end, or nothing that was asked for."""
-        if self._received or self._ended or self._transport is None or self._transport.is_closing():
-            return True
-        return self._poll is not None and bool(self._poll.poll(0))
+        return self.is_over() or (self._poll is not None and bool(self._poll.poll(0)))
+
+    def is_over(self) -> bool:
+        """Has something come that was not asked for, or its end?"""
+        return bool(self._received) or self._ended or self._transport is None or self._transport.is_closing()
 
     def release_transport(self) -> asyncio.Transport:
         """The transport, for another protocol to take over (TLS in a proxy's tunnel)."""

@@ -124,7 +124,8 @@ class Pool:
 
     def release(self, connection: Connection, *, reusable: bool) -> None:
         """Take a connection back. One that is not reusable is dropped."""
-        if not reusable or self._closed or connection.is_stale():
+        # Whether more has come meanwhile is looked at when it is used again.
+        if not reusable or self._closed or connection.is_over():
             connection.abort()
             self._free()
             return
