@@ -91,6 +91,32 @@ def test_transports_and_dialects_are_found(where: str, request: pytest.FixtureRe
     assert run("import mesahub; print(mesahub.connect('rqlite://127.0.0.1:9/x').client.dialect.name)", path, tmp_path)
 
 
+@pytest.mark.parametrize("where", ["folder", "archive"])
+def test_asyncio_is_found(where: str, request: pytest.FixtureRequest, tmp_path: Path) -> None:
+    code = """
+import asyncio
+import mesahub, mesahub.aio
+async def main():
+    async with mesahub.aio.connect("mh://local/shop", data=DATA) as db:
+        print((await db.query("SELECT 1 AS one"))["rows"])
+    for url in ("mh://shk_1@127.0.0.1:9/x", "rqlite://127.0.0.1:9/x", "libsql://127.0.0.1:9/x"):
+        try:
+            async with mesahub.aio.connect(url, retry=mesahub.RetryPolicy.none()) as db:
+                await db.query("SELECT 1")
+        except mesahub.NotSentError:
+            print(url.partition(":")[0])
+    try:
+        mesahub.aio.connect("mh://shk_1@127.0.0.1:9/x", transport="aiohttp")
+    except mesahub.ConfigurationError as error:
+        print(error)
+asyncio.run(main())
+"""
+    rows, *schemes, said = run(code, request.getfixturevalue(where), tmp_path).splitlines()
+    assert rows == "[{'one': 1}]"
+    assert schemes == ["mh", "rqlite", "libsql"]
+    assert "pip install 'mesahub[aiohttp]' (or pip install aiohttp)" in said
+
+
 def test_a_server_is_asked_over_http(folder: Path, tmp_path: Path) -> None:
     code = """
 import mesahub
@@ -190,6 +216,11 @@ def test_a_client_that_is_pickled_says_how_to_share_it(tmp_path: Path) -> None:
         for each in (db.client, db, db.table("t"), db.table("t").find):
             with pytest.raises(ConfigurationError, match=r"MesahubClient cannot be pickled.*once per process"):
                 pickle.dumps(each)
+    client = mesahub.MesahubManagementClient("https://core.test", "shk_1")
+    with pytest.raises(ConfigurationError, match=r"MesahubManagementClient cannot be pickled") as caught:
+        pickle.dumps(client)
+    assert "shk_1" not in str(caught.value)
+    client.close()
 
 
 def test_a_copy_within_another_package_finds_its_own(folder: Path, tmp_path: Path) -> None:

@@ -15,8 +15,10 @@ from tests.peers.conftest import ROOT, Environment, run, this_python
 pytestmark = pytest.mark.peers
 
 PROGRAM = """
+import asyncio
 import sys
 import mesahub
+import mesahub.aio
 
 with mesahub.connect("mh://local/shop", data=sys.argv[1]) as db:
     db.table("t").insert_many([{"a": 1}, {"a": 2}], create=True)
@@ -32,6 +34,16 @@ for transport in ("urllib", "requests"):
         mesahub.connect(url, transport=transport, retry=mesahub.RetryPolicy.none()).query("SELECT 1")
     except mesahub.MesahubError as error:
         print(transport, type(error).__name__)
+async def main():
+    async with mesahub.aio.connect("mh://local/shop", data=sys.argv[1]) as db:
+        print(await db.table("t").count())
+    for url in ("mh://shk_1@127.0.0.1:9/shop", "rqlite://127.0.0.1:9/shop", "libsql://127.0.0.1:9/shop"):
+        try:
+            async with mesahub.aio.connect(url, retry=mesahub.RetryPolicy.none()) as db:
+                await db.query("SELECT 1")
+        except mesahub.NotSentError:
+            print("not sent")
+asyncio.run(main())
 try:
     mesahub.connect("mh://shk_1@127.0.0.1:9/shop?transport=urlib")
 except mesahub.ConfigurationError as error:
@@ -49,7 +61,8 @@ def test_a_frozen_program_has_what_it_needs(wheel: Path, tmp_path: Path) -> None
     shutil.move(program, alone)
     lines = run(alone / program.name, str(alone / "data"), cwd=alone).splitlines()
     assert lines[:4] == ["2", "[{'three': 3}]", "urllib NotSentError", "requests NotSentError"]
-    assert "Did you mean 'urllib'?" in lines[4]
+    assert lines[4:8] == ["2", "not sent", "not sent", "not sent"]
+    assert "Did you mean 'urllib'?" in lines[8]
 
 
 def test_a_zip_on_the_path_and_a_layer_without_metadata_work(wheel: Path, tmp_path: Path) -> None:
@@ -64,6 +77,7 @@ def test_a_zip_on_the_path_and_a_layer_without_metadata_work(wheel: Path, tmp_pa
         lines = run(this_python(), "-I", "-S", "-c", program, str(data), cwd=tmp_path).splitlines()
         assert lines[:3] == ["2", "[{'three': 3}]", "urllib NotSentError"], place
         assert lines[3] == "requests ConfigurationError", place
+        assert lines[4:8] == ["2", "not sent", "not sent", "not sent"], place
 
 
 def test_the_server_runs_from_a_zip(wheel: Path, tmp_path: Path) -> None:
