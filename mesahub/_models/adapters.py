@@ -17,6 +17,8 @@ _TEXTS = {
     ("fractions", "Fraction"), ("pathlib", "PurePath"), ("pathlib._local", "PurePath"),
     ("ipaddress", "_BaseAddress"), ("ipaddress", "_BaseNetwork"),
 }  # fmt: skip
+_IN_JSON = ("__total__", "__struct_fields__", "__pydantic_fields__")
+"""What TypedDicts and classes of msgspec and pydantic have."""
 _TIMES = {("datetime", "datetime"), ("datetime", "date"), ("datetime", "time")}
 
 
@@ -34,7 +36,7 @@ def adapters_for(hint: Any) -> tuple[str, ...]:
             if names & found:
                 return advice
     plain = getattr(hint, "__origin__", hint)
-    is_json = plain in (list, dict) or hasattr(plain, "__total__")
+    is_json = plain in (list, dict) or any(hasattr(plain, mark) for mark in _IN_JSON)
     return ("stored.json",) if is_json else ("stored.using(load, dump)",)
 
 

@@ -13,6 +13,7 @@ from typing import Annotated, Any, NamedTuple, get_origin
 from mesahub._models.codecs import Codec
 from mesahub._models.hints import FieldType, field_type, resolved_hints
 from mesahub.errors import ArgumentError
+from mesahub.sql.exact import KINDS
 from mesahub.sql.identifiers import fold
 
 __all__ = ["Field", "Shape", "shape_of"]
@@ -98,6 +99,11 @@ def _checked(shape: Shape) -> Shape:
         raise ArgumentError(f"{shape.name} has no fields, so no columns.")
     seen: dict[str, str] = {}
     for field in shape.fields:
+        if fold(field.column) == KINDS:
+            raise ArgumentError(
+                f"{shape.name}.{field.name}: the column {KINDS!r} has the name of one that is added to each read; read "
+                "it through a view that names it otherwise."
+            )
         other = seen.setdefault(fold(field.column), field.name)
         if other != field.name:
             raise ArgumentError(

@@ -3,22 +3,20 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence, Sized
+from collections.abc import Hashable, Iterable, Mapping, Sequence
 from functools import lru_cache
 from typing import Any, Generic, TypeVar
 
 from mesahub._models.classes import Field, Shape, shape_of
-from mesahub._models.codecs import NAMES, Codec
+from mesahub._models.codecs import NAMES
 from mesahub._models.columns import Selection, WrongStorage, selection_of
 from mesahub._models.direct import parser_of
-from mesahub._util.suggest import near
+from mesahub._models.dumping import LEFT_OUT, RowDumper
 from mesahub.errors import ArgumentError, NoSuchColumnError, ResultError
 from mesahub.rows import Rows
-from mesahub.sql.filters import Operand
 from mesahub.sql.identifiers import Scope, fold
-from mesahub.sql.values import adapt
 
-__all__ = ["TypedRows", "typed_rows"]
+__all__ = ["TypedRows", "typed_query", "typed_rows"]
 
 R = TypeVar("R")
 _remembered = lru_cache(maxsize=512)(shape_of)
@@ -35,10 +33,8 @@ def typed_rows(model: Any, scope: Scope) -> TypedRows[Any]:
     Raises:
         ArgumentError: it is not a class of rows, or a field cannot be stored.
     """
-    try:
-        shape = _remembered(model)
-    except TypeError:  # not hashable, so not a class
-        shape = shape_of(model)
+    # What is not hashable is not a class, and the error says so.
+    shape = _remembered(model) if isinstance(model, Hashable) else shape_of(model)
     return TypedRows(shape, scope)
 
 
@@ -49,7 +45,7 @@ def typed_query(model: Any) -> TypedRows[Any]:
     return typed
 
 
-class TypedRows(Generic[R]):
+class TypedRows(RowDumper, Generic[R]):
     """Makes instances of rows, and rows of instances. It does no I/O.
 
     Args:
@@ -62,11 +58,9 @@ class TypedRows(Generic[R]):
     """
 
     def __init__(self, shape: Shape, scope: Scope) -> None:
-        self._shape = shape
-        self._scope = scope
+        super().__init__(shape, scope)
         self.place = f"of table {scope.name!r}"
         self.marked = True
-        self._by_column = {fold(field.column): field for field in shape.fields}
         self._all: Selection | None = None
         filters = {
             fold(field.column): field.codec.filters
@@ -107,16 +101,6 @@ class TypedRows(Generic[R]):
     def returning(self, columns: Any) -> Any:
         """The columns of a RETURNING clause; nothing where nothing is asked for."""
         return columns if columns is None or columns is False else self.select(columns)
-
-    def _field(self, name: Any) -> Field:
-        field = self._by_column.get(fold(name)) if isinstance(name, str) else None
-        if field is None:
-            columns = [field.column for field in self._shape.fields]
-            raise ArgumentError(
-                f"{self._shape.name} has no field for column {name!r:.60} of table {self._scope.name!r}."
-                f"{near(str(name), columns)} Its columns are {', '.join(columns)}."
-            )
-        return field
 
     def load(self, rows: list[dict[str, Any]], selection: Selection, *, written: bool = False) -> list[R]:
         """Instances of rows that were read by ``selection``.
@@ -183,7 +167,7 @@ class TypedRows(Generic[R]):
             if type(value) in codec.exact:
                 loaded.append(value)
             elif value is None and field.left_out:
-                loaded.append(_LEFT_OUT)
+                loaded.append(LEFT_OUT)
             else:
                 try:
                     loaded.append(codec.load(value) if value is not None else _refuse_null())
@@ -193,10 +177,6 @@ class TypedRows(Generic[R]):
                         continue
                     raise ResultError(self._mismatch(field, value, number, error, written)) from error
         return loaded
-
-    def _converts(self, codec: Codec | None) -> bool:
-        """Whether it is left to pydantic which values this is: no adapter says so."""
-        return codec is None or (self._shape.library == "pydantic" and bool(codec.exact - {type(None)}))
 
     def _mismatch(self, field: Field, value: Any, row: int, error: Exception, written: bool) -> str:
         assert field.codec is not None
@@ -250,7 +230,7 @@ class TypedRows(Generic[R]):
         rows: Iterable[tuple[Any, ...]] = zip(*values, strict=True) if values else [()] * count
         if skips:
             return [
-                make({name: value for name, value in zip(names, row, strict=True) if value is not _LEFT_OUT})
+                make({name: value for name, value in zip(names, row, strict=True) if value is not LEFT_OUT})
                 for row in rows
             ]
         return [make(dict(zip(names, row, strict=True))) for row in rows]
@@ -270,84 +250,6 @@ class TypedRows(Generic[R]):
             f"{done}{self._shape.name} refuses row {number} of the result {self.place}: {_reason(error)}"
         )
 
-    def dump(self, row: Any, *, changes: bool = False) -> dict[str, Any]:
-        """The columns of an instance, or of a dict of columns.
-
-        Args:
-            row: what the caller gave.
-            changes: it says what an UPDATE changes: a ``None`` in a dict is written.
-
-        Raises:
-            ArgumentError: it is another class, or a value is not one of its field.
-        """
-        shape = self._shape
-        if isinstance(row, Mapping):
-            return {field.column: self._stored(field, value) for field, value in self._named(row, changes)}
-        if shape.library == "dict" or not isinstance(row, shape.cls):
-            raise ArgumentError(
-                f"A row of table {self._scope.name!r} must be a {shape.name}, not {type(row).__name__}."
-            )
-        try:
-            values = shape.values(row)
-        except AttributeError as error:
-            raise ArgumentError(f"{shape.name} is incomplete: {error}.") from None
-        found: dict[str, Any] = {}
-        for field in shape.fields:
-            value = values.get(field.name, _LEFT_OUT)
-            if not field.written or value is _LEFT_OUT or (value is None and field.default) or _is_unset(value):
-                continue
-            found[field.column] = self._stored(field, value)
-        return found
-
-    def _named(self, row: Mapping[Any, Any], changes: bool) -> Iterator[tuple[Field, Any]]:
-        """The fields of a dict: of a TypedDict by its keys, otherwise by the names of columns."""
-        keys = {field.name: field for field in self._shape.fields} if self._shape.library == "dict" else {}
-        for name, value in row.items():
-            field = keys.get(name) or self._field(name)
-            if not field.written:
-                if self._shape.library == "dict" and not changes:
-                    continue
-                raise ArgumentError(f"{self._shape.name}.{field.name} is generated by the database; leave it out.")
-            if value is not None or changes or not field.default:
-                yield field, value
-
-    def _stored(self, field: Field, value: Any) -> Any:
-        if isinstance(value, Operand):
-            return value
-        codec = field.codec
-        try:
-            return adapt(value) if codec is None or self._converts(codec) else codec.dump(value)
-        except Exception as error:
-            place = f"{self._shape.name}.{field.name} (column {field.column!r} of table {self._scope.name!r})"
-            if codec is None:
-                advice = "Declare an adapter of mesahub.stored, or a field_serializer that gives what can be stored."
-                raise ArgumentError(f"{place}: {error} {advice}") from error
-            reason = f": {str(error).rstrip('.')}" if isinstance(error, ValueError) else ""
-            advice = ""
-            if value is None:
-                advice = " Give it a type with None, or mark it stored.default where the database has a default."
-            raise ArgumentError(
-                f"{place} must be {codec.expected}, not {type(value).__name__}{reason}.{advice}"
-            ) from error
-
-    def dump_many(self, rows: Any) -> Any:
-        """The columns of many instances, one after the other as they are asked for."""
-        if isinstance(rows, (Mapping, str, bytes)) or not isinstance(rows, Iterable):
-            raise ArgumentError(
-                f"rows must be a list (or any iterable) of {self._shape.name}, not {type(rows).__name__}."
-            )
-        if isinstance(rows, Sized):
-            return _Dumped(rows, self._numbered)
-        return self._numbered(rows)
-
-    def _numbered(self, rows: Iterable[Any]) -> Iterator[dict[str, Any]]:
-        for number, row in enumerate(rows):
-            try:
-                found = self.dump(row)
-            except ArgumentError as error:
-                raise ArgumentError(f"Row {number}: {error}") from None
-            yield found
-
     def explained(self, error: NoSuchColumnError) -> NoSuchColumnError:
         """The error for a column that the table does not have, with the field that needs it."""
         message = str(error)
@@ -366,34 +268,8 @@ class TypedRows(Generic[R]):
         return explained
 
 
-class _LeftOut:
-    __slots__ = ()
-
-
-_LEFT_OUT: Any = _LeftOut()
-"""In place of a value that an instance does without."""
-
-
-class _Dumped:
-    """Rows that are converted as they are read, with the number of them."""
-
-    def __init__(self, rows: Any, convert: Callable[[Iterable[Any]], Iterator[dict[str, Any]]]) -> None:
-        self._rows = rows
-        self._convert = convert
-
-    def __len__(self) -> int:
-        return len(self._rows)
-
-    def __iter__(self) -> Iterator[dict[str, Any]]:
-        return self._convert(self._rows)
-
-
 def _refuse_null() -> Any:
     raise TypeError("NULL")
-
-
-def _is_unset(value: Any) -> bool:
-    return type(value).__name__ == "UnsetType"
 
 
 def _reason(error: Exception) -> str:

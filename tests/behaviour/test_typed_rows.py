@@ -225,7 +225,7 @@ def test_typed_rows_over_a_view_and_in_a_transaction(db: DatabaseHandle) -> None
             assert row is not None
             assert row == User("Bob", 17, True, 2)
             tx.table("users", User).update({"id": 2}, replace(row, age=18))
-        assert adults.count() == 2
+            assert tx.table("adults", UserTuple).count() == 2
 
 
 @dataclass

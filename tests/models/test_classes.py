@@ -275,6 +275,15 @@ class Root(pydantic.RootModel[list[int]]): ...
 class Empty: ...
 
 
+@dataclass
+class Reserved:
+    mesahub_kinds: Any
+
+
+class Nested(msgspec.Struct):
+    line: Line
+
+
 @pytest.mark.parametrize(
     ("model", "message"),
     [
@@ -283,6 +292,8 @@ class Empty: ...
         (Unresolved, "types of Unresolved's fields cannot be resolved: name 'Nowhere' is not defined"),
         (Root, "Root is a RootModel"),
         (Empty, "Empty has no fields"),
+        (Reserved, "Reserved.mesahub_kinds: the column 'mesahub_kinds' has the name of one that is added"),
+        (Nested, r"Nested.line is of type Line, .* Annotated\[Line, stored.json\]"),
         (dict, "dict is not a class of rows"),
         (list[Frozen], "list is not a class of rows"),
         (int, "int is not a class of rows"),
