@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import http.client
 import re
+from pathlib import Path
 from typing import Any
-from urllib.parse import urlencode
+from urllib.parse import quote, urlencode
 
 import pytest
 
@@ -195,3 +196,14 @@ def test_access_log_names_who_is_signed_in(tmp_path: Any) -> None:
     text = file.read_text()
     assert " - admin [" in text
     assert not any(secret in text for secret in (server.admin_token, "secret", *browser.cookies.values()))
+
+
+def test_sign_in_takes_the_url_that_the_server_prints(tmp_path: Path) -> None:
+    token = "a/b@c%41:d"
+    with start_server(tmp_path, admin_token=token) as server:
+        url = server.lines[0].strip()
+        assert token not in url
+        for given in (token, quote(token, safe=""), url, f"  {url}\n"):
+            assert "Databases" in Browser(server).ask("POST", "/ui/sign-in", {"token": given})[1]
+        for given in ("mh://x@127.0.0.1/main", "mh://", url.replace("a%2F", "")):
+            assert Browser(server).ask("POST", "/ui/sign-in", {"token": given})[0] == 401

@@ -101,7 +101,9 @@ def sign_in_form(
             autofocus=True,
         ),
         element("button", "Sign in"),
-        element("p", "It is part of the mh:// URL that mesahub serve prints.", class_="soft"),
+        element(
+            "p", "It is part of the mh:// URL that mesahub serve prints. You may paste the whole URL.", class_="soft"
+        ),
         method="post",
         action=f"{base}ui/sign-in",
         class_="sign-in",

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hmac
 import math
 from collections.abc import Callable
-from urllib.parse import urlsplit
+from urllib.parse import unquote, urlsplit
 
 from mesahub_embedded.engine.errors import RefusedError, TimedOutError
 from mesahub_embedded.server.page import layout, views
@@ -132,11 +132,13 @@ class Page:
             wait = str(math.ceil(seconds))
             text = f"Too many attempts to sign in. Try again in {wait} s."
             return layout.sign_in_form(text, base="../", status=429, headers=[("Retry-After", wait)])
-        given = form.get("token", "").strip().encode("utf-8", "replace")
-        if not hmac.compare_digest(given, self._token.encode()):
+        if not any(self._is_token(text) for text in _meanings(form.get("token", "").strip())):
             return layout.sign_in_form("This is not the admin token.", base="../", status=401)
         self._throttle.forget(address)
         return layout.redirect("../", [self._cookie(request, self._sessions.begin())])
+
+    def _is_token(self, text: str) -> bool:
+        return hmac.compare_digest(text.encode("utf-8", "replace"), self._token.encode())
 
     def _sign_out(self, visit: Visit) -> Reply:
         self._sessions.end(cookie(visit.request.environ, self._sessions.cookie))
@@ -149,6 +151,12 @@ class Page:
         path = public.path.rstrip("/") + "/"
         text = f"{self._sessions.cookie}={value}; Path={path}; HttpOnly; SameSite=Strict{'; Secure' if secure else ''}"
         return ("Set-Cookie", text + more)
+
+
+def _meanings(given: str) -> list[str]:
+    """What may have been pasted: the token, also percent-encoded, as in the URL that the server prints, or that URL."""
+    token = given.removeprefix("mh://").rpartition("@")[0] if given.startswith("mh://") else given
+    return [given, token, unquote(token)]
 
 
 def _text(kind: str, text: str) -> Handler:
