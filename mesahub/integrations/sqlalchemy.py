@@ -42,6 +42,7 @@ __all__ = ["MesahubDialect", "mesahub_url"]
 
 _OWN = ("on_rollback", "unit_of_work")
 _PARAMETERS = 32_766
+_MARK = "mesahub_mark"
 _LEVELS = {"DEFERRED": "SERIALIZABLE", "IMMEDIATE": "SERIALIZABLE", "EXCLUSIVE": "SERIALIZABLE", None: "AUTOCOMMIT"}
 
 
@@ -87,7 +88,6 @@ class MesahubDialect(SQLiteDialect):
     driver = "mesahub"
     supports_statement_cache = True
     default_paramstyle = "qmark"
-    supports_sane_multi_rowcount = False
     # SQLite gives the rowids of VALUES in their order, so a thousand rows with their keys are one request.
     insertmanyvalues_implicit_sentinel = InsertmanyvaluesSentinelOpts.ANY_AUTOINCREMENT
     insertmanyvalues_max_parameters = _PARAMETERS
@@ -172,6 +172,8 @@ class MesahubDialect(SQLiteDialect):
         self.insertmanyvalues_max_parameters = min(able.max_bindings or _PARAMETERS, _PARAMETERS)
         self.insert_returning = self.update_returning = self.delete_returning = able.returning == "all"
         self.supports_sane_rowcount = able.counts
+        # A batch on MesaHub, which has no transactions, does not return counts.
+        self.supports_sane_multi_rowcount = able.counts and able.transactions == "interactive"
         super().initialize(connection)
 
     def _get_server_version_info(self, connection: Connection) -> tuple[int, ...]:
@@ -202,6 +204,15 @@ class MesahubDialect(SQLiteDialect):
     def reset_isolation_level(self, dbapi_conn: Any) -> None:
         """Back to what a connection begins with."""
         dbapi_conn.isolation_level = "DEFERRED"
+
+    def detect_autocommit_setting(self, dbapi_conn: Any) -> bool:
+        """Whether every statement takes effect at once."""
+        return bool(self.get_isolation_level(dbapi_conn) == "AUTOCOMMIT")
+
+    def get_temp_table_names(self, connection: Connection, **options: Any) -> Any:  # type: ignore[override]
+        """The temporary tables of the connection, without the one of the embedded engine."""
+        found = super().get_temp_table_names(connection, **options)
+        return [name for name in found if name != _MARK]
 
     def is_disconnect(self, e: Exception, connection: Any, cursor: Any) -> bool:  # noqa: ARG002
         """Whether the connection is lost: a server that forgot a session. (HTTP connects again by itself.)"""

@@ -76,11 +76,20 @@ def exact_statement(statement: Statement, count: int) -> Statement:
     names = [f"c{index}" for index in range(count)]
     # Materialized: otherwise SQLite might evaluate an expression, such as random(), once per use.
     values = [f"{value_text(name)} AS {name}" for name in names]
+    name = _unused("m", statement.sql)
     sql = (
-        f"WITH m({', '.join(names)}) AS MATERIALIZED (\n{statement.sql}\n) "
-        f"SELECT {', '.join(values)}, {kinds_text(names)} AS {KINDS}, {_VERSION} AS {SCHEMA} FROM m"
+        f"WITH {name}({', '.join(names)}) AS MATERIALIZED (\n{statement.sql}\n) "
+        f"SELECT {', '.join(values)}, {kinds_text(names)} AS {KINDS}, {_VERSION} AS {SCHEMA} FROM {name}"
     )
     return Statement(sql, statement.bindings, "select", False, names=statement.names, table=statement.table)
+
+
+def _unused(name: str, sql: str) -> str:
+    """A name that does not occur in a statement: a table of that name would be hidden from it."""
+    text = sql.lower()
+    while re.search(rf"\b{name}\b", text):
+        name += "_"
+    return name
 
 
 def value_text(column: str) -> str:

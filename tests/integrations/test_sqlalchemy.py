@@ -209,6 +209,42 @@ def test_autocommit_expects_no_rollback(engine: Engine) -> None:
         assert connection.execute(text("SELECT name FROM users")).scalars().all() == ["Ann"]
 
 
+def test_skip_autocommit_rollback_is_known(url: str) -> None:
+    made = create_engine(url, skip_autocommit_rollback=True, isolation_level="AUTOCOMMIT")
+    with made.connect() as connection:
+        assert connection.dialect.detect_autocommit_setting(connection.connection.dbapi_connection)
+        assert connection.scalar(text("SELECT 1")) == 1
+    made.dispose()
+
+
+def test_inspection_shows_the_temporary_tables_of_the_user_only(engine: Engine) -> None:
+    if not is_transactional(engine):
+        pytest.skip("over HTTP each request has a connection of its own")
+    with engine.connect() as connection:
+        connection.execute(text("CREATE TEMP TABLE mine (a)"))
+        connection.execute(text("INSERT INTO mine VALUES (1)"))
+        assert inspect(connection).get_temp_table_names() == ["mine"]
+
+
+def test_rows_of_a_table_named_as_in_the_rewritten_statement(engine: Engine) -> None:
+    with engine.connect() as connection:
+        connection.execute(text("CREATE TABLE m (a)"))
+        connection.commit()
+        connection.execute(text("INSERT INTO m VALUES (1.0)"))
+        connection.commit()
+        assert connection.execute(text("SELECT * FROM m")).all() == [(1.0,)]
+
+
+def test_executemany_counts_rows_or_says_that_it_does_not(engine: Engine) -> None:
+    with engine.connect() as connection:
+        connection.execute(text("INSERT INTO users (name) VALUES (:n)"), [{"n": "Ann"}, {"n": "Bob"}])
+        found = connection.execute(text("UPDATE users SET name = :new WHERE name = :n"), [
+            {"n": "Ann", "new": "Anna"}, {"n": "Bob", "new": "Rob"}
+        ])  # fmt: skip
+        assert found.rowcount == (2 if engine.dialect.supports_sane_multi_rowcount else -1)
+        connection.commit()
+
+
 def test_pools_fit_the_database() -> None:
     assert MesahubDialect.get_pool_class(make_url("mesahub+sqlite://")) is StaticPool
     assert MesahubDialect.get_pool_class(make_url("mesahub+sqlite:///:memory:")) is StaticPool
