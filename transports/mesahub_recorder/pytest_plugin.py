@@ -72,9 +72,10 @@ def pytest_configure(config: pytest.Config) -> None:
     config.stash[WORKER_DATABASES] = {}
 
 
-def pytest_unconfigure(config: pytest.Config) -> None:
-    for handle in config.stash.get(WORKER_DATABASES, {}).values():
-        handle.drop()
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    # Later hooks are too late: once a worker has reported its end, pytest-xdist may kill it.
+    for database in session.config.stash.get(WORKER_DATABASES, {}).values():
+        database.drop()
 
 
 @pytest.hookimpl(wrapper=True)
