@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib.util
 import re
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
@@ -32,6 +33,15 @@ def test_the_first_example_runs_on_the_published_build(page: str, strict: Server
     code, replaced = re.subn(r'"mh://local/\w+"', repr(url), code)
     assert replaced == 1
     exec(compile(code, page, "exec"), {"__name__": "pasted"})
+
+
+def test_cookbook_runs_on_a_server(server: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    page = ROOT / "docs/cookbook.md"
+    with mesahub.connect(database(server, "cookbook")) as db:
+        namespace: dict[str, object] = {"db": db, "__name__": "guide"}
+        for line, code in blocks(page):
+            exec(compile("\n" * line + code, str(page), "exec"), namespace)
 
 
 @pytest.mark.slow
