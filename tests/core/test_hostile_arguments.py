@@ -7,6 +7,7 @@ import enum
 import inspect
 import io
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
@@ -126,11 +127,13 @@ def methods(owner: object, *without: str) -> dict[str, Callable[..., Any]]:
     }
 
 
-def calls(folder: Path) -> dict[str, Callable[..., Any]]:
+def calls(folder: Path, opened: ExitStack) -> dict[str, Callable[..., Any]]:
     db = mesahub.connect("mh://local/fuzz", data=str(folder))
     db.exec("CREATE TABLE IF NOT EXISTS t (id INTEGER PRIMARY KEY, n REAL)")
     client = MesahubClient("k", transport=Stub)
     management = MesahubManagementClient("http://localhost:1", "k", transport=Stub)
+    for each in (db, client, management):
+        opened.callback(each.close)
     remote = client.db("db")
     owners: list[object] = [
         db, db.table("t"), db.files, client, remote.table("t"), remote.files, client.admin, client.admin.databases,
@@ -158,8 +161,9 @@ def used(result: Any) -> None:
 
 
 @pytest.fixture
-def every_call(tmp_path: Path) -> dict[str, Callable[..., Any]]:
-    return calls(tmp_path)
+def every_call(tmp_path: Path) -> Iterator[dict[str, Callable[..., Any]]]:
+    with ExitStack() as opened:
+        yield calls(tmp_path, opened)
 
 
 @pytest.mark.slow
