@@ -80,14 +80,14 @@ def explore(db: mesahub.DatabaseHandle) -> None:
     say("The airports nearest to New York's JFK, in raw SQL with named bindings:")
     # The published server has no math functions (docs/limits.md): SQL compares squares, Python takes the root.
     jfk = airports.get("KJFK", select=["lat", "lon"]) or {}
-    nearest = db.query(
+    nearest = db.rows(
         """
         SELECT icao, name, (lat - :lat) * (lat - :lat) + (lon - :lon) * (lon - :lon) * :narrow AS square
         FROM airports WHERE icao <> 'KJFK' AND iata <> ''
         ORDER BY square LIMIT :n
         """,
         {**jfk, "narrow": math.cos(math.radians(jfk["lat"])) ** 2, "n": 4},
-    ).rows
+    )
     show(
         [
             {"icao": row["icao"], "name": row["name"], "km": round(111.2 * math.sqrt(row["square"]), 1)}

@@ -52,7 +52,7 @@ def load(nodes: list[subprocess.Popen[bytes]], http: list[int]) -> None:
             # The key makes it safe to send a request twice: what is there already is left as it is.
             db.table("airports").insert_many(part, on_conflict="ignore", idempotent=True)
             longest = max(longest, time.perf_counter() - began)
-        stored = db.query("SELECT count(*) AS n FROM airports", consistency="strong").rows[0]["n"]
+        stored = db.rows("SELECT count(*) FROM airports", consistency="strong").scalar()
         seconds = time.perf_counter() - started
         print(f"{stored:,} airports are in, after {seconds:.1f} s; the longest request took {longest:.1f} s")
         print(f"the leader now is node {leader(http) + 1}")

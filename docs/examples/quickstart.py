@@ -14,5 +14,5 @@ with mesahub.connect("mh://local/quickstart", data=tempfile.mkdtemp()) as db:
     assert [user["name"] for user in adults] == ["Ann", "Cem"], adults
 
     users.update(where={"id": ann["id"]}, set={"age": 42})
-    assert db.query("SELECT age FROM users WHERE name = ?", ["Ann"])["rows"] == [{"age": 42}]
+    assert db.rows("SELECT age FROM users WHERE name = ?", ["Ann"]).one() == {"age": 42}
     print("It works:", adults)
