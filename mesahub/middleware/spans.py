@@ -164,7 +164,11 @@ class Spans:
         if request.statements > 1:
             attributes["db.operation.batch.size"] = request.statements
         if texts and self._query_text:
-            shown = "; ".join(without_values(text, names=collection is not None) for text in texts)
+            names, shown = collection is not None, ""
+            for text in texts:
+                if len(shown) < _KEPT_SIZE:
+                    # Cut before: to look at all of a long text would take longer than the call.
+                    shown += ("; " if shown else "") + without_values(text[:_KEPT_SIZE], names=names)
             attributes["db.query.text"] = shown[:_KEPT_SIZE]
         return _Call(name, attributes, measured)
 
@@ -192,7 +196,9 @@ class Spans:
             if request.operation == "query" and span.is_recording():
                 _note_rows(span, response)
         else:
-            failure = {**server, "db.response.status_code": str(response.status), "error.type": wrong}
+            failure = {**server, "error.type": wrong}
+            if response.status >= 400:
+                failure["db.response.status_code"] = str(response.status)
             span.set_attributes(failure)
             span.set_status(_FAILED)
             measured = {**measured, **failure}

@@ -327,6 +327,19 @@ def test_several_addresses_are_named_by_the_one_that_answered(recorded: Recorded
         assert (attributes(span)["server.address"], attributes(span)["server.port"]) == ("two", 2)
 
 
+def test_an_error_within_a_200_of_another_engine_is_an_error(recorded: Recorded) -> None:
+    answer = Response(200, payload={"results": [{"error": "UNIQUE constraint failed: t.a"}]})
+    url = f"rqlite://user:{SECRET}@core:4001/"
+    with mesahub.connect(url, transport=Server(answer), middleware=[recorded.middleware()]) as db:
+        with pytest.raises(IntegrityError):
+            db.table("t").insert({"a": SECRET})
+    (call,) = recorded.calls
+    assert (call.name, attributes(call)["error.type"]) == ("INSERT t", "IntegrityError")
+    assert (attributes(call)["server.address"], attributes(call)["server.port"]) == ("core", 4001)
+    assert "db.response.status_code" not in attributes(call)
+    assert SECRET not in recorded.text()
+
+
 def test_the_duration_has_the_conventions_buckets_and_no_statement(recorded: Recorded) -> None:
     with recorded.client() as client:
         client.query("shop", "SELECT 1")
@@ -341,6 +354,17 @@ def test_the_duration_has_the_conventions_buckets_and_no_statement(recorded: Rec
         "server.address": "core",
         "server.port": 4004,
     }
+
+
+@pytest.mark.parametrize("before", [4076, 4077, 4078, 4083, 4090, 4095])
+@pytest.mark.parametrize("literal", ["'hunter2 hunter2'", '"hunter2 hunter2"', "x'77123771237712'", "7712377123771237"])
+def test_long_query_text_is_cut_without_showing_a_value(recorded: Recorded, before: int, literal: str) -> None:
+    sql = f"SELECT {'a' * (before - 7)}, {literal} FROM t"
+    with recorded.client() as client:
+        client.query("shop", sql)
+    text = attributes(recorded.calls[0])["db.query.text"]
+    assert 4000 < len(text) <= 4096
+    assert not re.search(r"hun|771", text)
 
 
 def test_query_text_can_be_left_out(recorded: Recorded) -> None:
