@@ -330,9 +330,9 @@ def test_several_addresses_are_named_by_the_one_that_answered(recorded: Recorded
 def test_an_error_within_a_200_of_another_engine_is_an_error(recorded: Recorded) -> None:
     answer = Response(200, payload={"results": [{"error": "UNIQUE constraint failed: t.a"}]})
     url = f"rqlite://user:{SECRET}@core:4001/"
-    with mesahub.connect(url, transport=Server(answer), middleware=[recorded.middleware()]) as db:
-        with pytest.raises(IntegrityError):
-            db.table("t").insert({"a": SECRET})
+    db = mesahub.connect(url, transport=Server(answer), middleware=[recorded.middleware()])
+    with db, pytest.raises(IntegrityError):
+        db.table("t").insert({"a": SECRET})
     (call,) = recorded.calls
     assert (call.name, attributes(call)["error.type"]) == ("INSERT t", "IntegrityError")
     assert (attributes(call)["server.address"], attributes(call)["server.port"]) == ("core", 4001)
