@@ -79,7 +79,7 @@ class Execution:
         if plan is not None:
             connection.compiled = False
             try:
-                cursor = connection.sqlite.execute(sql, bindings)
+                cursor = connection.cursor.execute(sql, bindings)
                 rows = cursor.fetchall()
             except sqlite3.ProgrammingError:
                 pass  # another number of values
@@ -121,7 +121,7 @@ class Execution:
         connection.compiled = False
         sqlite.text_factory = _decode
         try:
-            cursor = sqlite.execute(sql, bindings)
+            cursor = connection.cursor.execute(sql, bindings)
             rows = cursor.fetchall()
         except sqlite3.ProgrammingError:
             # Another number of values: it has not begun.
