@@ -168,6 +168,25 @@ ROWS = [
     )
 ]
 
+TYPED = [
+    Comparison(
+        "find of 100,000 rows as objects, HTTP",
+        [
+            ours("msgspec.Struct", "find_typed", "ours-speed", kind="struct"),
+            ours("dataclass", "find_typed", "ours-bare", kind="dataclass"),
+            ours("dict", "find_many", "ours-bare", name="hundredthousand"),
+            old("find_many", name="hundredthousand"),
+        ],
+        [
+            ("msgspec.Struct", "mesahub 1.0.1", 0.45),
+            ("dataclass", "dict", None),
+        ],
+        times=1,
+        rounds=5,
+        needs=URL,
+    )
+]
+
 LOAD = [
     Comparison(
         "insert_many of 50,000 rows, HTTP",
@@ -212,6 +231,24 @@ EMBEDDED = [
     ),
     _embedded("insert, embedded", "local_insert", 200, 1.8),
     _embedded("insert_many of 50,000 rows, embedded", "local_insert_many", 1, 1.5),
+]
+
+DBAPI = [
+    Comparison(
+        what,
+        [
+            Contender("mesahub.dbapi", "ours-bare", "database_api", scenario, {"ours": True}),
+            Contender("sqlite3", "requests", "database_api", scenario, {"ours": False}),
+        ],
+        [("mesahub.dbapi", "sqlite3", None)],
+        times=times,
+        rounds=9,
+        needs={"folder": "folder"},
+    )
+    for what, scenario, times in (
+        ("one row by key, DB-API", "get", 1000),
+        ("100 inserts in a transaction, DB-API", "insert", 10),
+    )
 ]
 
 COMPILE = [
@@ -415,9 +452,11 @@ GROUPS: dict[str, Sequence[Comparison]] = {
     "find": FIND,
     "asyncio": ASYNC,
     "rows": ROWS,
+    "typed": TYPED,
     "telemetry": TELEMETRY,
     "load": LOAD,
     "embedded": EMBEDDED,
+    "dbapi": DBAPI,
     "compile": COMPILE,
     "import": IMPORT,
     "far": FAR,

@@ -105,6 +105,45 @@ def test_the_counts_of_a_write_that_returns_rows(engine: Engine) -> None:
         assert (outcome.rows, outcome.affected, outcome.rowid) == ([(1,), (2,)], 2, 0)
 
 
+def test_the_counts_of_a_write_that_returns_nothing(engine: Engine) -> None:
+    engine.execute("CREATE TABLE t (id INTEGER PRIMARY KEY, n INTEGER UNIQUE)")
+    insert = "INSERT OR IGNORE INTO t (n) VALUES (?)"
+    for n in range(1, 5):
+        outcome = engine.execute(insert, [n])
+        assert (outcome.plan, outcome.affected, outcome.rowid) == (None, 1, n)
+    outcome = engine.execute(insert, [1])
+    assert (outcome.affected, outcome.rowid) == (0, None)
+    assert [engine.execute("UPDATE t SET n = n + ? WHERE id < 3", [n])[2:] for n in (10, 20, 30)] == [(2, 0)] * 3
+    assert [engine.execute("DELETE FROM t WHERE id = ?", [n])[2:] for n in (1, 2, 2, 9)] == [
+        (1, 0),
+        (1, 0),
+        (0, 0),
+        (0, 0),
+    ]
+    with pytest.raises(RefusedError, match="want 1 got 0"):
+        engine.execute(insert, [])
+    assert engine.query("SELECT count(*) FROM t").rows == [(2,)]
+
+
+@pytest.mark.parametrize("url", ["mh://local/shop", "sqlite://"])
+def test_reads_and_writes_of_a_transaction(data: Path, url: str) -> None:
+    options: dict[str, Any] = {"data": str(data)} if url.startswith("mh") else {}
+    with mesahub.connect(url, **options) as db:
+        db.exec("CREATE TABLE t (id INTEGER PRIMARY KEY, flag BOOLEAN)")
+        with db.transaction() as tx:
+            for n in range(1, 5):
+                result = tx.exec("INSERT INTO t (flag) VALUES (?)", [True])
+                assert (result.rows_affected, result.last_insert_rowid) == (1, n)
+                assert tx.query("SELECT flag FROM t WHERE id = ?", [n]).rows == [{"flag": True}]
+                assert tx.query("VALUES (?)", [n]).rows == [{"column1": n}]
+                assert tx.rows("SELECT flag FROM t WHERE id = ?", [n]).tuples() == [(1,)]
+            tx.exec("ALTER TABLE t ADD COLUMN more TEXT DEFAULT 'x'")
+            for n in range(5, 8):
+                assert tx.exec("INSERT INTO t (flag) VALUES (?)", [True]).last_insert_rowid == n
+                assert tx.query("SELECT * FROM t WHERE id = ?", [n]).rows == [{"id": n, "flag": True, "more": "x"}]
+        assert db.table("t").count() == 7
+
+
 def test_a_failed_write_that_ran_before_changes_nothing(db: DatabaseHandle) -> None:
     db.exec("CREATE TABLE t (id INTEGER PRIMARY KEY, n INTEGER UNIQUE)")
     table = db.table("t")

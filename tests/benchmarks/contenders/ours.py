@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -76,6 +77,32 @@ def find_many(url: str, name: str, transport: str = "urllib") -> Run:
     def run(n: int) -> None:
         for _ in range(n):
             table.find(limit=200_000) if name != "hundredthousand" else _uncut(table)
+
+    return run
+
+
+@dataclass
+class Person:
+    """A row of the table, as a class."""
+
+    id: int
+    name: str
+    email: str
+    age: int
+    city: str
+
+
+def find_typed(url: str, kind: str) -> Run:
+    model: Any = Person
+    if kind == "struct":
+        import msgspec
+
+        model = msgspec.defstruct("Person", [("id", int), ("name", str), ("email", str), ("age", int), ("city", str)])
+    table = client(url).db("hundredthousand").table("people", model)
+
+    def run(n: int) -> None:
+        for _ in range(n):
+            assert len(table.find()) == 99_999
 
     return run
 

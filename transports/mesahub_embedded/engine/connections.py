@@ -46,7 +46,7 @@ class Connection:
         altered: did a statement leave something with the connection: a TEMP object, a PRAGMA, an attached file?
         plans: what the user of the connection knows of its compiled statements, by their text.
         reads: those of them that read, and need no preparation (see `mesahub_embedded.engine.execution`).
-        writes: those that write and return rows, likewise.
+        writes: those that write, likewise.
     """
 
     __slots__ = (

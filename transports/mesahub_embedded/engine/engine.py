@@ -151,7 +151,9 @@ class Engine:
             connection = self._open_reader()
         connection.begin(timeout, alive)
         try:
-            return self._execution.read(connection, sql, bindings)
+            plan = connection.reads.get(sql)
+            found = None if plan is None else self._execution.read_again(connection, sql, bindings, plan)
+            return found or self._execution.read(connection, sql, bindings)
         except sqlite3.Error as error:
             raise self._execution.refusal(connection, sql, bindings, error, write=False) from None
         finally:
@@ -332,7 +334,9 @@ class Engine:
         """Run a statement that may write, on a connection that the caller has."""
         connection.begin(timeout, alive)
         try:
-            return self._execution.write(connection, sql, bindings)
+            known = connection.writes.get(sql)
+            done = None if known is None else self._execution.write_again(connection, sql, bindings, known)
+            return done or self._execution.write(connection, sql, bindings)
         except sqlite3.Error as error:
             raise self._execution.refusal(connection, sql, bindings, error, write=True) from None
         finally:

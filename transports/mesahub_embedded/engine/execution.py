@@ -28,7 +28,9 @@ OPEN_TRANSACTION = (
 
 _KEPT = 1000
 _UPSERT = re.compile(r"\bDO\s+UPDATE\b", re.IGNORECASE)
-_CHANGES = frozenset({"INSERT", "REPLACE", "UPDATE", "DELETE", "WITH"})
+_COUNTING = frozenset({"INSERT", "REPLACE", "UPDATE", "DELETE"})
+_CHANGES = _COUNTING | {"WITH"}
+_READING = frozenset({"SELECT", "VALUES"})
 _DEFINES = frozenset({"CREATE", "ALTER", "DROP"})
 _PRAGMA = re.compile(r"(?:\s|--[^\n]*(?:\n|\Z)|/\*.*?(?:\*/|\Z))*pragma\b", re.DOTALL | re.IGNORECASE).match
 _FIRST_WORD = re.compile(r"(?:\s|--[^\n]*(?:\n|\Z)|/\*.*?(?:\*/|\Z))*([A-Za-z]*)", re.DOTALL)
@@ -51,6 +53,18 @@ class Outcome(NamedTuple):
     rowid: int | None
 
 
+class Known(NamedTuple):
+    """What is known of a text that writes.
+
+    Attributes:
+        plan: the columns of its RETURNING clause, if it has one.
+        inserts: is it an INSERT?
+    """
+
+    plan: Plan | None
+    inserts: bool
+
+
 class Execution:
     """Runs statements on the connections of one database.
 
@@ -71,30 +85,31 @@ class Execution:
         self._inserts: set[str] = set()
         self._schema = -1  # what of these two is known is of this one
 
+    def read_again(
+        self, connection: Connection, sql: str, bindings: Sequence[Any], plan: Plan
+    ) -> tuple[Plan, list[tuple[Any, ...]]] | None:
+        """Run a statement of ``connection.reads``: its columns and its rows.
+
+        ``None`` where the long way is needed: for another number of values, or text that is no UTF-8.
+        """
+        connection.compiled = False
+        try:
+            cursor = connection.cursor.execute(sql, bindings)
+            rows = cursor.fetchall()
+        except sqlite3.ProgrammingError:
+            return None
+        except sqlite3.OperationalError as error:
+            if not _is_undecodable(error):
+                raise
+            return None
+        if connection.compiled:
+            plan = connection.reads[sql] = self._plan(connection, sql, cursor.description)
+        return plan, rows
+
     def read(
         self, connection: Connection, sql: str, bindings: Sequence[Any]
     ) -> tuple[Plan | None, list[tuple[Any, ...]]]:
-        """Run a statement that reads: its columns and its rows."""
-        plan: Plan | None = connection.reads.get(sql)
-        if plan is not None:
-            connection.compiled = False
-            try:
-                cursor = connection.cursor.execute(sql, bindings)
-                rows = cursor.fetchall()
-            except sqlite3.ProgrammingError:
-                pass  # another number of values
-            except sqlite3.OperationalError as error:
-                if not _is_undecodable(error):
-                    raise
-            else:
-                if connection.compiled:
-                    plan = connection.reads[sql] = self._plan(connection, sql, cursor.description)
-                return plan, rows
-        return self._read_first(connection, sql, bindings)
-
-    def _read_first(
-        self, connection: Connection, sql: str, bindings: Sequence[Any]
-    ) -> tuple[Plan | None, list[tuple[Any, ...]]]:
+        """Run any statement that reads."""
         pragma = _PRAGMA(sql)
         if pragma:
             refresh(connection)
@@ -113,29 +128,42 @@ class Execution:
         return self._limits is None and bound(sql, ()) == (sql, ())
 
     def write(self, connection: Connection, sql: str, bindings: Sequence[Any]) -> Outcome:
-        """Run a statement that may write."""
-        plan: Plan | None = connection.writes.get(sql)
+        """Run any statement that may write."""
+        plan: Plan | None = connection.reads.get(sql)
         if plan is None:
             return self._write_first(connection, sql, bindings)
+        found = self.read_again(connection, sql, bindings, plan)
+        return self._write_first(connection, sql, bindings) if found is None else Outcome(*found, 0, 0)
+
+    def write_again(self, connection: Connection, sql: str, bindings: Sequence[Any], known: Known) -> Outcome | None:
+        """Run a statement of ``connection.writes``; ``None`` where the long way is needed, and nothing was run."""
+        plan, inserts = known
+        if inserts and sql not in self._inserts:
+            return None
         sqlite = connection.sqlite
         connection.compiled = False
-        sqlite.text_factory = _decode
+        if plan is not None:
+            sqlite.text_factory = _decode
         try:
             cursor = connection.cursor.execute(sql, bindings)
-            rows = cursor.fetchall()
+            rows = [] if plan is None else cursor.fetchall()
         except sqlite3.ProgrammingError:
-            # Another number of values: it has not begun.
-            return self._write_first(connection, sql, bindings)
+            return None  # another number of values: it has not begun
         finally:
-            sqlite.text_factory = str
-        inserts = sql in self._inserts
+            if plan is not None:
+                sqlite.text_factory = str
+        affected = cursor.rowcount if plan is None else len(rows)
+        rowid = None if inserts else 0
+        if inserts and affected > 0:
+            rowid = cursor.lastrowid
         if connection.compiled:
             # The schema may be another one: whether it sets the rowid is found out again.
             del connection.writes[sql]
-            plan = self._plan(connection, sql, cursor.description)
-        if not inserts:
-            return Outcome(plan, rows, len(rows), 0)
-        return Outcome(plan, rows, len(rows), cursor.lastrowid if rows else None)
+            if plan is not None:
+                plan = self._plan(connection, sql, cursor.description)
+            if inserts and not (self._is_committed(connection) and sql in self._inserts):
+                rowid = None
+        return Outcome(plan, rows, affected, rowid)
 
     def _write_first(self, connection: Connection, sql: str, bindings: Sequence[Any]) -> Outcome:
         match = _FIRST_WORD.match(sql)
@@ -164,10 +192,12 @@ class Execution:
         plan = None
         if cursor.description is not None:
             plan = self._plan(connection, sql, cursor.description)
-            if word in _CHANGES and word != "WITH" and (not inserts or sql in self._inserts) and self._is_simple(sql):
-                _keep(connection.writes, sql, plan)
         elif word == "PRAGMA" and "=" not in sql:
             plan = _NOTHING  # the server takes PRAGMA name(value) for a read
+        if word in _COUNTING and (not inserts or sql in self._inserts) and self._is_simple(sql):
+            _keep(connection.writes, sql, Known(plan, inserts))
+        elif word in _READING and plan is not None and self._is_simple(sql):
+            _keep(connection.reads, sql, plan)
         return Outcome(plan, rows, affected, rowid)
 
     def _unmarked(self, connection: Connection, sql: str, rowid: int | None) -> int | None:
@@ -297,10 +327,10 @@ def refresh_for(connection: Connection, sql: str) -> None:
         refresh(connection)
 
 
-def _keep(plans: dict[str, Plan], sql: str, plan: Plan) -> None:
-    if len(plans) >= _KEPT:
-        plans.clear()
-    plans[sql] = plan
+def _keep(known: dict[str, Any], sql: str, what: Plan | Known) -> None:
+    if len(known) >= _KEPT:
+        known.clear()
+    known[sql] = what
 
 
 @lru_cache(maxsize=1000)
