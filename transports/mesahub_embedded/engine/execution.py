@@ -90,7 +90,7 @@ class Execution:
     ) -> tuple[Plan, list[tuple[Any, ...]]] | None:
         """Run a statement of ``connection.reads``: its columns and its rows.
 
-        ``None`` where the long way is needed: for another number of values, or text that is no UTF-8.
+        ``None`` where the long way is needed: for another number of values, or text that is not UTF-8.
         """
         connection.compiled = False
         try:
