@@ -44,6 +44,7 @@ class TestAsyncioOnUvloop(AsyncTransportContract):
         return AsyncioTransport
 
 
+@pytest.mark.peers  # most of their time is waiting
 class TestAiohttp(AsyncTransportContract):
     @pytest.fixture
     def async_transport(self) -> AsyncTransportFactory:
@@ -91,6 +92,7 @@ class TestAiohttpWithAnOwnSession(AsyncTransportContract):
         return lambda options: OwnClients("aiohttp", "session", aiohttp.ClientSession, options)
 
 
+@pytest.mark.peers  # most of their time is waiting
 class TestHttpx(AsyncTransportContract):
     @pytest.fixture
     def async_transport(self) -> AsyncTransportFactory:

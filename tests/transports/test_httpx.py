@@ -24,6 +24,11 @@ def httpx(request: pytest.FixtureRequest) -> Any:
     return pytest.importorskip(request.param)
 
 
+def client_of(httpx: Any, **options: Any) -> Any:
+    """A client of the application's. (Without TLS: to read the certificates takes most of the time.)"""
+    return httpx.AsyncClient(**{"verify": False, **options})
+
+
 def call(path: str = "/seen", method: str = "POST", **more: Any) -> Request:
     return Request("test", method, path, **{"timeout": 20.0, "headers": KEY, "payload": {}, **more})
 
@@ -60,8 +65,11 @@ def test_headers_cookies_and_event_hooks_of_the_client_are_used(httpx: Any) -> N
         await response.aread()
         hooked.append(response.status_code)
 
-    client = httpx.AsyncClient(
-        headers={"X-Tenant": "shop"}, cookies={"visitor": "7"}, event_hooks={"request": [before], "response": [after]}
+    client = client_of(
+        httpx,
+        headers={"X-Tenant": "shop"},
+        cookies={"visitor": "7"},
+        event_hooks={"request": [before], "response": [after]},
     )
 
     async def use(transport: HttpxTransport) -> Any:
@@ -90,7 +98,7 @@ def test_auth_of_the_client_adds_to_the_key_and_serves_where_there_is_none(httpx
         return [first["x-signature"], first["authorization"], second["authorization"]]
 
     with ConformanceServer() as server:
-        seen = run(httpx.AsyncClient(auth=Signing()), use, server.url)
+        seen = run(client_of(httpx, auth=Signing()), use, server.url)
     assert seen == ["signed", "Bearer shk_1", "its own"]
 
 
@@ -102,7 +110,7 @@ def test_client_that_follows_redirects_does_not(httpx: Any) -> None:
             return response.status, response.headers["Location"] == f"{other.url}/seen"
 
     with ConformanceServer() as server:
-        assert run(httpx.AsyncClient(follow_redirects=True), use, server.url) == (307, True)
+        assert run(client_of(httpx, follow_redirects=True), use, server.url) == (307, True)
 
 
 def test_transport_of_the_client_cannot_send_twice(httpx: Any) -> None:
@@ -125,7 +133,7 @@ def test_transport_of_the_client_cannot_send_twice(httpx: Any) -> None:
             await transport.send(call("/status/503"))
 
     with ConformanceServer() as server:
-        run(httpx.AsyncClient(transport=Repeating()), use, server.url)
+        run(client_of(httpx, transport=Repeating()), use, server.url)
         assert len(server.seen) == 1
 
 
@@ -144,7 +152,7 @@ def test_transport_of_the_client_cannot_send_twice(httpx: Any) -> None:
 def test_client_that_caches_or_repeats_writes_is_refused(httpx: Any, attributes: Any, refused: bool) -> None:
     transport = httpx.AsyncBaseTransport()
     transport.__dict__.update(attributes)
-    client = httpx.AsyncClient(mounts={"https://": transport})
+    client = client_of(httpx, mounts={"https://": transport})
     options = TransportOptions(base_url="http://127.0.0.1:9", options={"client": client})
     if refused:
         with pytest.raises(ConfigurationError, match="caches or repeats"):
@@ -163,7 +171,7 @@ def test_client_must_be_an_asynchronous_one(httpx: Any) -> None:
 def test_certificates_and_proxies_belong_to_the_client_that_is_given(httpx: Any) -> None:
     settings: list[dict[str, Any]] = [{"tls": TLSOptions(verify=False)}, {"proxies": {"http": "http://127.0.0.1:1"}}]
     for more in settings:
-        own = {"client": httpx.AsyncClient()}
+        own = {"client": client_of(httpx)}
         options = TransportOptions(base_url="http://127.0.0.1:9", options=own, **more)
         with pytest.raises(ConfigurationError, match="AsyncClient"):
             HttpxTransport(options)
@@ -174,9 +182,9 @@ def test_client_that_authenticates_needs_no_key(httpx: Any) -> None:
         return HttpxTransport.needs_key(TransportOptions(options={"client": client}))
 
     assert HttpxTransport.needs_key(TransportOptions())
-    assert needs_key(httpx.AsyncClient())
-    assert not needs_key(httpx.AsyncClient(headers=KEY))
-    assert not needs_key(httpx.AsyncClient(auth=("user", "password")))
+    assert needs_key(client_of(httpx))
+    assert not needs_key(client_of(httpx, headers=KEY))
+    assert not needs_key(client_of(httpx, auth=("user", "password")))
 
 
 def test_client_without_a_network_answers(httpx: Any) -> None:
@@ -187,7 +195,7 @@ def test_client_without_a_network_answers(httpx: Any) -> None:
         download = await transport.send(call("/b", "GET", payload=None, streams=True))
         return (await transport.send(call("/a"))).payload, await download.aread()
 
-    client = httpx.AsyncClient(transport=httpx.MockTransport(handle))
+    client = client_of(httpx, transport=httpx.MockTransport(handle))
     assert run(client, use) == ({"path": "/a"}, b'{"path":"/b"}')
 
 
@@ -199,7 +207,7 @@ def test_certificate_of_the_client_is_checked(httpx: Any, tmp_path_factory: pyte
             await transport.send(call())
 
     with ConformanceServer(certificates.good) as server:
-        run(httpx.AsyncClient(), use, server.url)
+        run(client_of(httpx, verify=True), use, server.url)
         assert server.seen == []
 
 
@@ -209,7 +217,7 @@ def test_limits_of_the_client_hold(httpx: Any) -> None:
         return [answer.content for answer in await asyncio.gather(*calls)]
 
     with ConformanceServer() as server:
-        client = httpx.AsyncClient(limits=httpx.Limits(max_connections=2))
+        client = client_of(httpx, limits=httpx.Limits(max_connections=2))
         assert run(client, use, server.url) == [b"%d" % n for n in range(9)]
         assert server.busiest <= 2
 
@@ -284,6 +292,6 @@ def test_streamed_upload_of_an_asynchronous_source_is_not_needed(httpx: Any) -> 
     async def use(transport: HttpxTransport) -> int:
         return (await transport.send(call("/f", payload=None, body=body, streams=True))).status
 
-    assert run(httpx.AsyncClient(transport=Counting()), use) == 201
+    assert run(client_of(httpx, transport=Counting()), use) == 201
     assert sum(pieces) == 1_000_000
     assert max(pieces) <= 256 * 1024

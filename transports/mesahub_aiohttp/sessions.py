@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import Callable
 from typing import Any
 
 import aiohttp
@@ -35,9 +34,7 @@ class Sessions:
         ConfigurationError: a certificate file that cannot be used.
     """
 
-    def __init__(
-        self, options: TransportOptions, given: aiohttp.ClientSession | Callable[[], aiohttp.ClientSession] | None
-    ) -> None:
+    def __init__(self, options: TransportOptions, given: Any) -> None:
         self._given = given
         self._size = options.pool_size
         self._tls = options.ssl_context() if given is None and options.base_url.startswith("https:") else None

@@ -39,7 +39,8 @@ class AiohttpTransport:
     def __init__(self, options: TransportOptions) -> None:
         options.check_options("aiohttp", "session")
         session: Any = options.options.get("session")
-        if session is not None and not (callable(session) and not isinstance(session, type)):
+        makes = callable(session) and not isinstance(session, type)
+        if session is not None and not makes:
             checked(session)
         self._exchange = AsyncExchange(options, own=session is None, check=framing_of, translate=translated)
         self._sessions = Sessions(options, session)
