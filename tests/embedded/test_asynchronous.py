@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import io
+import sqlite3
 import threading
 import time
 from collections.abc import AsyncIterator, Callable, Coroutine
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, closing
 from pathlib import Path
 from typing import Any
 
@@ -216,6 +217,57 @@ def test_timeout_stops_a_statement_and_says_that_nothing_was_done(place: dict[st
         assert await rows(transport) == [{"c": 0}]
 
     run(place, use)
+
+
+@pytest.mark.parametrize("kind", ["exec", "batch", "begin"])
+def test_wait_for_a_lock_of_another_process_can_be_stopped(tmp_path: Path, kind: str) -> None:
+    async def use(transport: AsyncEmbeddedTransport) -> None:
+        async def work() -> None:
+            if kind == "exec":
+                await transport.send(execute("INSERT INTO t VALUES (1)"))
+            elif kind == "batch":
+                payload = {"statements": [_payload("INSERT INTO t VALUES (1)", ())]}
+                await transport.send(Request("batch", "POST", "/", database="demo", payload=payload, timeout=20.0))
+            else:
+                session = await transport.open_session("demo")
+                try:
+                    await session.begin("immediate", 20.0)
+                    await session.send(execute("INSERT INTO t VALUES (1)"))
+                    await session.end(commit=True)
+                finally:
+                    await session.close()
+
+        path = next(tmp_path.rglob("demo.db"))
+        with closing(sqlite3.connect(path, isolation_level=None)) as other:
+            other.execute("BEGIN IMMEDIATE")
+            task = asyncio.ensure_future(work())
+            await started(task)
+            task.cancel()
+            with pytest.raises(asyncio.CancelledError):
+                await asyncio.wait_for(task, 2.0)  # SQLite would wait for 5 s
+            patient = asyncio.ensure_future(work())
+            await started(patient)
+            other.execute("COMMIT")
+            await patient
+        assert await rows(transport) == [{"c": 1}]
+
+    run({"data": tmp_path}, use)
+
+
+def test_database_that_stays_locked_is_busy(tmp_path: Path) -> None:
+    async def use(transport: AsyncEmbeddedTransport) -> None:
+        path = next(tmp_path.rglob("demo.db"))
+        with closing(sqlite3.connect(path, isolation_level=None)) as other:
+            other.execute("BEGIN IMMEDIATE")
+            response = await transport.send(execute("INSERT INTO t VALUES (1)", timeout=0.2))
+            assert response.status == 503
+            session = await transport.open_session("demo")
+            with pytest.raises(sqlite3.OperationalError, match="locked"):
+                await session.begin("immediate", 0.2)
+            await session.close()
+        assert await rows(transport) == [{"c": 0}]
+
+    run({"data": tmp_path}, use)
 
 
 def test_reads_go_on_while_many_writes_wait(tmp_path: Path) -> None:

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import asyncio
+import sqlite3
 from collections.abc import Callable
 from contextlib import suppress
 from time import monotonic
 from typing import Any
 
 from mesahub.errors import ConfigurationError
-from mesahub.transport import AsyncResponse, Request
+from mesahub.transport import AsyncResponse, Request, Response
 from mesahub.transport.threads import Threads, as_async_response
-from mesahub_embedded.asynchronous import run_stoppable, timed
+from mesahub_embedded.asynchronous import Patience, Stoppable, patiently, run_stoppable, timed
 from mesahub_embedded.engine.sessions import SessionTransport
 from mesahub_embedded.transport import EmbeddedTransport
 from mesahub_embedded.turns import Turn, Turns
@@ -65,9 +66,18 @@ class AsyncSession:
         async with self._one_by_one:
             if mode == "immediate" and not self._exclusive:
                 await self._take_turn(end)
+
+            def run(alive: Stoppable) -> None:
+                patience = Patience(end)
+                while True:
+                    try:
+                        return session.begin(mode, None if end is None else max(end - monotonic(), 0.001), alive)
+                    except sqlite3.OperationalError as error:
+                        if "locked" not in str(error) or not alive() or not patience.is_left():
+                            raise
+
             try:
-                left = None if end is None else max(end - monotonic(), 0.001)
-                await self._run(lambda: session.begin(mode, left))
+                await run_stoppable(self._threads, run, None, end)
             except BaseException:
                 with suppress(asyncio.CancelledError):  # the first one is raised
                     await self._run(lambda: session.end(commit=False))
@@ -89,9 +99,13 @@ class AsyncSession:
         session = self._open
         end = None if request.timeout is None else monotonic() + request.timeout
         async with self._one_by_one:
-            response = await run_stoppable(
-                self._threads, lambda alive: session.send(timed(request, end), alive), request, end
-            )
+
+            def run(alive: Stoppable) -> Response:
+                if session.in_transaction:  # it may hold locks itself: SQLite knows whether it is any use to wait
+                    return session.send(timed(request, end), lambda: alive())
+                return patiently(session.send, request, alive, end)
+
+            response = await run_stoppable(self._threads, run, request, end)
         return as_async_response(response, self._threads)
 
     async def close(self) -> None:

@@ -5,13 +5,14 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 from time import monotonic
-from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
+from typing import TYPE_CHECKING, ClassVar, TypeVar
 
 from mesahub.errors import ConfigurationError
-from mesahub.transport import AsyncResponse, Request, TransportOptions
+from mesahub.transport import AsyncResponse, Request, Response, TransportOptions
 from mesahub.transport.cancellation import note_cancelled
 from mesahub.transport.network import whole_number
 from mesahub.transport.threads import NotStartedError, Threads, as_async_response
+from mesahub_embedded.engine.connections import BUSY
 from mesahub_embedded.transport import EmbeddedTransport
 from mesahub_embedded.turns import Turns, not_begun
 
@@ -70,10 +71,10 @@ class AsyncEmbeddedTransport:
             turn.give()
 
     async def _answer(self, threads: Threads, request: Request, end: float | None) -> AsyncResponse:
-        response = await run_stoppable(
-            threads, lambda alive: self._blocking.send(timed(request, end), alive), request, end
-        )
-        return as_async_response(response, self._readers)
+        def run(alive: Stoppable) -> Response:
+            return patiently(self._blocking.send, request, alive, end)
+
+        return as_async_response(await run_stoppable(threads, run, request, end), self._readers)
 
     async def open_session(self, ref: str) -> AsyncSession:
         """A transport on a connection of its own, for transactions."""
@@ -109,8 +110,52 @@ def timed(request: Request, end: float | None) -> Request:
     return request.replace(timeout=left)
 
 
+class Stoppable:
+    """Asked by a statement whether to go on, from another thread.
+
+    Attributes:
+        gone: the caller is gone: stop.
+        lock_timeout: seconds to wait for a lock of another process before asking.
+    """
+
+    __slots__ = ("gone",)
+
+    lock_timeout: ClassVar[float] = 0.02
+
+    def __init__(self) -> None:
+        self.gone = False
+
+    def __call__(self) -> bool:
+        return not self.gone
+
+
+class Patience:
+    """How long to wait for locks of other processes: as long as SQLite would."""
+
+    def __init__(self, end: float | None) -> None:
+        most = monotonic() + BUSY
+        self._end = most if end is None else min(end, most)
+
+    def is_left(self) -> bool:
+        """Try again?"""
+        return monotonic() < self._end
+
+
+def patiently(
+    send: Callable[[Request, Stoppable], Response], request: Request, alive: Stoppable, end: float | None
+) -> Response:
+    """Send a request, and again while another process has locked the database: then nothing was done."""
+    patience = Patience(end)
+    while True:
+        response = send(timed(request, end), alive)
+        payload = response.payload if response.status == 503 else None
+        locked = isinstance(payload, dict) and payload.get("error") == "database is locked"
+        if not (locked and alive() and patience.is_left()):
+            return response
+
+
 async def run_stoppable(
-    threads: Threads, run: Callable[[Callable[[], bool]], T], request: Request, end: float | None
+    threads: Threads, run: Callable[[Stoppable], T], request: Request | None, end: float | None
 ) -> T:
     """Run a function on a thread; a cancelled task has it stopped, and waits until it is.
 
@@ -123,14 +168,14 @@ async def run_stoppable(
     Raises:
         RequestTimeoutError: it has not.
     """
-    gone: list[Any] = []
-    job = threads.start(lambda: run(lambda: not gone))
+    alive = Stoppable()
+    job = threads.start(lambda: run(alive))
     try:
         return await job.wait(None if end is None else max(end - monotonic(), 0))
     except NotStartedError:
         raise not_begun() from None
     except asyncio.CancelledError as error:
-        gone.append(True)
-        if await job.settle():
+        alive.gone = True
+        if await job.settle() and request is not None:
             note_cancelled(error, request, ran=True)
         raise

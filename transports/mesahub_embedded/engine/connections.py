@@ -92,9 +92,11 @@ class Connection:
         self.interrupted = False
         self.missing = ""
         self.raised = None
-        if timeout != self._timeout:
-            self._wait_for_locks(timeout)
-            self._timeout = timeout
+        # Who can be stopped waits a short time only, and tries again: SQLite's own wait cannot be stopped.
+        wait = timeout if alive is None else getattr(alive, "lock_timeout", timeout)
+        if wait != self._timeout:
+            self._wait_for_locks(wait)
+            self._timeout = wait
 
     def _wait_for_locks(self, timeout: float | None) -> None:
         # SQLite waits for another process's lock without a look at our deadline.

@@ -47,13 +47,14 @@ class SessionTransport:
     def in_transaction(self) -> bool:
         return self._connection is not None and self._connection.sqlite.in_transaction
 
-    def begin(self, mode: str, timeout: float | None) -> None:
+    def begin(self, mode: str, timeout: float | None, alive: Alive = None) -> None:
         """Begin a transaction.
 
         Args:
             mode: ``"immediate"`` holds the right to write from now on; ``"read"`` keeps the state of now, and writes
                 nothing; ``"deferred"`` does either when its first statement needs it.
             timeout: seconds to wait for others that write.
+            alive: see `Connection.begin`.
 
         Raises:
             RequestTimeoutError: they wrote all the time.
@@ -63,7 +64,7 @@ class SessionTransport:
             if mode == "immediate":
                 self._take_turn(timeout)
             try:
-                connection.begin(timeout, None)
+                connection.begin(timeout, alive)
                 connection.sqlite.execute("BEGIN IMMEDIATE" if mode == "immediate" else "BEGIN")
                 if mode == "read":
                     self._reads_only = True
