@@ -169,7 +169,9 @@ class MesahubDialect(SQLiteDialect):
     def initialize(self, connection: Connection) -> None:
         """Take the engine's limits and abilities from its capabilities."""
         able = self._capabilities(connection.connection.dbapi_connection)
-        self.insertmanyvalues_max_parameters = min(able.max_bindings or _PARAMETERS, _PARAMETERS)
+        # A parameter takes three bytes of the text, "?, ", and names need some too.
+        by_text = _PARAMETERS if able.max_sql is None else able.max_sql // 4
+        self.insertmanyvalues_max_parameters = min(able.max_bindings or _PARAMETERS, _PARAMETERS, by_text)
         self.insert_returning = self.update_returning = self.delete_returning = able.returning == "all"
         self.supports_sane_rowcount = able.counts
         # A batch on MesaHub, which has no transactions, does not return counts.
@@ -211,7 +213,7 @@ class MesahubDialect(SQLiteDialect):
 
     def get_temp_table_names(self, connection: Connection, **options: Any) -> Any:  # type: ignore[override]
         """The temporary tables of the connection, without the one of the embedded engine."""
-        found = super().get_temp_table_names(connection, **options)
+        found = super().get_temp_table_names(connection, **options)  # type: ignore[no-untyped-call]
         return [name for name in found if name != _MARK]
 
     def is_disconnect(self, e: Exception, connection: Any, cursor: Any) -> bool:  # noqa: ARG002

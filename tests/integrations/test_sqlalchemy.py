@@ -9,11 +9,15 @@ from typing import Any
 
 import pytest
 from sqlalchemy import (
+    Column,
     Date,
     DateTime,
     ForeignKey,
+    Integer,
     LargeBinary,
+    MetaData,
     Numeric,
+    Table,
     UniqueConstraint,
     create_engine,
     exc,
@@ -150,6 +154,21 @@ def test_the_orm_inserts_many_rows_in_few_requests(engine: Engine, requests: lis
         assert [post.title for post in user.posts] == ["a", "b"]
 
 
+def test_rows_of_a_wide_table_go_in_requests_that_the_engine_takes(engine: Engine, requests: list[str]) -> None:
+    columns = [Column(f"a_column_with_a_name_{number}", Integer) for number in range(45)]
+    wide = Table("wide", MetaData(), Column("id", Integer, primary_key=True), *columns)
+    wide.create(engine)
+    given = [{column.name: row + number for number, column in enumerate(columns)} for row in range(1_000)]
+    with engine.begin() as connection:
+        requests.clear()
+        keys = (
+            connection.execute(wide.insert().returning(wide.c.id, sort_by_parameter_order=True), given).scalars().all()
+        )
+        assert keys == list(range(1, 1_001))
+        assert len(requests) <= 10  # 45,000 parameters, of 5,000 each
+        assert connection.scalar(select(func.sum(wide.c.a_column_with_a_name_44))) == sum(range(44, 1_044))
+
+
 def test_upsert_with_returning(engine: Engine) -> None:
     statement = insert(User).values([{"name": "Ann"}, {"name": "Bob"}])
     statement = statement.on_conflict_do_update(index_elements=["name"], set_={"born": statement.excluded.born})
@@ -212,7 +231,8 @@ def test_autocommit_expects_no_rollback(engine: Engine) -> None:
 def test_skip_autocommit_rollback_is_known(url: str) -> None:
     made = create_engine(url, skip_autocommit_rollback=True, isolation_level="AUTOCOMMIT")
     with made.connect() as connection:
-        assert connection.dialect.detect_autocommit_setting(connection.connection.dbapi_connection)
+        driver: Any = connection.connection.dbapi_connection
+        assert connection.dialect.detect_autocommit_setting(driver)
         assert connection.scalar(text("SELECT 1")) == 1
     made.dispose()
 

@@ -17,6 +17,7 @@ from urllib.parse import quote
 import pytest
 
 from tests.peers.conftest import ROOT, Environment
+from tests.peers.recipes import files, write
 from tests.servers import Server, start_server
 
 pytestmark = pytest.mark.peers
@@ -131,3 +132,14 @@ def test_the_guides_programs_run(environment: Environment, server: Server, tmp_p
     url = alchemy_url(server, program.partition(".")[0].replace("_", "-"))
     assert embedded
     assert environment.run(example, url, cwd=tmp_path)
+
+
+@pytest.mark.parametrize("section", ["Into a table", "Out of a query"])
+def test_the_guide_to_data_frames_runs(environment: Environment, tmp_path: Path, section: str) -> None:
+    write("guides/dataframes.md", section, tmp_path)
+    for name in files("guides/dataframes.md", section):
+        environment.run(name, cwd=tmp_path)
+
+
+def test_values_of_frames_are_stored_or_refused_by_name(environment: Environment) -> None:
+    assert environment.run(str(HERE / "values.py")).strip() == "done"
