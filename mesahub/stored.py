@@ -99,7 +99,10 @@ value = Adapter("value")
 """An ``Enum`` as the value of its member."""
 
 json = Adapter("json")
-"""``dict``, ``list``, ``TypedDict`` and other values of JSON, as TEXT. msgspec and pydantic models: also their classes.
+"""``dict``, ``list`` and other values of JSON, a ``TypedDict``, a dataclass or a class of attrs, as TEXT.
+
+They may hold one another, and values with adapters of their own: ``list[Annotated[date, stored.iso]]``. In msgspec and
+pydantic models, their classes are converted by them.
 
 A value that JSON would change, such as a tuple, a key that is not text, or NaN, is an error. NULL is ``None``, and so
 is the text ``null``.

@@ -55,7 +55,7 @@ def codec_for(adapter: Adapter, hint: Any, library: str) -> Codec:
         kind = hint if isinstance(hint, type) and of_scalar(hint) is None else None
         return of_adapter(_shown(hint), adapter.stored, adapter.load, adapter.dump, kind=kind)
     if adapter.name == "json":
-        return json_codec(hint, library)
+        return json_codec(hint, library, codec_for)
     make = _MAKERS[adapter.name]
     codec = make(hint) if isinstance(hint, type) else None
     if codec is None:

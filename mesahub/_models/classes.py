@@ -10,8 +10,9 @@ from collections.abc import Callable, Mapping, Sequence
 from operator import attrgetter
 from typing import Annotated, Any, NamedTuple, get_origin
 
+from mesahub._models.annotations import resolved_hints
 from mesahub._models.codecs import Codec
-from mesahub._models.hints import FieldType, field_type, resolved_hints
+from mesahub._models.hints import FieldType, field_type
 from mesahub.errors import ArgumentError
 from mesahub.sql.exact import KINDS
 from mesahub.sql.identifiers import fold

@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import ipaddress
 import pathlib
-from dataclasses import dataclass, make_dataclass
+from dataclasses import dataclass, field, make_dataclass
 from datetime import UTC, date, datetime, time, timedelta, timezone
 from decimal import Decimal
 from enum import Enum, Flag, IntEnum, StrEnum
-from typing import Annotated, Any, Literal, Optional, TypedDict, Union
+from typing import Annotated, Any, Generic, Literal, Optional, TypedDict, TypeVar, Union
 from uuid import UUID
 
+import attrs
 import pytest
 
 from mesahub import ArgumentError, DatabaseHandle, ResultError, stored
+
+T = TypeVar("T")
 
 
 class Color(StrEnum):
@@ -36,6 +39,25 @@ class Odd(Enum):
 class Note(TypedDict):
     text: str
     parts: list[Note]
+
+
+@dataclass(frozen=True)
+class Part:
+    name: str
+    since: Annotated[date | None, stored.iso] = None
+    parts: list[Part] = field(default_factory=list)
+    extra: dict[str, int] | None = None
+
+
+@attrs.define
+class Place:
+    city: str
+    size: Annotated[Decimal, stored.text]
+
+
+@dataclass
+class Of(Generic[T]):
+    value: T
 
 
 def model(hint: Any) -> Any:
@@ -74,6 +96,18 @@ AT = datetime(2026, 1, 31, 12, 30, tzinfo=timezone(timedelta(hours=-5, minutes=-
         (Annotated[Note, stored.json], {"text": "x", "parts": []}, '{"text":"x","parts":[]}'),
         (Annotated[Literal["a"] | list[Any], stored.json], ["a", {}], '["a",{}]'),
         (Annotated[Any, stored.json], {"a": 1}, '{"a":1}'),
+        (
+            Annotated[Part, stored.json],
+            Part("a", date(2026, 1, 31), [Part("b", extra={"n": 1})]),
+            '{"name":"a","since":"2026-01-31","parts":[{"name":"b","since":null,"parts":[],"extra":{"n":1}}],"extra":null}',
+        ),
+        (Annotated[list[Place], stored.json], [Place("Bern", Decimal("1.0"))], '[{"city":"Bern","size":"1.0"}]'),
+        (Annotated[Of[int] | None, stored.json], Of(1), '{"value":1}'),
+        (
+            Annotated[dict[str, Annotated[Color | None, stored.value]], stored.json],
+            {"a": Color.RED, "b": None},
+            '{"a":"red","b":null}',
+        ),
         (Annotated[timedelta, stored.using(lambda n: timedelta(days=n), lambda d: d.days, int)], timedelta(7), 7),
         (Annotated[list[str] | None, stored.using(str.split, " ".join)], ["a", "b"], "a b"),
         (Optional[Annotated[datetime, stored.iso]], None, None),  # noqa: UP045
@@ -108,6 +142,9 @@ def test_adapters_store_and_read_exactly(v: DatabaseHandle, hint: Any, value: An
         (Annotated[Any, stored.json], float("nan"), "not JSON compliant"),
         (Annotated[Any, stored.json], {"a": {1}}, "not set|not dict"),
         (Annotated[Note, stored.json], {"text": "x"}, "JSON would change it"),
+        (Annotated[Part, stored.json], {"name": "x"}, r"JSON would change it \(dict\)"),
+        (Annotated[Part, stored.json], Part(5), "JSON would change it"),  # type: ignore[arg-type]
+        (Annotated[Of[int], stored.json], Of("x"), "JSON would change it"),
         (Annotated[Note, stored.json], {"text": "x", "parts": [], "more": 1}, "JSON would change it"),
         (Annotated[timedelta, stored.using(float, str, int)], timedelta(1), "the adapter gives str"),
         (Annotated[timedelta, stored.using(float, lambda d: 1 // 0, int)], timedelta(1), "not timedelta"),
@@ -138,6 +175,9 @@ def test_adapters_refuse_to_store_what_would_change(v: DatabaseHandle, hint: Any
         (Annotated[list[int], stored.json], "[1", "holds TEXT"),
         (Annotated[list[int], stored.json], '["a"]', "its JSON has another form"),
         (Annotated[float, stored.json], "NaN", "NaN is not JSON"),
+        (Annotated[Part, stored.json], "{}", "its JSON has another form"),
+        (Annotated[Part, stored.json], '{"name":"x","more":1}', "its JSON has another form"),
+        (Annotated[Part, stored.json], '{"name":"x","since":"soon"}', "its JSON has another form"),
         (Annotated[timedelta, stored.using(lambda _: 1 // 0, str)], "x", "holds TEXT"),
         (Annotated[datetime, stored.iso], None, "holds NULL"),
         (Annotated[datetime | None, stored.iso], b"x", "another type"),
