@@ -21,7 +21,9 @@ NAMED = {
 }
 
 
-@pytest.mark.parametrize("module", [mesahub, mesahub.sql, mesahub.middleware, mesahub.transport, mesahub.testing])
+@pytest.mark.parametrize(
+    "module", [mesahub, mesahub.aio, mesahub.sql, mesahub.middleware, mesahub.transport, mesahub.testing]
+)
 def test_every_public_name_is_in_the_reference(module: object) -> None:
     missing = []
     for name in getattr(module, "__all__"):  # noqa: B009

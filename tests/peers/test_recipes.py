@@ -28,7 +28,7 @@ pytestmark = [pytest.mark.peers, pytest.mark.skipif(os.name == "nt", reason="gun
 
 PACKAGES = (
     "waitress", "flask", "gunicorn", "fastapi", "httpx", "django", "celery", "apscheduler>=3.10,<4", "nbclient",
-    "ipykernel", "requests", "urllib3", "requests-mock", "requests-cache", "vcrpy", "responses",
+    "ipykernel", "requests", "urllib3", "requests-mock", "requests-cache", "vcrpy", "responses", "uvicorn", "aiohttp",
 )  # fmt: skip
 TOKEN = "recipe-token"
 
@@ -142,6 +142,49 @@ with TestClient(app) as client:
 print("done")
 """)
     assert environment.run("check.py", cwd=tmp_path, MESAHUB_URL=server).strip() == "done"
+
+
+def test_fastapi_over_asyncio_under_uvicorn(environment: Environment, server: str, tmp_path: Path) -> None:
+    write("guides/asyncio.md", "FastAPI", tmp_path)
+    (tmp_path / "check.py").write_text(_IMPATIENT_CLIENTS)
+    command = [str(environment.python), "-m", "uvicorn", "--port", "0", "fastapi_app:app"]
+    with started(command, tmp_path, MESAHUB_URL=server):
+        found = None
+        for _ in range(300):
+            found = re.search(r"http://127\.0\.0\.1:\d+", (tmp_path / "log.txt").read_text())
+            if found:
+                break
+            time.sleep(0.1)
+        assert found, (tmp_path / "log.txt").read_text()
+        assert environment.run("check.py", found[0], cwd=tmp_path).strip() == "done"
+    assert "Traceback" not in (tmp_path / "log.txt").read_text()
+
+
+_IMPATIENT_CLIENTS = """
+import asyncio, sys, aiohttp
+base = sys.argv[1] + "/users"
+async def main():
+    async with aiohttp.ClientSession() as session:
+        async def add(number):
+            async with session.post(base, json={"name": f"loop {number % 150}"}) as response:
+                return response.status, (await response.json()).get("id")
+        async def get(key):
+            async with session.get(f"{base}/{key}") as response:
+                return response.status, (await response.json()).get("id")
+        added = await asyncio.gather(*(add(number) for number in range(200)))
+        assert sorted(status for status, _ in added) == [201] * 150 + [409] * 50, added
+        keys = [key for status, key in added if status == 201]
+        left = [asyncio.create_task(get(key)) for key in keys]
+        await asyncio.sleep(0.003)
+        for task in left:
+            task.cancel()
+        await asyncio.gather(*left, return_exceptions=True)
+        found = await asyncio.gather(*(get(key) for key in keys * 4))
+        assert found == [(200, key) for key in keys * 4]
+        assert (await get(10**9))[0] == 404
+asyncio.run(main())
+print("done")
+"""
 
 
 def test_django_next_to_its_orm(environment: Environment, server: str, tmp_path: Path) -> None:
