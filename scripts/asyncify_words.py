@@ -199,6 +199,7 @@ PACKAGES = {
             "mesahub.aio.table": ["AsyncTableHandle"],
             "mesahub.aio.batch": ["AsyncBatch"],
             "mesahub.aio.session": ["AsyncSession"],
+            "mesahub.copying.asynchronous": ["copy"],
         },
     ),
     "mesahub.aio._calls": ("What the handles for asyncio share.", {}),

@@ -10,6 +10,7 @@ from mesahub.aio.database import AsyncDatabaseHandle
 from mesahub.aio.management import AsyncMesahubManagementClient
 from mesahub.aio.session import AsyncSession
 from mesahub.aio.table import AsyncTableHandle
+from mesahub.copying.asynchronous import copy
 
 __all__ = [
     "middleware",
@@ -20,4 +21,5 @@ __all__ = [
     "AsyncTableHandle",
     "AsyncBatch",
     "AsyncSession",
+    "copy",
 ]
