@@ -69,4 +69,4 @@ def test_the_files_that_the_pages_name_are_there() -> None:
 def test_what_a_newcomer_pastes_runs_a_second_time(page: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     for _ in range(2):
-        exec(compile(blocks(ROOT / page)[0][1], page, "exec"), {"__name__": "pasted"})
+        exec(compile(blocks(ROOT / page)[0][1], page, "exec", dont_inherit=True), {"__name__": "pasted"})

@@ -32,7 +32,7 @@ def test_the_first_example_runs_on_the_published_build(page: str, strict: Server
     url = database(strict, f"first-{page.partition('.')[0].replace('/', '-')}")
     code, replaced = re.subn(r'"mh://local/\w+"', repr(url), code)
     assert replaced == 1
-    exec(compile(code, page, "exec"), {"__name__": "pasted"})
+    exec(compile(code, page, "exec", dont_inherit=True), {"__name__": "pasted"})
 
 
 def test_cookbook_runs_on_a_server(server: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -41,7 +41,7 @@ def test_cookbook_runs_on_a_server(server: Server, tmp_path: Path, monkeypatch: 
     with mesahub.connect(database(server, "cookbook")) as db:
         namespace: dict[str, object] = {"db": db, "__name__": "guide"}
         for line, code in blocks(page):
-            exec(compile("\n" * line + code, str(page), "exec"), namespace)
+            exec(compile("\n" * line + code, str(page), "exec", dont_inherit=True), namespace)
 
 
 @pytest.mark.slow
