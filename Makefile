@@ -10,7 +10,7 @@ export PYTHONWARNINGS ?= default
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help check demo demo-cluster test test-all test-peers test-engines lint format aio soak bench docs docs-serve build quickstart clean
+.PHONY: help check demo demo-cluster test test-all test-peers test-engines lint format aio soak bench bench-engines docs docs-serve build quickstart clean
 
 help:  ## Show the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -91,6 +91,9 @@ soak: $(VENV)/.group-test  ## Run thousands of fault schedules, a minute of load
 
 bench: $(VENV)/.group-bench  ## Measure the table of docs/measurements.md
 	$(BIN)/python tests/benchmarks/run.py
+
+bench-engines: $(VENV)/.group-test  ## Measure rqlite and libSQL beside their own clients, on real engines
+	$(BIN)/python tests/benchmarks/engines.py
 
 docs: $(VENV)/.group-docs  ## Build the documentation into site/
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet

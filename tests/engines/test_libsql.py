@@ -11,6 +11,7 @@ import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -101,7 +102,8 @@ def test_a_batch_is_all_or_nothing(db: DatabaseHandle) -> None:
 
 def test_a_ticket_runs_once(db: DatabaseHandle) -> None:
     db.exec("CREATE TABLE t (n)")
-    dialect = db.client.dialect
+    client: Any = db.client
+    dialect = client.dialect
     assert isinstance(dialect, LibsqlDialect)
     statements = [prepare("INSERT INTO t (n) VALUES (?)", [1], operation="exec")]
     for ran in (False, True):
