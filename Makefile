@@ -92,7 +92,7 @@ soak: $(VENV)/.group-test  ## Run thousands of fault schedules, a minute of load
 bench: $(VENV)/.group-bench  ## Measure the table of docs/measurements.md
 	$(BIN)/python tests/benchmarks/run.py
 
-bench-engines: $(VENV)/.group-test  ## Measure rqlite and libSQL beside their own clients, on real engines
+bench-engines: $(VENV)/.group-test  ## Measure rqlite and libSQL and compare with their own clients
 	$(BIN)/python tests/benchmarks/engines.py
 
 docs: $(VENV)/.group-docs  ## Build the documentation into site/

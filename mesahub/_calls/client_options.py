@@ -51,6 +51,9 @@ class TransportArguments(TypedDict, total=False):
     # rqlite
     freshness: str
     nondeterministic: bool
+    # libsql
+    hrana: str
+    replica_patience: str
 
 
 class ClientOptions(TransportArguments, total=False):

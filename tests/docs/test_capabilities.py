@@ -8,6 +8,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+from mesahub.dialects.libsql.dialect import CAPABILITIES as LIBSQL
 from mesahub.dialects.mesahub.dialect import CAPABILITIES as MESAHUB
 from mesahub.dialects.rqlite.dialect import CAPABILITIES as RQLITE
 from mesahub_embedded import EmbeddedTransport
@@ -17,9 +18,9 @@ START, END = "<!-- capabilities: made by tests/docs/test_capabilities.py -->\n\n
 
 
 def table() -> str:
-    records = [EmbeddedTransport.capabilities, MESAHUB, RQLITE]
+    records = [EmbeddedTransport.capabilities, MESAHUB, RQLITE, LIBSQL]
     lines = [
-        "| `db.capabilities` | " + " | ".join(["embedded", "MesaHub", "rqlite"]) + " |",
+        "| `db.capabilities` | " + " | ".join(["embedded", "MesaHub", "rqlite", "libSQL"]) + " |",
         "|---|" + "---|" * len(records),
     ]
     for name in sorted(set(RQLITE.__slots__) - {"engine"}):

@@ -1,7 +1,8 @@
-"""libsql-client, over HTTP."""
+"""libsql-client, over HTTP, on a loop of its own. (Its blocking client is a thread around this one.)"""
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable
 from urllib.parse import urlsplit
 
@@ -9,35 +10,40 @@ import libsql_client
 import workload
 
 Run = Callable[[int], object]
+_loop = asyncio.new_event_loop()
 
 
-def _connect(url: str) -> libsql_client.ClientSync:
-    # It sends no Host header of its own, so it uses the server's default database.
-    return libsql_client.create_client_sync(f"http://{urlsplit(url).netloc}")
+async def _connect(url: str) -> libsql_client.Client:
+    return libsql_client.create_client(f"http://{urlsplit(url).netloc}")
 
 
 def find_one(url: str) -> Run:
-    client = _connect(url)
-    client.execute(workload.CREATE.replace("TABLE", "TABLE IF NOT EXISTS"))
-    insert = "INSERT OR IGNORE INTO people VALUES (?, ?, ?, ?, ?)"
-    client.batch([libsql_client.Statement(insert, list(row.values())) for row in workload.rows(1000)])
+    client = _loop.run_until_complete(_connect(url))
 
-    def run(n: int) -> None:
+    async def fill() -> None:
+        await client.execute(workload.CREATE.replace("TABLE", "TABLE IF NOT EXISTS"))
+        insert = "INSERT OR IGNORE INTO people VALUES (?, ?, ?, ?, ?)"
+        await client.batch([libsql_client.Statement(insert, list(row.values())) for row in workload.rows(1000)])
+
+    async def find(n: int) -> None:
         for i in range(n):
-            rows = client.execute('SELECT * FROM "people" WHERE "id" = ? LIMIT 1', [i]).rows
-            assert len(rows) == 1
+            found = await client.execute('SELECT * FROM "people" WHERE "id" = ? LIMIT 1', [i])
+            assert len(found.rows) == 1
 
-    return run
+    _loop.run_until_complete(fill())
+    return lambda n: _loop.run_until_complete(find(n))
 
 
 def insert_many(url: str, rows: int) -> Run:
-    client = _connect(url)
+    client = _loop.run_until_complete(_connect(url))
     data = [list(row.values()) for row in workload.rows(rows)]
 
-    def run(n: int) -> None:
+    async def insert(n: int) -> None:
         for _ in range(n):
-            client.execute("DROP TABLE IF EXISTS many")
-            client.execute(workload.CREATE.replace("people", "many"))
-            client.batch([libsql_client.Statement("INSERT INTO many VALUES (?, ?, ?, ?, ?)", row) for row in data])
+            await client.execute("DROP TABLE IF EXISTS many")
+            await client.execute(workload.CREATE.replace("people", "many"))
+            await client.batch(
+                [libsql_client.Statement("INSERT INTO many VALUES (?, ?, ?, ?, ?)", row) for row in data]
+            )
 
-    return run
+    return lambda n: _loop.run_until_complete(insert(n))
