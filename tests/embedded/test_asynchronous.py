@@ -259,11 +259,11 @@ def test_database_that_stays_locked_is_busy(tmp_path: Path) -> None:
         path = next(tmp_path.rglob("demo.db"))
         with closing(sqlite3.connect(path, isolation_level=None)) as other:
             other.execute("BEGIN IMMEDIATE")
-            response = await transport.send(execute("INSERT INTO t VALUES (1)", timeout=0.2))
+            response = await transport.send(execute("INSERT INTO t VALUES (1)", timeout=0.6))
             assert response.status == 503
             session = await transport.open_session("demo")
             with pytest.raises(sqlite3.OperationalError, match="locked"):
-                await session.begin("immediate", 0.2)
+                await session.begin("immediate", 0.6)
             await session.close()
         assert await rows(transport) == [{"c": 0}]
 

@@ -1,4 +1,4 @@
-"""The oldest requests and urllib3 that we allow, and a third-party plugin, in environments of their own."""
+"""The oldest requests, urllib3, aiohttp and httpx that we allow, and a third-party plugin, in environments of their own."""
 
 from __future__ import annotations
 
@@ -12,10 +12,12 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
 
-OLDEST = ["requests==2.28.0", "urllib3==1.26.12", "pysocks==1.7.1"]
+OLDEST = ["requests==2.28.0", "urllib3==1.26.12", "pysocks==1.7.1", "aiohttp==3.12.0", "httpx==0.27.0"]
 if sys.version_info >= (3, 12):
     # urllib3 1.26.12 carries a six that Python 3.12 cannot import; this is the oldest that runs there.
     OLDEST[1] = "urllib3==1.26.18"
+if sys.version_info >= (3, 14):
+    OLDEST[3] = "aiohttp>=3.13"  # older ones have no wheels for it
 
 pytestmark = pytest.mark.peers
 
@@ -40,7 +42,7 @@ def run(python: Path, *arguments: str) -> str:
 
 def test_the_oldest_versions_that_we_allow(tmp_path: Path) -> None:
     python = environment(tmp_path / "oldest", *OLDEST)
-    names = ("contract", "requests", "urllib3", "proxies")
+    names = ("contract", "requests", "urllib3", "proxies", "async_contract", "aiohttp", "httpx")
     files = [f"tests/transports/test_{name}.py" for name in names]
     told = run(python, "-m", "pytest", "-q", "-p", "no:cacheprovider", "-k", "not Embedded", *files)
     assert " passed" in told

@@ -62,9 +62,9 @@ def _refused_by_proxy(error: aiohttp.ClientHttpProxyError, peer: str) -> Mesahub
 
 
 def _unreachable(error: aiohttp.ClientConnectorError | ssl.SSLError, peer: str, call: Call) -> MesahubError:
-    cause = error.os_error if isinstance(error, aiohttp.ClientConnectorError) else error
     if isinstance(error, aiohttp.ClientConnectorCertificateError):
         return TLSError(f"No TLS connection to {peer}: {error.certificate_error}.")
+    cause = error.os_error if isinstance(error, aiohttp.ClientConnectorError) else error
     if isinstance(cause, ssl.SSLError) and not isinstance(cause, ssl.SSLEOFError | ssl.SSLZeroReturnError):
         return TLSError(f"No TLS connection to {peer}: {cause}.")
     if call.sent:

@@ -59,7 +59,7 @@ class CheckedHandler(ResponseHandler):
             self._refuse()
             return
         if checking.complete and not checking.keep_alive:
-            self.force_close()
+            self._should_close = True
         super().data_received(data[: -checking.surplus] if checking.surplus else data)
 
     def eof_received(self) -> None:
@@ -75,7 +75,7 @@ class CheckedHandler(ResponseHandler):
         super().connection_lost(exc)
 
     def _refuse(self) -> None:
-        self.force_close()
+        self._should_close = True
         if self.transport is not None:
             self.transport.abort()
 

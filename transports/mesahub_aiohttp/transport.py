@@ -20,7 +20,7 @@ from mesahub_http1.proxy import parse_proxy
 
 
 class AiohttpTransport:
-    """HTTP/1.1 over aiohttp, 3.11 or newer.
+    """HTTP/1.1 over aiohttp, 3.12 or newer.
 
     One instance serves one event loop at a time; on another loop, or in a forked process, it starts with new
     connections.

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from time import monotonic
 from typing import TYPE_CHECKING, ClassVar, TypeVar
 
-from mesahub.errors import ConfigurationError
+from mesahub.errors import ConfigurationError, RequestTimeoutError
 from mesahub.transport import AsyncResponse, Request, Response, TransportOptions
 from mesahub.transport.cancellation import note_cancelled
 from mesahub.transport.network import whole_number
@@ -146,11 +146,16 @@ def patiently(
 ) -> Response:
     """Send a request, and again while another process has locked the database: then nothing was done."""
     patience = Patience(end)
+    attempt = timed(request, end)
     while True:
-        response = send(timed(request, end), alive)
+        response = send(attempt, alive)
         payload = response.payload if response.status == 503 else None
         locked = isinstance(payload, dict) and payload.get("error") == "database is locked"
         if not (locked and alive() and patience.is_left()):
+            return response
+        try:
+            attempt = timed(request, end)
+        except RequestTimeoutError:
             return response
 
 
