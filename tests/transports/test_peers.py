@@ -1,4 +1,4 @@
-"""The oldest requests, urllib3, aiohttp and httpx that we allow, and a third-party plugin, in environments of their own."""
+"""The oldest versions of HTTP libraries that we allow, and a third-party plugin, in environments of their own."""
 
 from __future__ import annotations
 
