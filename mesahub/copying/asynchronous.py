@@ -106,8 +106,11 @@ async def copy(
     Args:
         source: a `mesahub.aio.AsyncDatabaseHandle`, or a URL.
         target: likewise.
-        tables, batch_size, timeout: as `mesahub.copy` takes them.
-        progress, verify_progress: plain functions, called in the loop.
+        tables: as `mesahub.copy` takes it.
+        batch_size: likewise.
+        progress: a plain function, called in the loop.
+        verify_progress: likewise.
+        timeout: as `mesahub.copy` takes it.
 
     Example:
         >>> await mesahub.aio.copy(here, there)  # doctest: +SKIP
