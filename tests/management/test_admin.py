@@ -174,8 +174,9 @@ def test_a_link_to_a_databases_file(client: MesahubClient) -> None:
     with urllib.request.urlopen(link["url"]) as answer:
         assert (answer.read(), answer.headers["Content-Disposition"]) == (b"x" * 1000, 'inline; filename="x.txt"')
     wrong = link["url"].replace(record["id"], files.upload(b"y", "y.txt")["id"])
-    with pytest.raises(urllib.error.HTTPError, match="401"):
+    with pytest.raises(urllib.error.HTTPError, match="401") as caught:
         urllib.request.urlopen(wrong)
+    caught.value.close()
 
 
 def test_a_token_that_reads_files_and_nothing_else(client: MesahubClient, server: Server) -> None:
