@@ -93,7 +93,8 @@ class TableHandle(TableReader[R]):
         def insert(keys: KeyColumns) -> tuple[list[str], list[R]]:
             key = self._keys.made_by_client(keys, data)
             statement = insert_statement(self._scope, data, key=key, returning=returning)
-            return key, self._loaded(self._run(statement, deadline.left(), True), returning).rows
+            result = self._run(statement, deadline.left(), True)
+            return key, (result if self._typed is None else self._loaded(result, returning)).rows
 
         key, rows = self._keys.using(insert, deadline)
         if rows:
@@ -338,7 +339,8 @@ class TableHandle(TableReader[R]):
             statement = insert_statement(
                 self._scope, data, on_conflict="update", key=columns, update=update, where=where, returning=returning
             )
-            return self._loaded(self._run(statement, deadline.left(), idempotent), returning).rows
+            result = self._run(statement, deadline.left(), idempotent)
+            return (result if self._typed is None else self._loaded(result, returning)).rows
 
         if key is None and where is None:
             rows = self._keys.using(lambda keys: insert(self._keys.primary(keys)), deadline)
@@ -443,7 +445,8 @@ class TableHandle(TableReader[R]):
         if self._typed is not None:
             changes, returning = self._typed.dump(set, changes=True), self._typed.returning(returning)
         statement = update_statement(self._scope, where, changes, all_rows=all_rows, returning=returning)
-        return self._loaded(self._run(statement, timeout, idempotent), returning)
+        result = self._run(statement, timeout, idempotent)
+        return result if self._typed is None else self._loaded(result, returning)
 
     def delete(
         self,
@@ -462,7 +465,8 @@ class TableHandle(TableReader[R]):
         if self._typed is not None:
             returning = self._typed.returning(returning)
         statement = delete_statement(self._scope, where, all_rows=all_rows, returning=returning)
-        return self._loaded(self._run(statement, timeout, idempotent), returning)
+        result = self._run(statement, timeout, idempotent)
+        return result if self._typed is None else self._loaded(result, returning)
 
     def _run(self, statement: Statement, timeout: float | None, idempotent: bool) -> ExecResult[Any]:
         try:

@@ -95,7 +95,8 @@ class AsyncTableHandle(AsyncTableReader[R]):
         async def insert(keys: KeyColumns) -> tuple[list[str], list[R]]:
             key = self._keys.made_by_client(keys, data)
             statement = insert_statement(self._scope, data, key=key, returning=returning)
-            return key, self._loaded(await self._run(statement, deadline.left(), True), returning).rows
+            result = await self._run(statement, deadline.left(), True)
+            return key, (result if self._typed is None else self._loaded(result, returning)).rows
 
         key, rows = await self._keys.using(insert, deadline)
         if rows:
@@ -340,7 +341,8 @@ class AsyncTableHandle(AsyncTableReader[R]):
             statement = insert_statement(
                 self._scope, data, on_conflict="update", key=columns, update=update, where=where, returning=returning
             )
-            return self._loaded(await self._run(statement, deadline.left(), idempotent), returning).rows
+            result = await self._run(statement, deadline.left(), idempotent)
+            return (result if self._typed is None else self._loaded(result, returning)).rows
 
         if key is None and where is None:
             rows = await self._keys.using(lambda keys: insert(self._keys.primary(keys)), deadline)
@@ -445,7 +447,8 @@ class AsyncTableHandle(AsyncTableReader[R]):
         if self._typed is not None:
             changes, returning = self._typed.dump(set, changes=True), self._typed.returning(returning)
         statement = update_statement(self._scope, where, changes, all_rows=all_rows, returning=returning)
-        return self._loaded(await self._run(statement, timeout, idempotent), returning)
+        result = await self._run(statement, timeout, idempotent)
+        return result if self._typed is None else self._loaded(result, returning)
 
     async def delete(
         self,
@@ -464,7 +467,8 @@ class AsyncTableHandle(AsyncTableReader[R]):
         if self._typed is not None:
             returning = self._typed.returning(returning)
         statement = delete_statement(self._scope, where, all_rows=all_rows, returning=returning)
-        return self._loaded(await self._run(statement, timeout, idempotent), returning)
+        result = await self._run(statement, timeout, idempotent)
+        return result if self._typed is None else self._loaded(result, returning)
 
     async def _run(self, statement: Statement, timeout: float | None, idempotent: bool) -> ExecResult[Any]:
         try:
