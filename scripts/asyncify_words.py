@@ -23,6 +23,7 @@ MODULES = [
         "_calls.primary_key",
         "_calls.sqlite_files",
         "_calls.stream_session",
+        "_calls.table_loader",
         "_calls.table_reader",
         "middleware.auth",
         "middleware.call_hooks",
@@ -141,7 +142,7 @@ WORDS: dict[str, list[tuple[str, str]]] = {
         ("Callable[[Statement], ExecResult[Any]]", "Callable[[Statement], Coroutine[Any, Any, ExecResult[Any]]]"),
         ("It is called in threads.", "It is called in tasks."),
     ],
-    "mesahub.table": [("2 sends the next request, in a thread,", "2 sends the next request, in a task,")],
+    "mesahub._calls.table_loader": [("2 sends the next request, in a thread,", "2 sends the next request, in a task,")],
     "mesahub._calls.table_reader": [
         ("asks for the next page, in a thread,", "asks for the next page, in a task,"),
     ],
