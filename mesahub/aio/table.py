@@ -6,9 +6,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, overload
 
-from mesahub.aio._calls.table_loader import AsyncTableLoader
-
 from mesahub._calls.deadline import Deadline
+from mesahub.aio._calls.table_loader import AsyncTableLoader
 from mesahub.errors import RateLimitError, ServerError, SQLError, TransportError
 from mesahub.results import ExecResult, R, Row
 from mesahub.sql.write import delete_statement, insert_statement, update_statement

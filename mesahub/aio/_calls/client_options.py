@@ -56,6 +56,9 @@ class AsyncTransportArguments(TypedDict, total=False):
     # rqlite
     freshness: str
     nondeterministic: bool
+    # libsql
+    hrana: str
+    replica_patience: str
 
 
 class AsyncClientOptions(AsyncTransportArguments, total=False):
