@@ -195,6 +195,8 @@ class Sources:
     def is_async_context(self, node: ast.AST) -> bool:
         """Does a ``with`` of this wait?"""
         found = self.function(node) if isinstance(node, ast.Call) else None
+        if isinstance(node, ast.Call) and ast.unparse(node.func) in words.CONTEXTS:
+            return True
         if found is not None and found in self.waiting:
             return self.is_generator(found) or self.is_opener(found)
         return self.method(self.type_of(node), "__enter__") is not None

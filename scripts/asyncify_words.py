@@ -52,6 +52,9 @@ PROTOCOLS = dict.fromkeys(("Executor", "BatchExecutor", "Client"), "MesahubClien
 CALLBACKS = {"forward", "run", "finish", "undo", "send", "sleep", "_send", "_pause"}
 """Names of functions that are handed over, and wait."""
 
+CONTEXTS = {"opened"}
+"""Names of functions that give an asynchronous context manager."""
+
 SETTLED = {"ask", "before", "after", "listener"}
 """Names of functions of the user's, which may wait: what they return is awaited if it is awaitable."""
 
@@ -107,6 +110,7 @@ RENAMED = {
 _LAYERS = "mesahub._aio.layers"
 MOVED = {
     ("mesahub._calls.ahead", "Ahead"): ("mesahub._aio.ahead", "Ahead"),
+    ("mesahub._calls.uploads", "opened"): ("mesahub._aio.uploads", "opened"),
     ("mesahub.middleware.base", "Handler"): (_LAYERS, "Handler"),
     ("mesahub.middleware.base", "Middleware"): (_LAYERS, "Middleware"),
     ("mesahub.middleware.base", "checked"): (_LAYERS, "checked"),

@@ -13,8 +13,12 @@ class Unpicklable:
     """Says what to do in place of pickling (or copying) it."""
 
     def __reduce_ex__(self, protocol: Any) -> NoReturn:
+        name = type(self).__name__
+        of_asyncio = name.startswith("Async")
+        sharing = "Tasks of a loop" if of_asyncio else "Threads"
+        connect = "mesahub.aio.connect()" if of_asyncio else "mesahub.connect()"
         raise ConfigurationError(
-            f"A {type(self).__name__} cannot be pickled or copied: it holds connections and a key. Threads can share "
-            "it as it is. Another process makes its own: give it the URL (or the arguments) and call mesahub.connect() "
-            "there, once per process."
+            f"A {name} cannot be pickled or copied: it holds connections and a key. {sharing} can share it as it is. "
+            f"Another process makes its own: give it the URL (or the arguments) and call {connect} there, once per "
+            "process."
         )

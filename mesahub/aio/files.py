@@ -8,8 +8,9 @@ from collections.abc import AsyncIterator, Iterable
 from typing import Any, BinaryIO, Literal, cast
 
 from mesahub._aio.opening import opening
+from mesahub._aio.uploads import opened
 from mesahub._calls.downloads import check_target
-from mesahub._calls.uploads import Progress, Uploadable, guess_content_type, name_of, opened
+from mesahub._calls.uploads import Progress, Uploadable, guess_content_type, name_of
 from mesahub.aio._calls.downloads import AsyncDownload, save
 from mesahub.aio._calls.executor import AsyncSender
 from mesahub.dialects.mesahub.errors import raise_for_status
@@ -101,7 +102,7 @@ class AsyncFiles:
         if content_type:
             payload["content_type"] = checked_content_type(content_type)
         payload |= _upload_fields(folder, on_conflict, metadata, expires_in)
-        with opened(data, progress) as body:
+        async with opened(data, progress) as body:
             response = await self._send(
                 "upload",
                 "POST",

@@ -7,8 +7,9 @@ import os
 from collections.abc import Mapping
 from typing import Any, BinaryIO
 
+from mesahub._aio.uploads import opened
 from mesahub._calls.downloads import check_target
-from mesahub._calls.uploads import Progress, opened
+from mesahub._calls.uploads import Progress
 from mesahub.aio._calls.downloads import AsyncDownload, save
 from mesahub.aio._calls.json_api import AsyncApi
 from mesahub.dialects.mesahub.multipart import encode_form
@@ -43,7 +44,7 @@ async def upload_form(
         assert request.body is not None
         return encode_form(request.payload["fields"].items(), request.body, filename, "application/octet-stream")
 
-    with opened(file, progress) as body:
+    async with opened(file, progress) as body:
         answer: dict[str, Any] = await api.call(
             what,
             "POST",
