@@ -38,6 +38,7 @@ LAYERS = {
     "database": "one database: SQL, tables, files",
     "table": "the calls without SQL, batches, administration",
     "files": "stored files",
+    "_aio": "what the classes for asyncio need beyond that",
     "_calls": "what the calls share",
     "middleware": "functions `(request, next) -> response`",
     "dialects": "what is said to an engine; pure",
