@@ -1,8 +1,9 @@
-"""libSQL's dialect without a server."""
+"""libSQL's dialect without a server: on exchanges that were recorded with sqld 0.24.32, and some made by hand."""
 
 from __future__ import annotations
 
 import json
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -28,6 +29,9 @@ from mesahub.testing.dialect_contract import DialectContract, Exchange
 from mesahub.transport import Headers, Request, Response
 
 JSON = Headers({"Content-Type": "application/json"})
+EXCHANGES: list[dict[str, Any]] = json.loads(
+    (Path(__file__).parents[1] / "data" / "libsql" / "exchanges.json").read_text("utf-8")
+)
 CLOSED = {"type": "ok", "response": {"type": "close"}}
 
 
@@ -201,6 +205,32 @@ def request_of(sql: str, bindings: Any = (), operation: str = "exec", **options:
 def sent(request: Request) -> Any:
     assert isinstance(request.content, bytes)
     return json.loads(request.content)
+
+
+def plain(value: Any) -> Any:
+    return bytes.fromhex(value["hex"]) if type(value) is dict else value
+
+
+@pytest.mark.parametrize("exchange", EXCHANGES, ids=[exchange["what"] for exchange in EXCHANGES])
+def test_a_recorded_exchange(exchange: dict[str, Any]) -> None:
+    bindings = exchange["bindings"]
+    values = bindings if type(bindings) is dict else [plain(value) for value in bindings]
+    request, statement = request_of(exchange["sql"], values, exchange["operation"])
+    assert (request.path, sent(request)) == (exchange["path"], exchange["sends"])
+    headers = Headers({"Content-Type": exchange["type"]})
+    response = Response(exchange["status"], headers, exchange["content"].encode())
+    dialect = LibsqlDialect()
+    assert dialect.succeeded(request, response) is exchange["succeeded"]
+    if "raises" in exchange:
+        assert dialect.outcome(request, response) is None
+        with pytest.raises(MesahubError) as caught:
+            dialect.answer(exchange["operation"], statement, response)
+        assert (type(caught.value).__name__, str(caught.value)) == (exchange["raises"], exchange["says"])
+        return
+    answer, gives = dialect.answer(exchange["operation"], statement, response), exchange["gives"]
+    assert answer.columns == gives["columns"]
+    assert repr(answer.tuples()) == repr([tuple(plain(value) for value in row) for row in gives["rows"]])
+    assert (answer.affected, answer.rowid, answer.lossy) == (gives["affected"], gives["rowid"], gives["lossy"])
 
 
 @pytest.mark.parametrize(

@@ -184,7 +184,7 @@ def test_a_transaction_for_reading_sees_one_state_and_writes_nothing(db: Databas
     with db.transaction("read") as tx:
         db.exec("INSERT INTO t VALUES (1)")
         assert tx.table("t").count() == 0
-        with pytest.raises(MesahubError):
+        with pytest.raises(SQLError, match="only reads"):
             tx.exec("INSERT INTO t VALUES (2)")
     assert db.rows("SELECT n FROM t").tuples() == [(1,)]
 

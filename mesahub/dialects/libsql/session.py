@@ -23,6 +23,7 @@ from mesahub.errors import (
     ArgumentError,
     MesahubError,
     Outcome,
+    SQLError,
     TransactionLostError,
     TransportError,
     UnsupportedError,
@@ -77,6 +78,7 @@ class LibsqlSession(SessionDialect):
         self._stream = Stream()
         self._pinned = False
         """The stream has settings that another one would not have."""
+        self._reads_only = False
         self._alone = True
         """The last request was one by itself."""
         self._lost = False
@@ -143,6 +145,8 @@ class LibsqlSession(SessionDialect):
         """See `mesahub.dialects.base.Dialect.answer`."""
         if self._alone:
             return self._dialect.answer(operation, statement, response)
+        if failures_in(response):
+            raise self.error(response, operation)
         results = checked_results(response, operation)
         try:
             inner = results[0]["response"]
@@ -183,6 +187,10 @@ class LibsqlSession(SessionDialect):
 
     def error(self, response: Response, operation: str = "") -> MesahubError:
         """See `mesahub.dialects.base.Dialect.error`."""
+        failures = failures_in(response)
+        if failures and failures[0].code == "SQLITE_BUSY" and self.in_transaction and self._reads_only:
+            # The server says that the database is locked, and would say so forever.
+            return SQLError.of("attempt to write in a transaction that only reads", status_code=400)
         return error_of(response, operation)
 
     def instead(self, request: Request, response: Response) -> Request | None:
@@ -201,6 +209,7 @@ class LibsqlSession(SessionDialect):
         if self.capabilities.transactions == "none":
             raise _old_server()
         self._lost = False
+        self._reads_only = mode == "read"
         encoder = StreamEncoder(self._stream, "begin", (), also=[_READ] if mode == "read" else [])
         return self._request("exec", {"sql": _BEGIN[mode], "bindings": []}, encoder, timeout, safe=True)
 
