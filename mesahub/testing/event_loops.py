@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from mesahub.errors import ConfigurationError
 from mesahub.testing.base import AMPLE, Fixtures, call, select_one
 from mesahub.testing.server import ConformanceServer
 from mesahub.transport import AsyncTransportFactory, TransportOptions
@@ -54,6 +55,13 @@ class EventLoops(Fixtures):
                 await transport.close()
 
         assert asyncio.run(run()) > 0
+
+    def test_call_without_an_event_loop_names_what_is_supported(
+        self, async_transport: AsyncTransportFactory, options: TransportOptions
+    ) -> None:
+        coroutine = async_transport(options).send(select_one())
+        with pytest.raises(ConfigurationError, match=r"asyncio.*Trio"):
+            coroutine.send(None)  # as another framework would
 
     def test_tasks_share_it(self, async_transport: AsyncTransportFactory, options: TransportOptions) -> None:
         async def run() -> list[Any]:

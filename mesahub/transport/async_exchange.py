@@ -12,6 +12,7 @@ from typing import Protocol
 from mesahub.errors import ConfigurationError, MesahubError, Outcome, RequestTimeoutError
 from mesahub.transport.async_slots import AsyncSlots
 from mesahub.transport.cancellation import note_cancelled
+from mesahub.transport.loops import running_loop
 from mesahub.transport.messages import AsyncResponse, Headers, Request
 from mesahub.transport.network import too_large
 from mesahub.transport.options import TransportOptions
@@ -153,7 +154,8 @@ class AsyncExchange:
         if self.closed:
             raise ConfigurationError("The transport is closed; make a new client.")
         timeout = self._timeout if request.timeout is None else request.timeout
-        end = None if timeout is None else asyncio.get_running_loop().time() + timeout
+        loop = running_loop()
+        end = None if timeout is None else loop.time() + timeout
         if self._slots is not None:
             await self._slots.take(end)
         call = Call(request, timeout)

@@ -15,6 +15,7 @@ from mesahub.errors import ConfigurationError, MesahubError, NotSentError
 from mesahub.transport.base import Transport
 from mesahub.transport.bodies import DownloadStream
 from mesahub.transport.cancellation import note_cancelled
+from mesahub.transport.loops import running_loop
 from mesahub.transport.messages import AsyncResponse, Request, Response
 from mesahub.transport.options import TransportOptions
 
@@ -55,6 +56,7 @@ class Threads:
         """
         if self._closed:
             raise ConfigurationError("The transport is closed; make a new client.")
+        running_loop()  # else a job would start that nothing can wait for
         if self._executor is None or self._pid != os.getpid():
             self._pid = os.getpid()
             self._executor = ThreadPoolExecutor(self._size, thread_name_prefix=self._name)

@@ -9,6 +9,7 @@ from mesahub._util.secret import SecretBytes
 from mesahub.errors import ConfigurationError, ConnectionLostError, NotSentError, Outcome, RequestTimeoutError, TLSError
 from mesahub.transport import AsyncResponse, BodyStream, Request, TransportOptions
 from mesahub.transport.cancellation import note_cancelled
+from mesahub.transport.loops import running_loop
 from mesahub.transport.network import seconds
 from mesahub_asyncio.body import Download, read_body, read_head, send_stream
 from mesahub_asyncio.connection import JOINED, Connection
@@ -60,7 +61,7 @@ class AsyncioTransport:
 
         A cancelled call drops its connection: a late response is discarded.
         """
-        loop = asyncio.get_running_loop()
+        loop = running_loop()
         pool = self._pool
         if pool is None or not pool.serves(loop):
             pool = self._new_pool()

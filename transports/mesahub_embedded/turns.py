@@ -6,6 +6,7 @@ import asyncio
 from time import monotonic
 
 from mesahub.errors import ConfigurationError, Outcome, RequestTimeoutError
+from mesahub.transport.loops import running_loop
 
 __all__ = ["Turn", "Turns", "not_begun"]
 
@@ -51,7 +52,7 @@ class Turns:
             ConfigurationError: the task waits for itself.
             RequestTimeoutError: others wrote all the time.
         """
-        loop = asyncio.get_running_loop()
+        loop = running_loop()
         if loop is not self._loop:
             self._loop, self._locks, self._owners = loop, {}, {}
         if ref in self._owners and self._owners[ref] is asyncio.current_task():
