@@ -53,14 +53,15 @@ def group() -> None:
 
 @group.command("transports")
 def transports() -> None:
-    """List installed transports, their packages, and why one cannot be loaded."""
+    """List installed transports, blocking and for asyncio, their packages, and why one cannot be loaded."""
     from mesahub.cli.output import print_rows
 
     rows = [
-        {"name": found.name, "package": found.package, "state": found.problem or "ok"}
-        for found in mesahub.installed_transports()
+        {"name": found.name, "for": kind, "package": found.package, "state": found.problem or "ok"}
+        for kind, entries in (("blocking code", "mesahub.transports"), ("asyncio", "mesahub.async_transports"))
+        for found in mesahub.installed_transports(entries)
     ]
-    print_rows(["name", "package", "state"], rows, None)
+    print_rows(["name", "for", "package", "state"], rows, None)
 
 
 @group.command("completion")

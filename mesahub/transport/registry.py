@@ -48,10 +48,14 @@ class InstalledTransport(NamedTuple):
     problem: str | None
 
 
-def installed_transports() -> list[InstalledTransport]:
-    """All transports that are installed, by name, each tried by loading it."""
+def installed_transports(group: str = GROUP) -> list[InstalledTransport]:
+    """All transports that are installed, by name, each tried by loading it.
+
+    Args:
+        group: ``"mesahub.async_transports"`` for those of asyncio.
+    """
     found = []
-    plugins = find_plugins(GROUP)
+    plugins = find_plugins(group)
     names = Counter(plugin.name for plugin in plugins)
     for plugin in sorted(plugins, key=lambda p: (p.name, p.target)):
         problem: str | None = None

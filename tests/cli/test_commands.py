@@ -293,8 +293,13 @@ def test_doctor(terminal: Terminal, server: Server) -> None:
 
 
 def test_transports(terminal: Terminal) -> None:
-    found = [json.loads(line)["name"] for line in terminal.run("transports").splitlines()]
-    assert found == ["embedded", "recorder", "requests", "urllib", "urllib3"]
+    found: dict[str, list[str]] = {}
+    for line in terminal.run("transports").splitlines():
+        found.setdefault(json.loads(line)["for"], []).append(json.loads(line)["name"])
+    assert found == {
+        "blocking code": ["embedded", "recorder", "requests", "urllib", "urllib3"],
+        "asyncio": ["aiohttp", "asyncio", "embedded", "httpx", "recorder"],
+    }
 
 
 def test_the_shell(people: Terminal) -> None:
