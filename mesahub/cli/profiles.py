@@ -6,8 +6,7 @@ import json
 import os
 import re
 import stat
-from pathlib import Path
-from urllib.parse import quote
+from typing import TYPE_CHECKING
 
 import click
 
@@ -15,11 +14,16 @@ from mesahub.cli.groups import Group
 from mesahub.errors import ConfigurationError
 from mesahub.url import parse_url
 
+if TYPE_CHECKING:
+    from pathlib import Path
+
 __all__ = ["COMMANDS", "profile_url", "shown"]
 
 
 def path() -> Path:
     """``profiles.toml`` in the user's configuration folder (XDG_CONFIG_HOME)."""
+    from pathlib import Path  # most commands need no profile
+
     base = os.environ.get("XDG_CONFIG_HOME") or str(Path.home() / ".config")
     return Path(base) / "mesahub" / "profiles.toml"
 
@@ -70,7 +74,11 @@ def profile_url(name: str) -> str:
         known = ", ".join(sorted(profiles)) or "none"
         raise ConfigurationError(f"There is no profile {name!r} in {path()}; there are: {known}.")
     url, key = profiles[name]["url"], profiles[name].get("key")
-    return f"mh://{quote(key, safe='')}@{url.removeprefix('mh://')}" if key else url
+    if not key:
+        return url
+    from urllib.parse import quote
+
+    return f"mh://{quote(key, safe='')}@{url.removeprefix('mh://')}"
 
 
 def shown(url: str) -> str:
@@ -105,6 +113,8 @@ def add(name: str, url: str) -> None:
     if not rest.startswith("local/"):
         parse_url(f"mh://key@{rest}")  # before the key is asked for
         key = os.environ.get("MESAHUB_API_KEY") or click.prompt("API key", hide_input=True, err=True)
+        from urllib.parse import quote
+
         parse_url(f"mh://{quote(key, safe='')}@{rest}")
         fields["key"] = key
     else:

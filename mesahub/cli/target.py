@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 from collections.abc import Callable
 from typing import Any
-from urllib.parse import quote
 
 import click
 
@@ -81,6 +80,8 @@ def with_key(url: str) -> str:
     key = os.environ.get("MESAHUB_API_KEY")
     if not key or not url.startswith("mh://") or rest.startswith("local/") or "@" in rest.partition("/")[0]:
         return url
+    from urllib.parse import quote
+
     return f"mh://{quote(key, safe='')}@{rest}"
 
 

@@ -423,6 +423,20 @@ FILES = [
         fresh=True,
     )
     for scenario in ("upload", "download")
+] + [
+    Comparison(
+        f"{scenario} of 100 MB, 1 Gbit/s",
+        [
+            ours("urllib", scenario, "ours-bare"),
+            Contender("requests", "requests", "bare_requests", scenario),
+        ],
+        [("urllib", "requests", 1.05)],
+        times=1,
+        rounds=3,
+        fresh=True,
+        needs={"url": "gigabit", "path": "big", **({"target": "target"} if scenario == "download" else {})},
+    )
+    for scenario in ("upload", "download")
 ]
 
 RECORDER = [

@@ -84,6 +84,9 @@ def tree_hash() -> str:
 FAR_MS = 20
 """Milliseconds to a server that is far away, and back."""
 
+GIGABIT = 125
+"""Megabytes in a second on a network of 1 Gbit/s."""
+
 MEASURES = {"seconds": "", "cpu": ", CPU time", "peak": ", peak memory", "connections": ", connections opened"}
 
 
@@ -160,10 +163,10 @@ def server(folder: Path) -> Iterator[str]:
 
 
 @contextmanager
-def far(url: str) -> Iterator[str]:
-    """The same server, `FAR_MS` away; its URL."""
+def far(url: str, *limits: float) -> Iterator[str]:
+    """The same server, so many milliseconds away, and with so many megabytes in a second; its URL."""
     port = int(re.search(r":(\d+)/", url)[1])  # type: ignore[index]
-    command = [sys.executable, str(HERE / "far.py"), str(port), str(FAR_MS)]
+    command = [sys.executable, str(HERE / "far.py"), str(port), *map(str, limits)]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout is not None
         try:
@@ -341,13 +344,15 @@ def main() -> None:
             responder(folder) as quick,
             responder(folder, "event_responder.py") as many,
             server(folder) as url,
-            far(url) as distant,
+            far(url, FAR_MS) as distant,
+            far(url, 1, GIGABIT) as wired,
         ):
             places = {
                 "responder": quick,
                 "event responder": many,
                 "server": url,
                 "far": distant,
+                "gigabit": wired,
                 "folder": str(folder),
                 "big": str(folder / "big.txt"),
                 "target": str(folder / "got.txt"),
