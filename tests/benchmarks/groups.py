@@ -432,7 +432,7 @@ FILES = [
         ],
         [("urllib", "requests", 1.05)],
         times=1,
-        rounds=3,
+        rounds=2,
         fresh=True,
         needs={"url": "gigabit", "path": "big", **({"target": "target"} if scenario == "download" else {})},
     )

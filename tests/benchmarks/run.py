@@ -64,7 +64,7 @@ def python_of(environment: str) -> str:
         say(f"installing {environment} ...")
         if not python.exists():
             subprocess.run([sys.executable, "-m", "venv", folder], check=True)
-        pip = [str(python), "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
+        pip = [str(python), "-m", "pip", "install", "-qq", "--disable-pip-version-check"]
         subprocess.run([*pip, *PACKAGES[environment]], check=True, cwd=ROOT)
         if environment.startswith("ours"):
             subprocess.run([*pip, "--no-deps", "--force-reinstall", "."], check=True, cwd=ROOT)
