@@ -430,7 +430,7 @@ FILES = [
             ours("urllib", scenario, "ours-bare"),
             Contender("requests", "requests", "bare_requests", scenario),
         ],
-        [("urllib", "requests", 1.05)],
+        [("urllib", "requests", 1.1)],
         times=1,
         rounds=2,
         fresh=True,
