@@ -3,21 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, Self
+from contextlib import AbstractContextManager
+from typing import Any, Protocol, Self
 
 from mesahub._calls.bulk_insert import BulkInsert
 from mesahub.database import DatabaseHandle
 from mesahub.dbapi import errors
 from mesahub.dbapi.errors import translated
-from mesahub.dbapi.statements import kind_of, many
+from mesahub.dbapi.statements import Kind, kind_of, many
 from mesahub.dbapi.types import Description, described
 from mesahub.errors import ArgumentError, MesahubError
 from mesahub.rows import Rows
 from mesahub.sql import Scope, Statement
 from mesahub.sql.inserts import RowInsert
-
-if TYPE_CHECKING:
-    from mesahub.dbapi.connection import Connection
 
 __all__ = ["Cursor"]
 
@@ -26,6 +24,26 @@ Parameters = Sequence[Any] | Mapping[str, Any]
 _CHANGES = frozenset({"insert", "replace", "update", "delete"})
 _BATCH = 100
 """Statements of an ``executemany`` that go in one batch."""
+
+
+class Owner(Protocol):
+    """What a cursor needs of its connection: see `mesahub.dbapi.connection.Connection`."""
+
+    @property
+    def handle(self) -> DatabaseHandle: ...
+    @property
+    def lock(self) -> AbstractContextManager[Any]: ...
+    @property
+    def waits(self) -> bool: ...
+    @property
+    def in_transaction(self) -> bool: ...
+    def prepared_for(self, kind: Kind) -> tuple[DatabaseHandle, bool]: ...
+    def keeps(self, statement: Statement) -> bool: ...
+    def writing(self) -> AbstractContextManager[None]: ...
+    def cursor(self) -> Cursor: ...
+    def commit(self) -> None: ...
+    def rollback(self) -> None: ...
+    def close(self) -> None: ...
 
 
 class Cursor:
@@ -40,7 +58,7 @@ class Cursor:
         arraysize: rows that `fetchmany` returns; 1.
     """
 
-    def __init__(self, connection: Connection) -> None:
+    def __init__(self, connection: Owner) -> None:
         self.connection = connection
         self.description: Description | None = None
         self.rowcount = -1
@@ -71,7 +89,7 @@ class Cursor:
                 self._run(connection, db, statement)
         return self
 
-    def _run(self, connection: Connection, db: DatabaseHandle, statement: Statement) -> None:
+    def _run(self, connection: Owner, db: DatabaseHandle, statement: Statement) -> None:
         if not statement.writes:
             self._result(db.client.run_rows(db.name, statement))
             return
@@ -127,7 +145,7 @@ class Cursor:
         return self
 
     def _insert(
-        self, connection: Connection, db: DatabaseHandle, insert: RowInsert, parameters: Iterable[Parameters]
+        self, connection: Owner, db: DatabaseHandle, insert: RowInsert, parameters: Iterable[Parameters]
     ) -> None:
         names = [f"c{index}" for index in range(insert.width)]
         rows = (dict(zip(names, insert.row(values, number), strict=True)) for number, values in enumerate(parameters))
@@ -151,7 +169,7 @@ class Cursor:
         self.rowcount = result.rows_affected or 0
         self.lastrowid = result.last_insert_rowid
 
-    def _run_all(self, connection: Connection, db: DatabaseHandle, statements: list[Statement]) -> None:
+    def _run_all(self, connection: Owner, db: DatabaseHandle, statements: list[Statement]) -> None:
         if connection.waits:
             for statement in statements:
                 connection.keeps(statement)
@@ -218,7 +236,7 @@ class Cursor:
     def setoutputsize(self, size: int, column: int | None = None) -> None:
         """Nothing: large values come whole."""
 
-    def _open(self) -> Connection:
+    def _open(self) -> Owner:
         if self._closed:
             raise errors.ProgrammingError("The cursor is closed.")
         self.connection.handle  # noqa: B018 - raises when closed

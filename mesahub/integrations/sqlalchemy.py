@@ -27,6 +27,7 @@ from typing import Any
 from urllib.parse import quote, urlencode
 
 from sqlalchemy import exc, pool, text
+from sqlalchemy.dialects import registry
 from sqlalchemy.dialects.sqlite.base import SQLiteDialect
 from sqlalchemy.engine import URL, Connection
 from sqlalchemy.engine.interfaces import IsolationLevel
@@ -106,9 +107,8 @@ class MesahubDialect(SQLiteDialect):
     @classmethod
     def get_async_dialect_cls(cls, url: URL) -> type[MesahubDialect]:  # noqa: ARG003
         """The dialect of ``create_async_engine``."""
-        from mesahub.integrations.sqlalchemy_asyncio import AsyncMesahubDialect
-
-        return AsyncMesahubDialect
+        found: type[MesahubDialect] = registry.load("mesahub.asyncio")
+        return found
 
     @classmethod
     def get_pool_class(cls, url: URL) -> type[pool.Pool]:
@@ -227,3 +227,4 @@ class MesahubDialect(SQLiteDialect):
 
 
 dialect = MesahubDialect
+registry.register("mesahub.asyncio", "mesahub.integrations.sqlalchemy_asyncio", "AsyncMesahubDialect")
