@@ -22,6 +22,7 @@ __all__ = ["Cursor"]
 Parameters = Sequence[Any] | Mapping[str, Any]
 
 _CHANGES = frozenset({"insert", "replace", "update", "delete"})
+_INSERTS = frozenset({"insert", "replace"})
 _BATCH = 100
 """Statements of an ``executemany`` that go in one batch."""
 
@@ -73,7 +74,7 @@ class Cursor:
 
         Args:
             operation: SQL with ``?`` or ``:name``.
-            parameters: a sequence, or a mapping for ``:name``.
+            parameters: a sequence, or a mapping for ``:name``, which may hold more than the statement names.
         """
         connection = self._open()
         with connection.lock, translated():
@@ -83,7 +84,7 @@ class Cursor:
                 raise ArgumentError(f"operation must be a string, not {type(operation).__name__}.")
             client = connection.handle.client
             # Checked before a transaction begins for it.
-            statement = None if kind.control else client.prepare(operation, parameters or None, "exec")
+            statement = None if kind.control else client.prepare(operation, kind.values(parameters), "exec")
             db, done = connection.prepared_for(kind)
             if not done and statement is not None:
                 self._run(connection, db, statement)
@@ -102,6 +103,7 @@ class Cursor:
                 rows, affected = db.client.run_returning(db.name, statement)
             self._result(rows)
             self.rowcount = len(rows) if affected is None else affected
+            self.lastrowid = None
             return
         if statement.verb == "pragma":
             result = db.client.run_exec(db.name, statement)
@@ -114,7 +116,7 @@ class Cursor:
             self._result(Rows(result.columns, [tuple(row.values()) for row in result.rows]))
         elif statement.verb in _CHANGES:
             self.rowcount = -1 if result.rows_affected is None else result.rows_affected
-            self.lastrowid = result.last_insert_rowid
+            self.lastrowid = result.last_insert_rowid if statement.verb in _INSERTS else None
 
     def executemany(self, operation: str, seq_of_parameters: Iterable[Parameters]) -> Self:
         """Run one statement for each set of parameters.
@@ -134,7 +136,9 @@ class Cursor:
                 self._insert(connection, db, insert, seq_of_parameters)
                 return self
             client = connection.handle.client
-            statements = [client.prepare(operation, parameters, "exec") for parameters in seq_of_parameters]
+            statements = [
+                client.prepare(operation, kind.values(parameters), "exec") for parameters in seq_of_parameters
+            ]
             if any(not statement.writes for statement in statements):
                 raise ArgumentError("executemany() is for statements that write; use execute() to read.")
             if any(statement.returns for statement in statements):

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
 from mesahub.sql import analyze
 from mesahub.sql.analysis import TRANSACTION
 from mesahub.sql.inserts import RowInsert, row_insert
@@ -22,15 +25,18 @@ class Kind:
         mode: of a BEGIN: ``"immediate"`` or ``"deferred"``.
         begins: whether a transaction begins before it.
         sql: the text, without a semicolon.
+        names: of its named parameters, with and without their prefixes.
     """
 
-    __slots__ = ("begins", "control", "mode", "sql")
+    __slots__ = ("begins", "control", "mode", "names", "sql")
 
     def __init__(self, sql: str) -> None:
         self.control = self.mode = ""
         self.begins = False
         self.sql = sql
-        parts = analyze(sql).parts
+        analysis = analyze(sql)
+        self.names = frozenset([*analysis.marked, *analysis.parameters]) if analysis.named else frozenset()
+        parts = analysis.parts
         if len(parts) != 1:
             return
         part = parts[0]
@@ -45,6 +51,12 @@ class Kind:
             self.begins = part.verb == "savepoint"
         else:
             self.begins = part.writes and part.verb not in _TRANSACTIONAL
+
+    def values(self, parameters: Any) -> Any:
+        """The parameters for `mesahub.sql.prepare`: of a mapping, those that the statement has, as in `sqlite3`."""
+        if self.names and isinstance(parameters, Mapping):
+            return {name: value for name, value in parameters.items() if name in self.names}
+        return parameters or None
 
 
 _kinds: dict[str, Kind] = {}

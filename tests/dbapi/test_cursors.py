@@ -184,3 +184,30 @@ def test_errors_are_those_of_pep_249_with_their_cause(
     assert type(caught.value) is error
     assert str(caught.value.__cause__) == str(caught.value)
     assert isinstance(caught.value, connection.DatabaseError)
+
+
+def test_a_mapping_may_hold_more_than_the_statement_names(connection: dbapi.Connection) -> None:
+    cursor = connection.cursor()
+    row = {"id": 1, "name": "Ann", "other": object()}
+    cursor.execute("INSERT INTO t (id, name) VALUES (:id, :name)", row)
+    cursor.execute("UPDATE t SET name = @name || '!' WHERE id = $id", row)
+    cursor.executemany("UPDATE t SET value = :value WHERE id = :id", [{"id": 1, "value": 5, "more": 1}])
+    assert cursor.execute("SELECT :name, name, value FROM t WHERE id = :id", row).fetchall() == [("Ann", "Ann!", 5)]
+    with pytest.raises(dbapi.ProgrammingError, match="Without a value: missing"):
+        cursor.execute("SELECT :missing", row)
+    with pytest.raises(dbapi.ProgrammingError, match="as a list"):
+        cursor.execute("SELECT ?", row)
+
+
+def test_lastrowid_is_never_that_of_an_earlier_statement(connection: dbapi.Connection) -> None:
+    cursor = connection.cursor()
+    cursor.execute("INSERT INTO t (id) VALUES (7)")
+    assert cursor.lastrowid == 7
+    for statement in (
+        "INSERT INTO t (id) VALUES (8) RETURNING id",
+        "UPDATE t SET name = 'x'",
+        "DELETE FROM t WHERE id = 8",
+        "INSERT OR IGNORE INTO t (id) VALUES (7)",
+    ):
+        cursor.execute(statement)
+        assert cursor.lastrowid is None, statement

@@ -4,14 +4,17 @@
 # ruff: noqa: PT012
 from __future__ import annotations
 
+import asyncio
 import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 import mesahub
+import mesahub.aio
 from mesahub import (
     ArgumentError,
     ConfigurationError,
@@ -162,6 +165,66 @@ def test_a_transaction_that_the_database_took_back_is_lost(db: DatabaseHandle) -
         with pytest.raises(MesahubError, match="no deletes"):
             tx.table("acc").delete({"id": 1})
     assert db.table("acc").get(1) == {"id": 1, "cents": 1000}
+
+
+@pytest.mark.parametrize(
+    "ends",
+    [
+        "INSERT OR ROLLBACK INTO acc (id) VALUES (1)",
+        "UPDATE OR ROLLBACK acc SET id = 1",
+        "INSERT INTO guarded VALUES (1)",
+    ],
+)
+def test_others_write_after_a_statement_ended_the_transaction(tmp_path: Path, ends: str) -> None:
+    with mesahub.connect(tmp_path / "accounts.db") as db:
+        _end_and_write(db, ends)
+
+
+def test_other_tasks_write_after_a_statement_ended_the_transaction(tmp_path: Path) -> None:
+    async def main() -> int | None:
+        async with mesahub.aio.connect(tmp_path / "accounts.db") as db:
+            await db.exec("CREATE TABLE acc (id INTEGER PRIMARY KEY)")
+            await db.exec("INSERT INTO acc VALUES (1)")
+            opened: Any = await db.session()
+            async with opened as session:
+                await session.begin()
+                with pytest.raises(IntegrityError):
+                    await session.exec("INSERT OR ROLLBACK INTO acc VALUES (1)")
+                assert not session.in_transaction
+                done = await asyncio.create_task(db.exec("INSERT INTO acc VALUES (2)", timeout=5))
+                await session.begin()
+                await session.exec("INSERT INTO acc VALUES (3)")
+                await session.commit()
+            assert await db.table("acc").count() == 3
+            return done.rows_affected
+
+    assert asyncio.run(main()) == 1
+
+
+def _end_and_write(db: DatabaseHandle, ends: str) -> None:
+    db.exec("CREATE TABLE acc (id INTEGER PRIMARY KEY, cents INTEGER)")
+    db.exec("INSERT INTO acc VALUES (1, 1), (2, 2), (3, 3)")
+    db.exec("CREATE TABLE guarded (a)")
+    db.exec("CREATE TRIGGER guard BEFORE INSERT ON guarded BEGIN SELECT RAISE(ROLLBACK, 'not here'); END")
+    done: list[int | None] = []
+
+    def write() -> None:
+        done.append(db.exec("UPDATE acc SET cents = 5 WHERE id = 2", timeout=5).rows_affected)
+
+    opened: Any = db.session()
+    with opened as session:
+        session.begin()
+        with pytest.raises(MesahubError):
+            session.exec(ends)
+        assert not session.in_transaction
+        thread = threading.Thread(target=write)
+        thread.start()
+        thread.join()
+        assert done == [1]
+        session.begin()
+        session.exec("UPDATE acc SET cents = 7 WHERE id = 3")
+        session.commit()
+    assert db.table("acc").get(3) == {"id": 3, "cents": 7}
 
 
 def test_scripts_may_begin_and_commit(db: DatabaseHandle) -> None:

@@ -105,7 +105,11 @@ class AsyncSession:
                     return session.send(timed(request, end), lambda: alive())
                 return patiently(session.send, request, alive, end)
 
-            response = await run_stoppable(self._threads, run, request, end)
+            try:
+                response = await run_stoppable(self._threads, run, request, end)
+            finally:
+                if not session.in_transaction:  # SQLite may have rolled it back itself
+                    self._end_turn()
         return as_async_response(response, self._threads)
 
     async def close(self) -> None:

@@ -91,13 +91,17 @@ class SessionTransport:
                 if connection.sqlite.in_transaction:
                     connection.sqlite.execute("COMMIT" if commit else "ROLLBACK")
             finally:
-                if not connection.sqlite.in_transaction:
-                    if self._writes:
-                        self._writes = False
-                        self._engine.unreserve()
-                    if self._reads_only:
-                        self._reads_only = False
-                        connection.own("PRAGMA query_only = OFF")
+                self._settle(connection)
+
+    def _settle(self, connection: Connection) -> None:
+        """Let others write once no transaction is open: SQLite may have rolled it back itself."""
+        if (self._writes or self._reads_only) and not connection.sqlite.in_transaction:
+            if self._writes:
+                self._writes = False
+                self._engine.unreserve()
+            if self._reads_only:
+                self._reads_only = False
+                connection.own("PRAGMA query_only = OFF")
 
     def send(self, request: Request, alive: Alive = None, /) -> Response:
         """Answer a statement; ``alive`` is asked now and then whether to go on."""
@@ -113,6 +117,9 @@ class SessionTransport:
                 return exec_response(self, payload, timeout, alive)
             except (RefusedError, UnrepresentableError, TimedOutError) as error:
                 return failure(error, timeout)
+            finally:
+                if self._connection is not None:
+                    self._settle(self._connection)
 
     def read(
         self, sql: str, bindings: Sequence[Any] = (), *, timeout: float | None = None, alive: Alive = None
