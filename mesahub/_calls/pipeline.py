@@ -81,6 +81,7 @@ class Stack:
         if isinstance(middleware, (str, bytes)) or not isinstance(middleware, Sequence):
             raise ConfigurationError(f"middleware must be a list of functions, not {type(middleware).__name__}.")
         self.middleware = tuple(middleware)
+        self._urls = tuple(urls)
         if os.environ.get("MESAHUB_LOG"):
             from mesahub.middleware.log_environment import with_logging
 
@@ -108,11 +109,14 @@ class Stack:
         self.send: Callable[[Request], Response] = compose(layers, self.transport.send)
 
     def session(self, dialect: SessionDialect) -> StreamSession:
-        """A session of the engine, for a transport that moves requests. The caller's middleware is not part of it."""
+        """A session of the engine, for a transport that moves requests. The caller's middleware goes around it."""
         from mesahub._calls.stream_session import StreamSession
 
         once = compose(self._auth, self.transport.send)
-        return StreamSession(dialect, once, compose([self._retry, *self._auth], self.transport.send), self._elsewhere)
+        persist = compose([self._retry, *self._auth], self.transport.send)
+        session = StreamSession(dialect, once, persist, self._elsewhere)
+        session.urls = self._urls
+        return session
 
     def _elsewhere(self, url: str) -> tuple[Transport, Callable[[Request], Response]]:
         if not self._owns_transport:
@@ -135,7 +139,9 @@ def _target(urls: Sequence[str], dialect: Dialect | None, transport: Any) -> Tar
         from mesahub.dialects.mesahub.dialect import MesahubDialect
 
         dialect = MesahubDialect()
-    return Target(urls, dialect, in_process=getattr(transport, "capabilities", None) is not None)
+    of_session: Sequence[str] = getattr(transport, "urls", ())  # a session over a transport that moves requests
+    in_process = getattr(transport, "capabilities", None) is not None and not of_session
+    return Target(urls or of_session, dialect, in_process=in_process)
 
 
 def _unanswered(dialect: Dialect | None) -> Callable[[Request, Response], bool] | None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 
 from mesahub.dialects.base import Capabilities, SessionDialect
@@ -27,6 +27,7 @@ class StreamSession:
 
     Attributes:
         capabilities: those of the dialect.
+        urls: the base URLs of the engine, for middleware.
     """
 
     def __init__(
@@ -37,6 +38,7 @@ class StreamSession:
         elsewhere: Callable[[str], tuple[Transport, Callable[[Request], Response]]],
     ) -> None:
         self.capabilities: Capabilities = dialect.capabilities
+        self.urls: Sequence[str] = ()
         self._dialect = dialect
         self._send = send
         self._persist = persist

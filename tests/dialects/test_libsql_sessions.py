@@ -20,6 +20,7 @@ from mesahub import (
     UnsupportedError,
 )
 from mesahub.errors import ConnectionLostError
+from mesahub.middleware import Handler, Middleware, Target
 from mesahub.session import Session
 from mesahub.transport import Headers, Request, Response, TransportOptions
 
@@ -108,6 +109,31 @@ def test_a_transaction_is_a_stream_of_batons(server: Server, db: DatabaseHandle)
     with db.transaction() as tx:
         tx.exec("DELETE FROM t")
     assert server.asked == [("BEGIN IMMEDIATE", None), ("DELETE FROM t", "b1"), ("COMMIT", "b2"), ("close", "b3")]
+
+
+def test_middleware_sees_the_statements_of_a_session_and_its_server(server: Server) -> None:
+    seen: list[tuple[str, str]] = []
+    targets: list[Target] = []
+
+    class Noting:
+        def __call__(self, request: Request, forward: Handler) -> Response:
+            raise AssertionError
+
+        def for_target(self, target: Target) -> list[Middleware]:
+            targets.append(target)
+
+            def note(request: Request, forward: Handler) -> Response:
+                seen.append((request.verb, request.payload["sql"]))
+                return forward(request)
+
+            return [note]
+
+    options: dict[str, Any] = {"transport": server, "dialect": "libsql", "middleware": [Noting()]}
+    client = MesahubClient(None, "http://db.example:8080", **options)
+    with client, client.db("default").transaction() as tx:
+        tx.exec("DELETE FROM t")
+    assert seen == [("delete", "DELETE FROM t")]
+    assert [(target.urls, target.in_process) for target in targets] == [(("http://db.example:8080",), False)] * 2
 
 
 def test_a_rollback_closes_the_stream(server: Server, db: DatabaseHandle) -> None:

@@ -86,6 +86,7 @@ class AsyncStack:
         if isinstance(middleware, (str, bytes)) or not isinstance(middleware, Sequence):
             raise ConfigurationError(f"middleware must be a list of functions, not {type(middleware).__name__}.")
         self.middleware = tuple(middleware)
+        self._urls = tuple(urls)
         if os.environ.get("MESAHUB_LOG"):
             from mesahub.aio.middleware.log_environment import with_logging
 
@@ -113,13 +114,14 @@ class AsyncStack:
         self.send: Callable[[Request], Coroutine[Any, Any, AsyncResponse]] = compose(layers, self.transport.send)
 
     def session(self, dialect: SessionDialect) -> AsyncStreamSession:
-        """A session of the engine, for a transport that moves requests. The caller's middleware is not part of it."""
+        """A session of the engine, for a transport that moves requests. The caller's middleware goes around it."""
         from mesahub.aio._calls.stream_session import AsyncStreamSession
 
         once = compose(self._auth, self.transport.send)
-        return AsyncStreamSession(
-            dialect, once, compose([self._retry, *self._auth], self.transport.send), self._elsewhere
-        )
+        persist = compose([self._retry, *self._auth], self.transport.send)
+        session = AsyncStreamSession(dialect, once, persist, self._elsewhere)
+        session.urls = self._urls
+        return session
 
     def _elsewhere(self, url: str) -> tuple[AsyncTransport, Callable[[Request], Coroutine[Any, Any, AsyncResponse]]]:
         if not self._owns_transport:

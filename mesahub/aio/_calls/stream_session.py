@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Sequence
 from contextlib import suppress
 from typing import Any
 
@@ -28,6 +28,7 @@ class AsyncStreamSession:
 
     Attributes:
         capabilities: those of the dialect.
+        urls: the base URLs of the engine, for middleware.
     """
 
     def __init__(
@@ -38,6 +39,7 @@ class AsyncStreamSession:
         elsewhere: Callable[[str], tuple[AsyncTransport, Callable[[Request], Coroutine[Any, Any, AsyncResponse]]]],
     ) -> None:
         self.capabilities: Capabilities = dialect.capabilities
+        self.urls: Sequence[str] = ()
         self._dialect = dialect
         self._send = send
         self._persist = persist
