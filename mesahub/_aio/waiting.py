@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 from types import TracebackType
-from weakref import WeakKeyDictionary
 
 __all__ = ["Closing", "LoopLock"]
 
@@ -52,10 +51,14 @@ class LoopLock:
     """A lock for the tasks of a loop; every loop has one of its own."""
 
     def __init__(self) -> None:
-        self._locks: WeakKeyDictionary[asyncio.AbstractEventLoop, asyncio.Lock] = WeakKeyDictionary()
+        self._locks: dict[asyncio.AbstractEventLoop, asyncio.Lock] = {}
 
     async def __aenter__(self) -> None:
-        await self._locks.setdefault(asyncio.get_running_loop(), asyncio.Lock()).acquire()
+        loop = asyncio.get_running_loop()
+        if loop not in self._locks:
+            self._locks = {each: lock for each, lock in self._locks.items() if not each.is_closed()}
+            self._locks[loop] = asyncio.Lock()
+        await self._locks[loop].acquire()
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
