@@ -173,6 +173,11 @@ class Connection:
         version: int = self.sqlite.execute("PRAGMA schema_version").fetchone()[0]
         return version
 
+    def schema_versions(self) -> tuple[int, int]:
+        """The same, and that of TEMP objects."""
+        temporary: int = self.sqlite.execute("PRAGMA temp.schema_version").fetchone()[0]
+        return self.schema_version(), temporary
+
     def changes(self) -> int:
         """Rows that the last INSERT, UPDATE or DELETE changed."""
         count: int = self.sqlite.execute("SELECT changes()").fetchone()[0]

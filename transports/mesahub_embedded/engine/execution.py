@@ -83,6 +83,7 @@ class Execution:
         self._alone = alone
         self._plans: dict[str, Plan] = {}
         self._inserts: set[str] = set()
+        self._own_schema: tuple[int, int] | None = None  # where there is one connection: that of its plans
         self._schema = -1  # what of these two is known is of this one
 
     def read_again(
@@ -274,7 +275,9 @@ class Execution:
         if plan is not None and not connection.compiled:
             return plan
         names = tuple([column[0] for column in description])
-        if not self._is_committed(connection) or self._alone:
+        if self._alone:
+            return self._plan_alone(connection, sql, names)
+        if not self._is_committed(connection):
             plan = Plan(names, self._types.of(sql, len(names), connection))
         else:
             plan = self._plans.get(sql)
@@ -283,6 +286,26 @@ class Execution:
                 _keep(self._plans, sql, plan)
         _keep(connection.plans, sql, plan)
         return plan
+
+    def _plan_alone(self, connection: Connection, sql: str, names: tuple[str, ...]) -> Plan:
+        """The plan where the only connection is asked for the types, which makes SQLite compile all statements again.
+
+        So what is known stays while the schema is the same. In a transaction it is asked for each time: another one may
+        have given its schema the same number, and taken it back.
+        """
+        if connection.sqlite.in_transaction:
+            self._own_schema = None
+            plan = Plan(names, self._types.of(sql, len(names), connection))
+            _keep(connection.plans, sql, plan)
+            return plan
+        if self._own_schema is None or connection.schema_versions() != self._own_schema:
+            connection.plans.clear()
+        known: Plan | None = connection.plans.get(sql)
+        if known is None or known.names != names:
+            known = Plan(names, self._types.of(sql, len(names), connection))
+            self._own_schema = connection.schema_versions()
+            _keep(connection.plans, sql, known)
+        return known
 
     def _is_committed(self, connection: Connection) -> bool:
         """Is the schema that a connection sees everybody's? Then what is known is of that schema, or forgotten.
