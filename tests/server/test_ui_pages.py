@@ -7,12 +7,14 @@ import json
 import re
 from collections.abc import Iterator
 from html import unescape
-from urllib.parse import quote, urlencode
+from pathlib import Path
+from urllib.parse import quote, quote_plus, urlencode
 
 import pytest
 
 import mesahub
 from tests.server.browser import Browser, assert_harmless
+from tests.servers import start_server
 
 HOSTILE = [
     "<script>alert(1)</script>",
@@ -230,3 +232,20 @@ def test_tables_with_odd_contents_are_shown(browser: Browser, name: str) -> None
         assert value in shown
     for table in ("found", "found_data", "keyed", "twice"):
         assert "Schema" in browser.get(f"/ui/rows?db={name}&table={table}")
+
+
+def test_files_of_other_programs_are_listed_by_any_name(tmp_path: Path) -> None:
+    names = ["a&b<c>", "x y", "q?#%", "\xfc"]
+    for name in names:
+        with mesahub.connect(f"mh://local/{quote(name, safe='')}", data=tmp_path) as db:
+            db.exec("CREATE TABLE t (a)")
+    with start_server(tmp_path) as server:
+        (tmp_path / "databases" / "damaged.db").write_bytes(b"not a database" * 100)
+        browser = Browser(server).sign_in()
+        links = re.findall(r'href="(ui/database[^"]*)"', browser.get("/"))
+        for name in names:
+            (link,) = [link for link in links if link.endswith(f"={quote_plus(name)}")]
+            assert name in assert_harmless(browser.get(f"/{unescape(link)}")).text
+        status, text = browser.ask("GET", "/ui/database?db=damaged")
+        assert status == 500
+        assert "file is not a database" in assert_harmless(text).text

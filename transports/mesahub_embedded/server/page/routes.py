@@ -7,6 +7,7 @@ import math
 from collections.abc import Callable
 from urllib.parse import unquote, urlsplit
 
+from mesahub.errors import MesahubError
 from mesahub_embedded.engine.errors import RefusedError, TimedOutError
 from mesahub_embedded.server.page import layout, views
 from mesahub_embedded.server.page.forms import cookie, from_elsewhere, read_form
@@ -115,6 +116,8 @@ class Page:
             status, text = refused.status, refused.text
         except TimedOutError as error:
             status, text = 504, str(error)
+        except MesahubError as error:  # a file that is not a database
+            status, text = 500, str(error)
         message = element("p", text, class_="error", role="alert")
         title = "Not found" if status == 404 else "Error"
         return layout.render(title, element("h1", title), message, base=base, form_token=token, status=status)
