@@ -28,18 +28,23 @@ async def read_head(connection: Connection, parser: ResponseParser) -> None:
         raise connection.lost(error) from None
 
 
-async def read_body(connection: Connection, parser: ResponseParser, most: int) -> bytes:
-    """Read the whole body, of at most ``most`` bytes.
+def start_body(connection: Connection, parser: ResponseParser) -> bytes:
+    """The part of the body that came with the head: nearly always all of it. Raises `ConnectionLostError`."""
+    try:
+        return parser.start()
+    except ProtocolError as error:
+        raise connection.lost(error) from None
+
+
+async def read_rest(connection: Connection, parser: ResponseParser, start: bytes, most: int) -> bytes:
+    """Read the body to its end, of at most ``most`` bytes; ``start`` is what `start_body` gave.
 
     Raises:
         ConnectionLostError, RequestTimeoutError, ResultError: see the contract.
     """
     try:
-        piece = parser.start()
-        if parser.complete and len(piece) <= most:
-            return piece
         body = BytesIO()
-        size = body.write(piece)
+        size = body.write(start)
         while size <= most and not parser.complete:
             size += body.write(parser.feed(await connection.receive()))
         if size > most:  # counted, since an announcement alone proves nothing

@@ -118,12 +118,11 @@ class Connection(asyncio.BufferedProtocol):
         self.sent = False
         self.broken = None
 
-    async def _wait(self, waiter: asyncio.Future[None]) -> None:
-        """Wait for one of the two futures, within the limits. Raises ``TimeoutError``."""
+    def _limit_wait(self, waiter: asyncio.Future[None]) -> None:
+        """Have the limits hold for one of the two futures: it gets ``TimeoutError``."""
         end = self.end
         if end is None:
             if self._silence is None:
-                await waiter
                 return
             end = self._loop.time() + self._silence
         self._expires, self._expiring = end, waiter
@@ -132,10 +131,6 @@ class Connection(asyncio.BufferedProtocol):
         if timer is None or timer.when() > end:
             self._stop_timer()
             self._timer = self._loop.call_at(end, self._ring)
-        try:
-            await waiter
-        finally:
-            self._expiring = None
 
     def _ring(self) -> None:
         self._timer = None
@@ -181,22 +176,32 @@ class Connection(asyncio.BufferedProtocol):
             NotSentError: the connection was closed before.
             RequestTimeoutError: the time ran out.
         """
+        if not self.write_now(data):
+            await self.drain()
+
+    def write_now(self, data: bytes | memoryview) -> bool:
+        """`write` without the wait; ``False``: the peer takes no more, wait by `drain`."""
         if self._ended or self._transport is None:
             error = self._error or ConnectionError("the peer closed the connection")
             if not self.sent:
                 raise NotSentError(f"The connection to {self.peer} was closed: {error}.")
             self.broken = error
-            return
+            return True
         self.sent = True
         self._transport.write(data)
+        return not self._paused
+
+    async def drain(self) -> None:
+        """Wait until the peer takes more, or has broken off. Raises `RequestTimeoutError`."""
         while self._paused:
             self._writable = self._loop.create_future()
+            self._limit_wait(self._writable)
             try:
-                await self._wait(self._writable)
+                await self._writable
             except TimeoutError:
                 raise self._timed_out("while the request was being sent") from None
             finally:
-                self._writable = None
+                self._writable = self._expiring = None
 
     def answers_early(self) -> bool:
         """Has the peer answered, or closed, before the request was sent to its end?"""
@@ -214,12 +219,13 @@ class Connection(asyncio.BufferedProtocol):
                     raise self._failed(self._error)
                 return b""
             self._waiter = self._loop.create_future()
+            self._limit_wait(self._waiter)
             try:
-                await self._wait(self._waiter)
+                await self._waiter
             except TimeoutError:
                 raise self._timed_out("while waiting for the answer") from None
             finally:
-                self._waiter = None
+                self._waiter = self._expiring = None
         data = self._received.popleft()
         before, self._held = self._held, self._held - len(data)
         if before > _HELD >= self._held and self._transport is not None and not self._ended:

@@ -64,7 +64,7 @@ class Pool:
         """
         if self._closed:
             raise _closed()
-        connection = None if self._waiters else self._take_idle()
+        connection = self.take()
         if connection is not None:
             return connection
         if self._open < self._size and not self._waiters:
@@ -84,8 +84,9 @@ class Pool:
             self._free()
             raise
 
-    def _take_idle(self) -> Connection | None:
-        while self._idle:
+    def take(self) -> Connection | None:
+        """An idle connection that is still good; ``None`` where there is none, or others wait for one."""
+        while self._idle and not self._waiters:
             connection = self._idle.pop()
             if self._loop.time() - connection.idle_since < self._keep_alive and not connection.is_stale():
                 return connection

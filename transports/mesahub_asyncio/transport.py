@@ -11,10 +11,10 @@ from mesahub.transport import AsyncResponse, BodyStream, Request, TransportOptio
 from mesahub.transport.cancellation import note_cancelled
 from mesahub.transport.loops import running_loop
 from mesahub.transport.network import seconds
-from mesahub_asyncio.body import Download, read_body, read_head, send_stream
+from mesahub_asyncio.body import Download, read_head, read_rest, send_stream, start_body
 from mesahub_asyncio.connection import JOINED, Connection
 from mesahub_asyncio.pool import Pool
-from mesahub_http1 import RequestEncoder, ResponseParser
+from mesahub_http1 import ProtocolError, RequestEncoder, ResponseParser
 
 if TYPE_CHECKING:
     from mesahub_http1.proxy import Proxy
@@ -78,12 +78,13 @@ class AsyncioTransport:
         del content  # a traceback may show this function's variables
         timeout = self._timeout if request.timeout is None else request.timeout
         end = None if timeout is None else loop.time() + timeout
-        connection = await pool.acquire(end)
+        connection = pool.take() or await pool.acquire(end)
         reusable = lent = False
         try:
             connection.limit(None if request.streams else end, timeout)
             if body is None:
-                await connection.write(head)
+                if not connection.write_now(head):
+                    await connection.drain()
             elif isinstance(body, memoryview):
                 await connection.write(head)
                 await connection.write(body)
@@ -92,13 +93,19 @@ class AsyncioTransport:
             parser = ResponseParser(request.method)
             if request.streams and timeout is not None:
                 connection.end = loop.time() + timeout  # only the body of a file may take longer
-            await read_head(connection, parser)
+            try:
+                while not parser.feed_head(await connection.receive()):
+                    pass
+            except ProtocolError as error:
+                raise connection.lost(error) from None
             if request.streams and 200 <= parser.status < 300 and not request.uploads:
                 connection.end = None
                 stream = Download(connection, parser, pool)
                 lent = True
                 return AsyncResponse(parser.status, parser.headers, async_stream=stream)
-            received = await read_body(connection, parser, self._max_bytes)
+            received = start_body(connection, parser)
+            if not parser.complete or len(received) > self._max_bytes:
+                received = await read_rest(connection, parser, received, self._max_bytes)
             reusable = parser.keep_alive and connection.broken is None
             return AsyncResponse(parser.status, parser.headers, received)
         except asyncio.CancelledError as error:
