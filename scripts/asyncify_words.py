@@ -137,6 +137,12 @@ WORDS: dict[str, list[tuple[str, str]]] = {
         ("all threads of a client", "all tasks of a client"),
         ("Another thread", "Another task"),
     ],
+    "mesahub._calls.client_options": [  # a blocking transport runs on threads
+        (
+            "transport: str | Transport | TransportFactory | None",
+            "transport: str | Transport | TransportFactory | Blocking | BlockingFactory | None",
+        ),
+    ],
     "mesahub._calls.downloads": [("iterate over it", "iterate over it (``async for``)")],
     "mesahub._calls.pipeline": [
         ('DEFAULT_TRANSPORT = "urllib"', 'DEFAULT_TRANSPORT = "asyncio"'),
@@ -190,6 +196,8 @@ from contextlib import asynccontextmanager
 from typing import Any, cast
 from mesahub._aio.opening import opening, settled
 from mesahub._aio.waiting import Closing, LoopLock
+from mesahub.transport.base import Transport as Blocking
+from mesahub.transport.factories import TransportFactory as BlockingFactory
 """
 """What a module may need besides; unused ones are taken away."""
 

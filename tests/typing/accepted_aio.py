@@ -28,6 +28,15 @@ class User:
     name: str
 
 
+class BlockingTransport:
+    def __init__(self, options: TransportOptions) -> None: ...
+
+    def send(self, request: Request, /) -> Response:
+        return Response(200, payload={})
+
+    def close(self) -> None: ...
+
+
 class OwnTransport:
     def __init__(self, options: TransportOptions) -> None:
         self.base_url = options.base_url
@@ -62,6 +71,7 @@ async def clients(url: str) -> None:
         assert_type(db, AsyncDatabaseHandle)
     db = aio.connect(url, transport=OwnTransport, middleware=[own_middleware, of_attempts, one_that_does_not_wait])
     await db.close()
+    aio.connect(url, transport=BlockingTransport)
     async with AsyncMesahubClient(
         key_from_a_vault, url, retry=RetryPolicy.none(), transport=transport, middleware=[logging(), rate_limit(500)]
     ) as client:

@@ -10,6 +10,9 @@ import os
 from collections.abc import Awaitable, Mapping, Sequence
 from typing import TYPE_CHECKING, TypedDict
 
+from mesahub.transport.base import Transport as Blocking
+from mesahub.transport.factories import TransportFactory as BlockingFactory
+
 if TYPE_CHECKING:
     from collections.abc import Callable
     from typing import TypeAlias
@@ -80,7 +83,7 @@ class AsyncClientOptions(AsyncTransportArguments, total=False):
             as keyword arguments, too, which a type checker does not know.
     """
 
-    transport: str | AsyncTransport | AsyncTransportFactory | None
+    transport: str | AsyncTransport | AsyncTransportFactory | Blocking | BlockingFactory | None
     middleware: Sequence[Middleware]
     retry: RetryPolicy | None
     allow_insecure: bool
