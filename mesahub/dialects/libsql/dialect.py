@@ -253,7 +253,7 @@ class LibsqlDialect(Dialect):
             index = inner_of(result).get("replication_index")
             if type(index) is str and index.isascii() and index.isdigit():
                 index = int(index)
-            if type(index) is int:
+            if type(index) is int and index < 2**63:
                 indexes.append(index)
         index = max(indexes)
         if not index:
