@@ -21,10 +21,11 @@ name is ``sqlite``, so that Alembic, pandas and others treat it as one.
 
 from __future__ import annotations
 
+import os
 import threading
 from collections.abc import Sequence
 from typing import Any
-from urllib.parse import quote, urlencode
+from urllib.parse import quote, unquote, urlencode
 
 from sqlalchemy import exc, pool, text
 from sqlalchemy.dialects import registry
@@ -51,7 +52,7 @@ def mesahub_url(url: URL) -> str | None:
     """The URL of `mesahub.connect` for one of SQLAlchemy; ``None`` for ``mesahub://``.
 
     Raises:
-        sqlalchemy.exc.ArgumentError: a key is where SQLAlchemy would show it.
+        sqlalchemy.exc.ArgumentError: a key is where SQLAlchemy would show it, or a part has no meaning here.
 
     Example:
         >>> from sqlalchemy import make_url
@@ -62,9 +63,15 @@ def mesahub_url(url: URL) -> str | None:
     database = url.database or ""
     query = {name: value for name, value in url.query.items() if name not in _OWN and name != "host"}
     options = f"?{urlencode(query, doseq=True)}" if query else ""
+    if scheme == "sqlite" and (url.host or url.username or url.password is not None or url.port is not None):
+        raise exc.ArgumentError(
+            "A SQLite URL has three slashes, mesahub+sqlite:///relative.db, or four, mesahub+sqlite:////absolute/path.db."
+        )
     if scheme == "sqlite":
         return f"sqlite:///{quote(database)}{options}" if database else f"sqlite://{options}"
     if not url.host:
+        if url.username or url.password is not None:
+            raise exc.ArgumentError(f"The URL has a key and no host: mesahub+{scheme}://:KEY@host/database.")
         if not database and scheme == "mh":
             return None
         return f"{scheme}://local/{quote(database, safe='')}{options}"
@@ -113,9 +120,10 @@ class MesahubDialect(SQLiteDialect):
     @classmethod
     def get_pool_class(cls, url: URL) -> type[pool.Pool]:
         """One connection for a database in memory; a queue of connections for others."""
-        address = mesahub_url(url) or ""
-        in_memory = address.startswith("sqlite://") and (address[:10] != "sqlite:///" or ":memory:" in address)
-        return pool.StaticPool if in_memory or "/%3Amemory%3A" in address else pool.QueuePool
+        address = mesahub_url(url) or os.environ.get("MESAHUB_URL", "")
+        path, _, query = unquote(address).partition("?")
+        in_memory = path.rstrip("/") == "sqlite:" or path.endswith(":memory:") or "mode=memory" in query.split("&")
+        return pool.StaticPool if in_memory else pool.QueuePool
 
     def create_connect_args(self, url: URL) -> tuple[Sequence[Any], dict[str, Any]]:
         """The arguments of `mesahub.dbapi.connect`."""

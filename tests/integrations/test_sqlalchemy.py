@@ -265,11 +265,47 @@ def test_executemany_counts_rows_or_says_that_it_does_not(engine: Engine) -> Non
         connection.commit()
 
 
-def test_pools_fit_the_database() -> None:
-    assert MesahubDialect.get_pool_class(make_url("mesahub+sqlite://")) is StaticPool
-    assert MesahubDialect.get_pool_class(make_url("mesahub+sqlite:///:memory:")) is StaticPool
-    assert MesahubDialect.get_pool_class(make_url("mesahub+sqlite:///x.db")) is QueuePool
-    assert MesahubDialect.get_pool_class(make_url("mesahub+mh://:k@host/x")) is QueuePool
+@pytest.mark.parametrize(
+    "given",
+    [
+        "mesahub+sqlite://shop.db",
+        "mesahub+sqlite://host/shop.db",
+        "mesahub+sqlite://:hidden@/shop.db",
+        "mesahub+mh://:hidden@/shop",
+        "mesahub://:hidden@/shop",
+    ],
+)
+def test_parts_of_a_url_without_a_meaning_are_refused(given: str) -> None:
+    with pytest.raises(exc.ArgumentError, match=r"three slashes|a key and no host") as caught:
+        create_engine(given)
+    assert "hidden" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("given", "expected"),
+    [
+        ("mesahub+sqlite://", StaticPool),
+        ("mesahub+sqlite:///:memory:", StaticPool),
+        ("mesahub+sqlite:///x.db?mode=memory", StaticPool),
+        ("mesahub+mh://local/:memory:", StaticPool),
+        ("mesahub+sqlite:///x.db", QueuePool),
+        ("mesahub+sqlite:///x.db?mode=ro", QueuePool),
+        ("mesahub+mh://:k@host/x", QueuePool),
+    ],
+)
+def test_pools_fit_the_database(given: str, expected: type) -> None:
+    assert MesahubDialect.get_pool_class(make_url(given)) is expected
+
+
+@pytest.mark.parametrize(
+    ("variable", "expected"),
+    [("sqlite://", StaticPool), ("mh://local/:memory:", StaticPool), ("sqlite:///x", QueuePool)],
+)
+def test_pools_fit_the_database_of_the_environment(
+    variable: str, expected: type, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("MESAHUB_URL", variable)
+    assert MesahubDialect.get_pool_class(make_url("mesahub://")) is expected
 
 
 def test_dispose_closes_the_client(engine: Engine) -> None:
