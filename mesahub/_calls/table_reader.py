@@ -82,7 +82,7 @@ class TableReader(Generic[R]):
         """
         typed, chosen = self._typed, None
         if typed is not None:
-            select = chosen = typed.select(select)
+            select = chosen = typed.select(select, distinct=bool(distinct))
         statement = select_statement(self._scope, where, select, order_by, limit, offset, distinct)
         if chosen is not None:
             statement.parse = chosen.parse

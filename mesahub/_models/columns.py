@@ -47,8 +47,8 @@ class Selection(Selected):
         self.parse: Callable[[bytes], dict[str, Any]] | None = None
 
 
-def selection_of(fields: Sequence[Field], scope: Scope) -> Selection:
-    """The selection of these fields from a table."""
+def selection_of(fields: Sequence[Field], scope: Scope, *, distinct: bool = False) -> Selection:
+    """The selection of these fields from a table. ``distinct``: text is compared by the collation of its column."""
     terms: list[str] = []
     readers: list[Reader] = []
     mixed: list[str] = []
@@ -60,6 +60,11 @@ def selection_of(fields: Sequence[Field], scope: Scope) -> Selection:
         if storage == {int}:
             terms.append(f"+{column} AS {alias}")
             readers.append(_plain(field.column))
+        elif storage == {str} and distinct:
+            # A CASE has no collation.
+            terms.append(f"+{column} AS {alias}")
+            readers.append(_texts(field.column, len(mixed)))
+            mixed.append(column)
         elif storage == {str}:
             terms.append(f"CASE typeof({column}) WHEN 'blob' THEN 0 ELSE +{column} END AS {alias}")
             readers.append(_plain(field.column))
@@ -87,6 +92,10 @@ def selection_of(fields: Sequence[Field], scope: Scope) -> Selection:
 
 def _plain(name: str) -> Reader:
     return lambda rows: [row[name] for row in rows]
+
+
+def _texts(name: str, place: int) -> Reader:
+    return lambda rows: [row[name] if row[KINDS][place] in "tn" else 0 for row in rows]
 
 
 def _numbers(name: str) -> Reader:

@@ -69,16 +69,19 @@ class TypedRows(RowDumper, Generic[R]):
         }
         scope.filters = filters or None
 
-    def select(self, columns: Any) -> Selection:
+    def select(self, columns: Any, *, distinct: bool = False) -> Selection:
         """The columns to read.
 
         Args:
             columns: their names; ``None`` or ``True`` for all of the class.
+            distinct: for SELECT DISTINCT.
 
         Raises:
             ArgumentError: the class has no such column, or cannot be made without another one.
         """
         if columns is None or columns is True or columns == "*":
+            if distinct:
+                return selection_of(self._shape.fields, self._scope, distinct=True)
             if self._all is None:
                 self._all = self._selection(self._shape.fields)
             return self._all
@@ -91,7 +94,8 @@ class TypedRows(RowDumper, Generic[R]):
                 f"{self._shape.name} cannot be made without {missing[0].name!r}: select its column, "
                 f"{missing[0].column!r}, give the field a default, or use a table without a class."
             )
-        return self._selection(tuple(dict.fromkeys(chosen)))
+        fields = tuple(dict.fromkeys(chosen))
+        return selection_of(fields, self._scope, distinct=True) if distinct else self._selection(fields)
 
     def _selection(self, fields: tuple[Field, ...]) -> Selection:
         selection = selection_of(fields, self._scope)

@@ -15,7 +15,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from mesahub import ArgumentError, DatabaseHandle, col, stored
+from mesahub import ArgumentError, DatabaseHandle, ResultError, col, stored
 
 USERS = (
     "CREATE TABLE users (id INTEGER PRIMARY KEY, name TEXT NOT NULL, age INTEGER, active BOOLEAN DEFAULT 1, extra TEXT)"
@@ -262,3 +262,27 @@ def test_typed_rows_differ_from_what_was_written_in_nothing(exact: DatabaseHandl
     assert repr(table.find(order_by="rowid")) == repr(rows)
     assert repr(list(table.iterate(batch_size=2))) == repr(rows)
     assert repr(list(exact.rows("SELECT * FROM cells ORDER BY rowid", model=Cells))) == repr(rows)
+
+
+class Tag(NamedTuple):
+    name: str | None
+    n: float = 0.0
+
+
+def test_distinct_rows_compare_as_the_columns_do(exact: DatabaseHandle) -> None:
+    exact.exec("DROP TABLE IF EXISTS tags")
+    exact.exec("CREATE TABLE tags (name TEXT COLLATE NOCASE, n)")
+    rows: list[dict[str, Any]] = [
+        {"name": "a", "n": 1},
+        {"name": "A", "n": 1.0},
+        {"name": "b", "n": 2},
+        {"name": None, "n": 2},
+    ]
+    exact.table("tags").insert_many(rows)
+    tags = exact.table("tags", Tag)
+    assert len(exact.table("tags").find(distinct=True)) == 3
+    assert sorted(tags.find(distinct=True), key=repr) == [Tag("a", 1.0), Tag("b", 2.0), Tag(None, 2.0)]
+    assert tags.find(select=["name"], distinct=True, order_by="name") == [Tag(None), Tag("a"), Tag("b")]
+    exact.table("tags").insert({"name": b"YQ", "n": 1})
+    with pytest.raises(ResultError, match=r"Tag\.name: column 'name' of table 'tags' holds a value of another type"):
+        tags.find(distinct=True)
