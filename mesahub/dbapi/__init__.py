@@ -1,7 +1,5 @@
 """The Python database API, version 2 (PEP 249: https://peps.python.org/pep-0249/).
 
-::
-
     import mesahub.dbapi
 
     with mesahub.dbapi.connect("mh://local/shop") as connection:

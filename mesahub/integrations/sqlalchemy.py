@@ -1,7 +1,5 @@
 """SQLAlchemy 2 on mesahub (extra ``sqlalchemy``).
 
-::
-
     from sqlalchemy import create_engine
 
     create_engine("mesahub+mh://:KEY@host:4004/shop")  # a server; the key is where SQLAlchemy hides it

@@ -74,3 +74,8 @@ def test_each_argument_has_its_own_line() -> None:
     """The site's builder, which is strict, takes ``a, b:`` for one name."""
     together = re.compile(r"^(?:Args|Attributes):\n(?:    .*\n|\n)*?    \w+(?:, \w+)+: ", re.MULTILINE)
     assert [name for name, text in documented() if together.search(text)] == []
+
+
+def test_docstrings_have_no_restructured_text() -> None:
+    """The reference is Markdown, which shows ``::`` as it is."""
+    assert [name for name, text in documented() if re.search(r"::\s*$", text, re.MULTILINE)] == []
