@@ -76,17 +76,27 @@ def _to_float(value: Any) -> float:
 
 
 def _dump_float(value: Any) -> Any:
+    if not isinstance(value, (int, float)):
+        value = _dump_scalar(value)
     if isinstance(value, float):
         return adapt(value)
     return _to_float(int(value)) if isinstance(value, int) else refuse(value)
 
 
 def _dump_bool(value: Any) -> Any:
+    value = value if type(value) is bool else _dump_scalar(value)
     return value if type(value) is bool else refuse(value)
 
 
+def _dump_scalar(value: Any) -> Any:
+    """The value of a scalar of numpy, which is none of Python's types; others are refused."""
+    return adapt(value) if type(value).__module__ == "numpy" else refuse(value)
+
+
 def _dump_int(value: Any) -> Any:
-    return adapt(int(value) if type(value) is bool else value) if isinstance(value, int) else refuse(value)
+    if not isinstance(value, int):
+        value = _dump_scalar(value)
+    return adapt(int(value)) if isinstance(value, int) else refuse(value)
 
 
 def _dump_text(value: Any) -> Any:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import datetime
 import decimal
 from typing import Any
@@ -65,6 +66,13 @@ def scalars(db: Any) -> None:
         refused(lambda value=value: db.query("SELECT ?", [value]))
 
 
+@dataclasses.dataclass
+class Typed:
+    i: int
+    f: float | None
+    s: str | None
+
+
 def frames(db: Any) -> None:
     frame = pd.DataFrame(
         {
@@ -91,6 +99,13 @@ def frames(db: Any) -> None:
     with db.batch() as batch:
         batch.table("frame0").insert_many(frame)
     assert db.table("frame0").count() == 6
+    typed = db.table("typed", Typed)
+    assert typed.insert_many(frame[["i", "f", "s"]], create=True).rows_affected == 3
+    assert typed.insert(Typed(np.int64(4), np.float32(0.5), np.str_("d"))) == Typed(4, 0.5, "d")
+    assert typed.find({"i": {"lte": 2}}, order_by="i") == [Typed(1, 1.5, "a"), Typed(2, None, None)]
+    assert pd.DataFrame(db.rows("SELECT i, s FROM typed ORDER BY i"))["s"][0] == "a"
+    assert pd.DataFrame(db.rows("SELECT * FROM typed", model=Typed))["i"].sum() == 10
+    refused(lambda: typed.insert(Typed(np.float64(1.5), None, None)), "Typed.i", "must be int, not float64")
     decimals = pl.DataFrame({"p": [decimal.Decimal("1.10")], "d": [datetime.date(2026, 1, 31)]})
     db.table("decimals").insert_many(decimals, create=True)
     assert db.rows("SELECT * FROM decimals").tuples() == [("1.10", "2026-01-31")]
