@@ -74,7 +74,7 @@ class BulkInsert:
         self._current: Batch | None = None
         self._pending: list[Batch] = []
         self.done = 0
-        self._affected = 0
+        self._affected: int | None = 0
         self._last: int | None = None
         self._duration: float | None = None
         self._returned: list[Row] = []
@@ -133,7 +133,10 @@ class BulkInsert:
         batch = batch or self._current
         assert batch is not None
         self.done += len(batch.rows)
-        self._affected += result.rows_affected or 0
+        if result.rows_affected is None or self._affected is None:
+            self._affected = None
+        else:
+            self._affected += result.rows_affected
         if result.last_insert_rowid is not None:
             self._last = result.last_insert_rowid
         if result.query_duration_ms is not None:

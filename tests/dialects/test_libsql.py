@@ -375,8 +375,48 @@ def test_a_server_of_hrana_2_is_spoken_to_in_that() -> None:
     assert other is not None
     assert (other.path, other.content) == ("/v2/pipeline", request.content)
     assert dialect.instead(other, Response(404, Headers({}))) is None
+    # Only its answer shows that it was not something else that knew no such path.
+    assert dialect.request("default", "query", statement, timeout=None).path == "/v3/pipeline"
+    assert dialect.succeeded(other, Response(200, JSON, json.dumps(executed(result([("a", None)], []))).encode()))
     assert dialect.request("default", "query", statement, timeout=None).path == "/v2/pipeline"
     assert dialect.capabilities.transactions == "none"
+
+
+def test_a_server_without_streams_is_asked_to_close_none() -> None:
+    # tursodb --sync-server 0.7.0
+    dialect = LibsqlDialect()
+    statement = prepare("INSERT INTO t VALUES (1)", operation="exec")
+    text = Headers({"Content-Type": "text/plain"})
+    request = dialect.request("default", "exec", statement, timeout=None)
+    second = dialect.instead(request, Response(404, text, b"Not Found"))
+    assert second is not None
+    refused = (
+        b"Internal Server Error: Failed to parse pipeline request: unknown variant `close`, expected `execute` or "
+        b"`batch` at line 1 column 80"
+    )
+    third = dialect.instead(second, Response(500, text, refused))
+    assert third is not None
+    assert [each["type"] for each in sent(third)["requests"]] == ["execute"]
+    assert dialect.instead(third, Response(500, text, refused)) is None
+    one = {"type": "ok", "response": {"type": "execute", "result": {**NONE, "replication_index": None}}}
+    response = Response(200, JSON, json.dumps({"baton": None, "base_url": None, "results": [one]}).encode())
+    assert dialect.succeeded(third, response)
+    assert dialect.answer("exec", statement, response).affected is None
+    assert (dialect.capabilities.counts, dialect.capabilities.transactions) == (False, "none")
+    batch = dialect.batch("default", [statement], timeout=None)
+    assert [each["type"] for each in sent(batch)["requests"]] == ["batch"]
+    error = {"message": "Runtime error: UNIQUE constraint failed: t.a (19)", "code": "EXECUTE_ERROR"}
+    failed = {"baton": None, "base_url": None, "results": [{"type": "error", "error": error}]}
+    with pytest.raises(IntegrityError, match=r"failed: t\.a$"):
+        dialect.answer("exec", statement, Response(200, JSON, json.dumps(failed).encode()))
+
+
+def test_a_page_in_the_place_of_a_server_changes_no_version() -> None:
+    dialect = LibsqlDialect()
+    request = dialect.request("default", "query", prepare("SELECT 1", operation="query"), timeout=None)
+    assert dialect.instead(request, Response(404, Headers({"Content-Type": "text/html"}), b"<html>404</html>")) is None
+    gone = Response(404, JSON, b'{"error": "Namespace `x` doesn\'t exist"}')
+    assert dialect.instead(request, gone) is None
 
 
 @pytest.mark.parametrize(

@@ -11,7 +11,15 @@ from mesahub._util.secret import Secret
 from mesahub.dialects.base import Answer, Capabilities, Dialect, SessionDialect
 from mesahub.dialects.libsql.answers import read_answer, read_batch
 from mesahub.dialects.libsql.endpoints import PATIENCE, LibsqlEndpoints
-from mesahub.dialects.libsql.errors import TOO_LARGE, error_of, failures_in, is_without_database, outcome_of
+from mesahub.dialects.libsql.errors import (
+    TOO_LARGE,
+    error_of,
+    failures_in,
+    is_without_database,
+    is_without_path,
+    is_without_streams,
+    outcome_of,
+)
 from mesahub.dialects.libsql.responses import inner_of, payload_of, results_of
 from mesahub.dialects.libsql.statements import BatchEncoder, StatementEncoder, plan_of
 from mesahub.dialects.libsql.values import MAX_VALUE
@@ -42,6 +50,7 @@ CAPABILITIES = Capabilities(
 )
 DEFAULT = "default"
 """The name of the database where the URL has none: the server's own, or that of its host name."""
+_ENCODERS = (StatementEncoder, BatchEncoder)
 _FORM = "libsql://token@primary:8080,replica:8080/database"
 _NAME = re.compile(r"[A-Za-z0-9_](?:[A-Za-z0-9_-]{0,61}[A-Za-z0-9_])?")
 _STORED_PRAGMAS = frozenset({"user_version", "application_id", "incremental_vacuum", "optimize", "wal_checkpoint"})
@@ -72,6 +81,7 @@ class LibsqlDialect(Dialect):
         if not 0 < self._patience < 1e6:
             raise ConfigurationError("replica_patience must be a number of seconds above 0, such as 1.5.")
         self._path = "/v3/pipeline"
+        self._closes = True
         self._host = ""
         self._urls: Sequence[str] = ()
         self._primary = ""
@@ -82,7 +92,7 @@ class LibsqlDialect(Dialect):
         self._known: frozenset[str] = frozenset()
         """Databases that have answered."""
         if version == "2":
-            self._speak_hrana_2()
+            self._note_version(closes=True)
 
     @staticmethod
     def parse_url(url: str) -> ConnectionURL:
@@ -136,7 +146,7 @@ class LibsqlDialect(Dialect):
             payload=payload,
             safe=idempotent or operation == "query",
             timeout=timeout,
-            encoder=StatementEncoder(plan_of(statement), statement.names, index, seen=seen),
+            encoder=StatementEncoder(plan_of(statement), statement.names, index, seen=seen, closes=self._closes),
             hints=hints,
             authority=None if ref == DEFAULT else self.authority(ref),
         )
@@ -152,7 +162,7 @@ class LibsqlDialect(Dialect):
 
     def answer(self, operation: str, statement: Statement, response: Response) -> Answer:
         """See `mesahub.dialects.base.Dialect.answer`."""
-        return read_answer(operation, statement, response)
+        return self._counted(statement, read_answer(operation, statement, response))
 
     def batch(
         self,
@@ -179,24 +189,36 @@ class LibsqlDialect(Dialect):
             payload={"statements": payload},
             safe=ticket is not None,
             timeout=timeout,
-            encoder=BatchEncoder(statements, ticket, seen=self._indexes.get(ref, 0)),
+            encoder=BatchEncoder(statements, ticket, seen=self._indexes.get(ref, 0), closes=self._closes),
             hints=hints,
             authority=None if ref == DEFAULT else self.authority(ref),
         )
 
     def batch_answer(self, statements: Sequence[Statement], response: Response) -> list[Answer] | None:
         """See `mesahub.dialects.base.Dialect.batch_answer`."""
-        return read_batch(statements, response)
+        answers = read_batch(statements, response)
+        if answers is None or self._closes:
+            return answers
+        return [self._counted(each, answer) for each, answer in zip(statements, answers, strict=True)]
+
+    def _counted(self, statement: Statement, answer: Answer) -> Answer:
+        if not self._closes and statement.writes and answer.columns is None:
+            answer.affected = answer.rowid = None  # (it says 0 of each write)
+        return answer
 
     def succeeded(self, request: Request, response: Response) -> bool:
         """See `mesahub.dialects.base.Dialect.succeeded`."""
-        if failures_in(response) != []:
+        failures = failures_in(response)
+        encoder = request.encoder
+        if failures is not None and request.path == "/v2/pipeline" and isinstance(encoder, _ENCODERS):
+            self._note_version(closes=encoder.closes)
+        if failures != []:
             return False
         ref = request.database or ""
         if ref not in self._known:
             self._known |= {ref}
         if self._replicas is not None:
-            self.note_index(ref, request.encoder, response)
+            self.note_index(ref, encoder, response)
         return True
 
     def outcome(self, request: Request, response: Response) -> Outcome | None:
@@ -221,10 +243,13 @@ class LibsqlDialect(Dialect):
     def instead(self, request: Request, response: Response) -> Request | None:
         """See `mesahub.dialects.base.Dialect.instead`."""
         encoder = request.encoder
-        if request.path == "/v3/pipeline" and response.status == 404 and not response.content:
-            self._speak_hrana_2()
-            return _moved(request, self._path, encoder)
-        if request.path != "/v3/pipeline" or not isinstance(encoder, (StatementEncoder, BatchEncoder)):
+        if not isinstance(encoder, _ENCODERS):
+            return None
+        if request.path == "/v3/pipeline" and is_without_path(response):
+            return _moved(request, "/v2/pipeline", encoder if self._closes else encoder.for_no_stream())
+        if request.path == "/v2/pipeline" and encoder.closes and is_without_streams(response):
+            return _moved(request, "/v2/pipeline", encoder.for_no_stream())
+        if request.path != "/v3/pipeline":
             return None
         failures = failures_in(response)
         if not failures or failures[0].code != TOO_LARGE:
@@ -239,9 +264,11 @@ class LibsqlDialect(Dialect):
         authority = None if ref == DEFAULT else self.authority(ref)
         return LibsqlSession(self, ref, authority, self._urls, self.note_index)
 
-    def _speak_hrana_2(self) -> None:
-        self._path = "/v2/pipeline"
-        self.capabilities = CAPABILITIES.replace(transactions="none")
+    def _note_version(self, *, closes: bool) -> None:
+        """Remember that the server speaks Hrana 2; one without streams is that of tursodb, which counts nothing."""
+        if self._path != "/v2/pipeline" or self._closes is not closes:
+            self._path, self._closes = "/v2/pipeline", closes
+            self.capabilities = CAPABILITIES.replace(transactions="none", counts=closes)
 
     def note_index(self, ref: str, encoder: Any, response: Response) -> None:
         """Remember the state of the database that an answer shows."""

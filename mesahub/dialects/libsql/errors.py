@@ -33,6 +33,8 @@ __all__ = [
     "is_not_utf8",
     "is_stream_gone",
     "is_without_database",
+    "is_without_path",
+    "is_without_streams",
     "outcome_of",
 ]
 
@@ -43,8 +45,20 @@ _UNKNOWN = frozenset({"SQLITE_INTERNAL", "SQLITE_IOERR", "SQLITE_NOMEM", "SQLITE
 """The server may have broken down while it committed."""
 _NOT_UTF8 = re.compile(r"(?:invalid|incomplete) utf-8 .*")
 _NO_DATABASE = re.compile(r"Namespace `.*` doesn't exist")
+_NO_STREAMS = re.compile(
+    r"Internal Server Error: Failed to parse pipeline request: unknown variant `close`, expected `execute` or `batch`.*"
+)
+"""tursodb's."""
+_NUMBERED = re.compile(r" \(\d+\)$")
 _GONE = frozenset({"Received an invalid baton", "Received a baton that has already been used"})
-_PREFIXES = ("SQLite error: ", "SQLite input error: ", "SQL input error: ", "SQL string could not be parsed: ")
+_PREFIXES = (
+    "SQLite error: ",
+    "SQLite input error: ",
+    "SQL input error: ",
+    "SQL string could not be parsed: ",
+    "Runtime error: ",
+    "Parse error: ",
+)
 _OFFSET = re.compile(r" \(at offset \d+\)$")
 _PLAIN_SYNTAX = re.compile(r"near .*: syntax error")
 
@@ -97,6 +111,18 @@ def is_without_database(response: Response) -> bool:
     return _NO_DATABASE.fullmatch(payload["error"]) is not None
 
 
+def is_without_path(response: Response) -> bool:
+    """Does the server not know this version of the protocol? Nothing was carried out."""
+    return response.status == 404 and response.content.strip() in (b"", b"Not Found")
+
+
+def is_without_streams(response: Response) -> bool:
+    """Has the server no streams to close? It has read the request, and carried nothing out."""
+    return (
+        response.status == 500 and _NO_STREAMS.fullmatch(response.content[:500].decode("utf-8", "replace")) is not None
+    )
+
+
 def is_stream_gone(response: Response) -> bool:
     """Does the server no longer know the stream? Nothing was carried out."""
     if response.status != 400:
@@ -139,6 +165,8 @@ def failure_error(failure: Failure, operation: str) -> MesahubError:
     """The error for that of a statement."""
     text, code = failure.text, failure.code
     plain = _OFFSET.sub("", _without_prefix(text))
+    if code in ("EXECUTE_ERROR", "PREPARE_ERROR", "BATCH_STEP_ERROR"):  # tursodb's
+        plain = _NUMBERED.sub("", plain)
     details: dict[str, Any] = {"error": text, "code": code}
     if code == TOO_LARGE:
         what = "more bytes than the libSQL server sends at once (--max-response-size, 10 MB by default)"

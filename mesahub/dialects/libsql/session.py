@@ -12,7 +12,15 @@ from typing import Any
 from mesahub.dialects.base import Answer, Dialect, SessionDialect
 from mesahub.dialects.libsql.answers import SENDER, SHAPE, checked_results, read_result
 from mesahub.dialects.libsql.endpoints import same_site
-from mesahub.dialects.libsql.errors import TOO_LARGE, error_of, failures_in, is_not_utf8, is_stream_gone, outcome_of
+from mesahub.dialects.libsql.errors import (
+    TOO_LARGE,
+    error_of,
+    failures_in,
+    is_not_utf8,
+    is_stream_gone,
+    is_without_path,
+    outcome_of,
+)
 from mesahub.dialects.libsql.responses import payload_of, results_of
 from mesahub.dialects.libsql.statements import plan_of
 from mesahub.dialects.libsql.streams import Stream, StreamEncoder, target_of
@@ -287,7 +295,7 @@ class LibsqlSession(SessionDialect):
         return bool(steps) and steps[0] is not None
 
     def _raise_gone(self, encoder: StreamEncoder, response: Response) -> None:
-        if response.status == 404 and not response.content:
+        if is_without_path(response):
             raise _old_server()
         if is_stream_gone(response) or response.status >= 500 or response.status == 200:
             if encoder.verb == "commit" and not is_stream_gone(response):

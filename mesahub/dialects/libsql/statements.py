@@ -173,9 +173,10 @@ class StatementEncoder:
         index: for a read that a replica may answer: the state of the database that it must have reached, 0 for any.
         seen: the state that the client knows of when the request is made.
         cursor: for the cursor endpoint, which has no longest answer, instead of the pipeline.
+        closes: the stream is closed at the end; ``False`` for a server that has no streams.
     """
 
-    __slots__ = ("_cursor", "_index", "_names", "_plan", "seen")
+    __slots__ = ("_cursor", "_index", "_names", "_plan", "closes", "seen")
 
     def __init__(
         self,
@@ -185,8 +186,10 @@ class StatementEncoder:
         *,
         seen: int = 0,
         cursor: bool = False,
+        closes: bool = True,
     ) -> None:
         self.seen = seen
+        self.closes = closes
         self._plan = plan
         self._names = names
         self._index = index
@@ -204,13 +207,18 @@ class StatementEncoder:
             steps = self._plan.steps_of(stmt)
         if self._cursor:
             return dumped({"batch": {"steps": steps}})
+        requests: list[Any] = [{"type": "execute", "stmt": step["stmt"]} for step in steps]
         if self._index is None and self._plan.steps:
-            return dumped({"requests": [{"type": "batch", "batch": {"steps": steps}}, CLOSE]})
-        return dumped({"requests": [*({"type": "execute", "stmt": step["stmt"]} for step in steps), CLOSE]})
+            requests = [{"type": "batch", "batch": {"steps": steps}}]
+        return dumped({"requests": [*requests, CLOSE] if self.closes else requests})
 
     def for_cursor(self) -> StatementEncoder:
         """The encoder of the same for the cursor endpoint of the primary."""
         return StatementEncoder(self._plan, self._names, seen=self.seen, cursor=True)
+
+    def for_no_stream(self) -> StatementEncoder:
+        """The encoder of the same for a server without streams."""
+        return StatementEncoder(self._plan, self._names, closes=False)
 
 
 class BatchEncoder:
@@ -219,15 +227,22 @@ class BatchEncoder:
     Args:
         statements: what to run, in order.
         ticket: see `mesahub.dialects.base.Dialect.batch`.
-        seen, cursor: see `StatementEncoder`.
+        seen, cursor, closes: see `StatementEncoder`.
     """
 
-    __slots__ = ("_cursor", "_statements", "_ticket", "seen")
+    __slots__ = ("_cursor", "_statements", "_ticket", "closes", "seen")
 
     def __init__(
-        self, statements: Sequence[Statement], ticket: str | None = None, *, seen: int = 0, cursor: bool = False
+        self,
+        statements: Sequence[Statement],
+        ticket: str | None = None,
+        *,
+        seen: int = 0,
+        cursor: bool = False,
+        closes: bool = True,
     ) -> None:
         self.seen = seen
+        self.closes = closes
         self._statements = statements
         self._ticket = ticket
         self._cursor = cursor
@@ -239,11 +254,16 @@ class BatchEncoder:
         batch = {"steps": _all_or_none(before, [*_first(self._ticket), *stmts])}
         if self._cursor:
             return dumped({"batch": batch})
-        return dumped({"requests": [{"type": "batch", "batch": batch}, CLOSE]})
+        requests: list[Any] = [{"type": "batch", "batch": batch}]
+        return dumped({"requests": [*requests, CLOSE] if self.closes else requests})
 
     def for_cursor(self) -> BatchEncoder:
         """The encoder of the same for the cursor endpoint."""
         return BatchEncoder(self._statements, self._ticket, seen=self.seen, cursor=True)
+
+    def for_no_stream(self) -> BatchEncoder:
+        """The encoder of the same for a server without streams."""
+        return BatchEncoder(self._statements, self._ticket, closes=False)
 
 
 def place_of_batch(statements: Sequence[Statement]) -> tuple[int, int]:
