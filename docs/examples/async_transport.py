@@ -112,3 +112,5 @@ class TestSmallTransport(AsyncTransportContract):
     def leave_out(self, request):
         if "invalid_location" in request.node.name:
             pytest.skip("httpx reads the Location of a redirect also where it must not follow it")
+        if "while_it_connects[https]" in request.node.name:
+            pytest.skip("httpx leaves a connection open whose TLS handshake was cancelled")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import io
 import random
+import socket
 from collections import Counter
 from collections.abc import Awaitable, Callable
 from typing import Any, TypeVar
@@ -147,6 +148,37 @@ class Cancellation(Fixtures):
             return (await transport.send(call("/echo", b"mine"))).content
 
         assert self.with_transport(async_transport, server, use) == b"mine"
+
+    @pytest.mark.parametrize("scheme", ["http", "https"])
+    def test_a_call_cancelled_while_it_connects_frees_its_place(
+        self, async_transport: AsyncTransportFactory, scheme: str
+    ) -> None:
+        if not self.speaks_http or (scheme == "https" and not self.has_tls):
+            pytest.skip("this transport does not speak it")
+        silent = socket.create_server(("127.0.0.1", 0))  # takes connections, and never says anything
+
+        async def run() -> list[Any]:
+            url = f"{scheme}://127.0.0.1:{silent.getsockname()[1]}"
+            transport = async_transport(TransportOptions(base_url=url, proxies={}, pool_size=1))
+            try:
+                first = asyncio.ensure_future(transport.send(call("/x", b"{}", safe=True)))
+                accepted, _ = await asyncio.to_thread(silent.accept)
+                accepted.settimeout(AMPLE)
+                first.cancel()
+                with pytest.raises(asyncio.CancelledError) as caught:
+                    await first
+                with accepted:
+                    while await asyncio.to_thread(accepted.recv, 65536):
+                        pass  # until the connection is closed, as it must be
+                with pytest.raises(RequestTimeoutError):  # not for lack of a place
+                    await transport.send(call("/x", b"{}", timeout=0.3))
+                return notes(caught.value)
+            finally:
+                await transport.close()
+
+        with silent:
+            silent.settimeout(AMPLE)
+            assert asyncio.run(run()) == []
 
     def test_storm_of_cancelled_and_late_calls(
         self, async_transport: AsyncTransportFactory, server: ConformanceServer

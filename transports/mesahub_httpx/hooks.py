@@ -29,10 +29,16 @@ class Trace:
         self._call = call
         self._url = url
         self._status = 0
+        self._connecting: Any = None
         self.hidden: list[tuple[bytes, bytes]] = []
 
     async def __call__(self, event: str, info: Mapping[str, Any]) -> None:
-        if event.endswith("send_request_headers.started"):
+        if event.endswith(("connect_tcp.complete", "connect_unix_socket.complete")):
+            self._connecting = info.get("return_value")
+        elif event.endswith("start_tls.complete"):
+            self._connecting = None
+        elif event.endswith("send_request_headers.started"):
+            self._connecting = None
             request = info.get("request")
             if getattr(request, "method", b"") == b"CONNECT":  # of a proxy's tunnel
                 return
@@ -45,6 +51,12 @@ class Trace:
                 self._status = returned[1]
                 if isinstance(returned[3], list):
                     self._hide(returned[3])
+
+    async def drop(self) -> None:
+        """Close a connection on which TLS was not complete when the call ended: httpcore leaves it open."""
+        stream, self._connecting = self._connecting, None
+        if stream is not None:
+            await stream.aclose()
 
     def _hide(self, headers: list[tuple[bytes, bytes]]) -> None:
         for item in headers[:]:

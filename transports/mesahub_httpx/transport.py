@@ -83,7 +83,11 @@ class HttpxTransport:
             )
             trace = Trace(call, built.url)
             built.extensions = {**built.extensions, "trace": trace}
-            response = await client.send(built, stream=True, follow_redirects=False, **keeping_key(client, built))
+            try:
+                response = await client.send(built, stream=True, follow_redirects=False, **keeping_key(client, built))
+            except BaseException:
+                await trace.drop()
+                raise
             call.sent = True  # what answers without a network has no trace
             return Response(response, trace.hidden)
         finally:
