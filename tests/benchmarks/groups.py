@@ -485,8 +485,14 @@ HEADLINES = [
     ("find of 1,000 rows, HTTP", "seconds", "urllib", "mesahub 1.0.1"),
     ("insert_many of 50,000 rows, HTTP", "seconds", "urllib", "mesahub 1.0.1"),
     ("find by key, embedded", "seconds", "embedded", "sqlite3"),
-    ("find of 1,000 rows, embedded", "seconds", "embedded", "sqlite-utils"),
-    ("compile a find of five conditions", "seconds", "mesahub", "SQLAlchemy Core"),
+    ("insert, embedded", "seconds", "embedded", "sqlite3"),
+    (
+        "iterate over 20,000 rows with 20 µs of work on each, 20 ms away",
+        "seconds",
+        "urllib",
+        "prefetch=0, pages of 1,000",
+    ),
+    ("100 writes, 20 ms away", "seconds", "one batch", "one by one"),
     ("import and make a client", "seconds", "urllib", "mesahub 1.0.1"),
     ("download of 100 MB", "seconds", "urllib", "requests"),
 ]
