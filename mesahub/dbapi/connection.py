@@ -7,7 +7,7 @@ import sys
 import threading
 import warnings
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self, TypeVar, Unpack
 
@@ -224,7 +224,10 @@ class Connection:
         error = self._error_in_flight()
         if error is not None:
             error.add_note(said)
-        elif self._on_rollback == "raise":
+            with suppress(errors.RollbackWarning):  # warnings may be errors, which must not replace this one
+                warnings.warn(said, errors.RollbackWarning, stacklevel=4)
+            return
+        if self._on_rollback == "raise":
             raise errors.NotSupportedError(f"{said}. Use db.batch() for several writes at once, or on_rollback='warn'.")
         warnings.warn(said, errors.RollbackWarning, stacklevel=4)
 

@@ -218,3 +218,15 @@ def test_connect_refuses_what_is_no_url() -> None:
         dbapi.connect("postgres://hidden@host/db")
     assert isinstance(caught.value.__cause__, mesahub.ConfigurationError)
     assert "hidden" not in str(caught.value)
+
+
+def test_a_warning_that_is_an_error_does_not_replace_the_error_in_flight(connect: Connect, way: str) -> None:
+    if way == "embedded":
+        pytest.skip("there the rollback takes everything back")
+    connection = connect()
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        with pytest.raises(KeyError) as caught, connection:  # noqa: PT012
+            connection.cursor().execute("CREATE TABLE one (a)")
+            raise KeyError("mine")
+    assert any("taken effect" in note for note in caught.value.__notes__)

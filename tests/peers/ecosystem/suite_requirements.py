@@ -9,6 +9,7 @@ from sqlalchemy.testing import exclusions
 from sqlalchemy_requirements import DefaultRequirements
 
 HTTP = os.environ["WAY"] == "http"
+LIBSQL = os.environ["WAY"] == "libsql"
 
 
 def closed():
@@ -25,9 +26,12 @@ class Requirements(DefaultRequirements):
     infinity_floats = property(lambda self: closed())
 
     if HTTP:
-        # A connection per request: TEMP objects and savepoints would end with it.
+        # A connection per request: savepoints would end with it.
         savepoints = property(lambda self: closed())
         compat_savepoints = property(lambda self: closed())
+
+    if HTTP or LIBSQL:
+        # They would end with the request; libSQL rejects them.
         temporary_tables = property(lambda self: closed())
         temporary_views = property(lambda self: closed())
         temp_table_names = property(lambda self: closed())
@@ -40,7 +44,7 @@ class Requirements(DefaultRequirements):
 
     def _sqlite_memory_db(self, config):
         # Without a server the suite runs in memory, on one connection.
-        return not HTTP
+        return not HTTP and not LIBSQL
 
     def get_isolation_levels(self, config):
         levels = ["AUTOCOMMIT"] if HTTP else ["AUTOCOMMIT", "SERIALIZABLE"]
