@@ -359,7 +359,7 @@ class DatabaseHandle:
         TEMP tables and PRAGMAs last as long as the session. Close it, or use it as a context manager.
 
         Raises:
-            UnsupportedError: the engine has no sessions; embedded databases have.
+            UnsupportedError: the engine has no sessions; embedded databases and libSQL have.
         """
         return self._client.session(self._ref)
 
@@ -380,7 +380,8 @@ class DatabaseHandle:
 
         Raises:
             UnsupportedError: the engine has no interactive transactions; the message names what it has.
-            TransactionLostError: the database took it back by itself (``RAISE(ROLLBACK, ...)``).
+            TransactionLostError: the database took it back by itself (``RAISE(ROLLBACK, ...)``; libSQL also when
+                another client waited for 5 seconds to write, and after 10 seconds without a statement).
 
         Example:
             >>> with db.transaction() as tx:  # doctest: +SKIP

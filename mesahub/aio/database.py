@@ -368,7 +368,7 @@ class AsyncDatabaseHandle:
         TEMP tables and PRAGMAs last as long as the session. Close it, or use it as an asynchronous context manager.
 
         Raises:
-            UnsupportedError: the engine has no sessions; embedded databases have.
+            UnsupportedError: the engine has no sessions; embedded databases and libSQL have.
         """
         return await self._client.session(self._ref)
 
@@ -389,7 +389,8 @@ class AsyncDatabaseHandle:
 
         Raises:
             UnsupportedError: the engine has no interactive transactions; the message names what it has.
-            TransactionLostError: the database took it back by itself (``RAISE(ROLLBACK, ...)``).
+            TransactionLostError: the database took it back by itself (``RAISE(ROLLBACK, ...)``; libSQL also when
+                another client waited for 5 seconds to write, and after 10 seconds without a statement).
 
         Example:
             >>> async with db.transaction() as tx:  # doctest: +SKIP
