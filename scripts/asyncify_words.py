@@ -152,7 +152,26 @@ WORDS: dict[str, list[tuple[str, str]]] = {
         ("Callable[[Statement], ExecResult[Any]]", "Callable[[Statement], Coroutine[Any, Any, ExecResult[Any]]]"),
         ("It is called in threads.", "It is called in tasks."),
     ],
-    "mesahub._calls.table_loader": [("2 sends the next request, in a thread,", "2 sends the next request, in a task,")],
+    "mesahub._calls.table_loader": [
+        ("2 sends the next request, in a thread,", "2 sends the next request, in a task,"),
+        ("rows: any iterable of dicts", "rows: any iterable, asynchronous or not, of dicts"),
+        ("rows: Iterable[R],", "rows: Iterable[R] | AsyncIterable[R],"),
+        ("rows: Iterable[Any],", "rows: Any,"),
+        (
+            "        rows: Iterable[Mapping[str, Any]],\n",
+            "        rows: Iterable[Mapping[str, Any]] | AsyncIterable[Mapping[str, Any]],\n",
+        ),
+        (
+            "        if self._typed is not None:\n            rows, returning = self._typed.dump_many",
+            "        if isinstance(rows, AsyncIterable):\n"
+            "            return await insert_in_parts(\n"
+            "                self.insert_many, rows, on_conflict, key=key, update=update, where=where, create=create,\n"
+            "                alter=alter, returning=returning, progress=progress, idempotent=idempotent,\n"
+            "                in_flight=in_flight, timeout=timeout,\n"
+            "            )\n"
+            "        if self._typed is not None:\n            rows, returning = self._typed.dump_many",
+        ),
+    ],
     "mesahub._calls.table_reader": [
         ("asks for the next page, in a thread,", "asks for the next page, in a task,"),
     ],
@@ -191,10 +210,11 @@ WORDS: dict[str, list[tuple[str, str]]] = {
 
 IMPORTS = """\
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Coroutine
+from collections.abc import AsyncIterable, AsyncIterator, Awaitable, Coroutine
 from contextlib import asynccontextmanager
 from typing import Any, cast
 from mesahub._aio.opening import opening, settled
+from mesahub._aio.rows import insert_in_parts
 from mesahub._aio.waiting import Closing, LoopLock
 from mesahub.transport.base import Transport as Blocking
 from mesahub.transport.factories import TransportFactory as BlockingFactory

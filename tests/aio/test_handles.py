@@ -10,7 +10,7 @@ import pickle
 import subprocess
 import sys
 import warnings
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
 from typing import Any
 
@@ -83,6 +83,35 @@ def test_a_loop_that_ends_early_leaves_no_task(run: Run) -> None:
                 if row["id"] == 2:
                     break
         assert asyncio.all_tasks() == {asyncio.current_task()}
+
+    run(body)
+
+
+def test_rows_may_come_from_an_asynchronous_generator(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("mesahub._aio.rows.PART", 100)
+    seen: list[tuple[int, int | None]] = []
+
+    async def rows(count: int, *, breaks: bool = False) -> AsyncIterator[dict[str, Any]]:
+        for number in range(count):
+            await asyncio.sleep(0)
+            yield {"id": number, "n": str(number)}
+        if breaks:
+            yield {"id": 0, "n": "taken"}
+
+    async def body(db: AsyncDatabaseHandle) -> None:
+        table = db.table("t")
+        done = await table.insert_many(rows(250), returning=["id"], progress=lambda *each: seen.append(each))
+        assert done.rows_affected == len(done.rows) == 250
+        assert seen[-1] == (250, None)
+        assert (await table.insert_many(rows(0))).rows_affected == 0
+        assert (await table.upsert_many(rows(250), key="id")).rows_affected == 250
+        assert await table.count() == 250
+        await table.delete({}, all_rows=True)
+        with pytest.raises(IntegrityError) as raised:
+            await table.insert_many(rows(200, breaks=True))
+        assert raised.value.details["rows_inserted"] == 200
+        with pytest.raises(ArgumentError, match="progress"):
+            await table.insert_many(rows(1), progress=5)  # type: ignore[call-overload]
 
     run(body)
 

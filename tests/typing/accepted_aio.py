@@ -100,6 +100,17 @@ async def reads_and_writes(db: AsyncDatabaseHandle) -> None:
     assert_type(await users.count(), int)
 
 
+async def rows_of_a_generator(db: AsyncDatabaseHandle) -> None:
+    async def rows() -> AsyncIterator[dict[str, Any]]:
+        yield {"id": 1}
+
+    async def users() -> AsyncIterator[User]:
+        yield User(1, "Ann")
+
+    assert_type(await db.table("t").insert_many(rows()), ExecResult)
+    assert_type(await db.table("users", User).upsert_many(users()), ExecResult[User])
+
+
 async def batches_and_transactions(db: AsyncDatabaseHandle) -> None:
     async with db.batch(idempotent=True) as batch:
         assert_type(batch, AsyncBatch)

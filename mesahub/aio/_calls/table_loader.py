@@ -3,9 +3,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import AsyncIterable, Callable, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, overload
 
+from mesahub._aio.rows import insert_in_parts
 from mesahub.aio._calls.table_reader import AsyncTableReader
 from mesahub.errors import ArgumentError, MesahubError, NoSuchColumnError
 from mesahub.results import ExecResult, R, Row
@@ -25,7 +26,7 @@ class AsyncTableLoader(AsyncTableReader[R]):
     @overload
     async def insert_many(
         self: AsyncTableLoader[Row],
-        rows: Iterable[Mapping[str, Any]],
+        rows: Iterable[Mapping[str, Any]] | AsyncIterable[Mapping[str, Any]],
         on_conflict: str | None = None,
         *,
         key: str | Sequence[str] | None = None,
@@ -42,7 +43,7 @@ class AsyncTableLoader(AsyncTableReader[R]):
     @overload
     async def insert_many(
         self,
-        rows: Iterable[R],
+        rows: Iterable[R] | AsyncIterable[R],
         on_conflict: str | None = None,
         *,
         key: str | Sequence[str] | None = None,
@@ -58,7 +59,7 @@ class AsyncTableLoader(AsyncTableReader[R]):
     ) -> ExecResult[R]: ...
     async def insert_many(
         self,
-        rows: Iterable[Any],
+        rows: Any,
         on_conflict: str | None = None,
         *,
         key: str | Sequence[str] | None = None,
@@ -77,7 +78,7 @@ class AsyncTableLoader(AsyncTableReader[R]):
         Each request is one statement, so its rows go in together or not at all.
 
         Args:
-            rows: any iterable of dicts, or of instances of the table's class, read as it goes; a data frame of pandas
+            rows: any iterable, asynchronous or not, of dicts, or of instances of the table's class, read as it goes; a data frame of pandas
                 or polars; a table of pyarrow. A column that a row does not name gets its default.
                 Rows with different columns are grouped; only ``on_conflict`` keeps the order.
             on_conflict: ``None`` raises, ``"ignore"`` keeps, ``"replace"`` replaces, ``"update"`` updates the old row.
@@ -116,6 +117,22 @@ class AsyncTableLoader(AsyncTableReader[R]):
 
             in_flight = checked_in_flight(in_flight, in_order=on_conflict is not None, alter=alter)
             in_flight = in_flight if self._client.reads_ahead else 1
+        if isinstance(rows, AsyncIterable):
+            return await insert_in_parts(
+                self.insert_many,
+                rows,
+                on_conflict,
+                key=key,
+                update=update,
+                where=where,
+                create=create,
+                alter=alter,
+                returning=returning,
+                progress=progress,
+                idempotent=idempotent,
+                in_flight=in_flight,
+                timeout=timeout,
+            )
         if self._typed is not None:
             rows, returning = self._typed.dump_many(rows), self._typed.returning(returning)
         if create:
@@ -187,7 +204,7 @@ class AsyncTableLoader(AsyncTableReader[R]):
     @overload
     async def upsert_many(
         self: AsyncTableLoader[Row],
-        rows: Iterable[Mapping[str, Any]],
+        rows: Iterable[Mapping[str, Any]] | AsyncIterable[Mapping[str, Any]],
         key: str | Sequence[str] | None = None,
         update: Sequence[str] | None = None,
         *,
@@ -202,7 +219,7 @@ class AsyncTableLoader(AsyncTableReader[R]):
     @overload
     async def upsert_many(
         self,
-        rows: Iterable[R],
+        rows: Iterable[R] | AsyncIterable[R],
         key: str | Sequence[str] | None = None,
         update: Sequence[str] | None = None,
         *,
@@ -216,7 +233,7 @@ class AsyncTableLoader(AsyncTableReader[R]):
     ) -> ExecResult[R]: ...
     async def upsert_many(
         self,
-        rows: Iterable[Any],
+        rows: Any,
         key: str | Sequence[str] | None = None,
         update: Sequence[str] | None = None,
         *,
