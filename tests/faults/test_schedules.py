@@ -116,7 +116,7 @@ def test_a_few_schedules_over_tls(tls_proxy: FaultProxy, server: Server) -> None
     assert report.ambiguous
 
 
-@pytest.mark.parametrize("tls", [False, True])
+@pytest.mark.parametrize("tls", [False, pytest.param(True, marks=pytest.mark.soak)])
 def test_a_few_schedules_over_asynchronous_transports(
     request: pytest.FixtureRequest, server: Server, tls: bool
 ) -> None:

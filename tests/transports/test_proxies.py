@@ -11,7 +11,7 @@ from mesahub.errors import ConfigurationError, ConnectionLostError, NotSentError
 from mesahub.testing import ConformanceServer
 from mesahub.testing.certificates import Certificates
 from mesahub.transport import Request, Response, TLSOptions, Transport, TransportOptions
-from tests.transports.blocking import ASYNC, transport_of
+from tests.transports.blocking import transport_of
 
 from .conftest import ForwardProxy, Front
 
@@ -20,7 +20,10 @@ StartProxy = Callable[..., ForwardProxy]
 StartFront = Callable[[str], Front]
 
 
-@pytest.fixture(params=["urllib", "requests", "urllib3", *ASYNC])
+OVER_LIBRARIES = [pytest.param(name, marks=pytest.mark.peers) for name in ("aiohttp", "httpx")]
+
+
+@pytest.fixture(params=["urllib", "requests", "urllib3", "asyncio", *OVER_LIBRARIES])
 def make(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Iterator[Make]:
     for name in ("http_proxy", "https_proxy", "all_proxy", "no_proxy", "REQUESTS_CA_BUNDLE"):
         monkeypatch.delenv(name, raising=False)
