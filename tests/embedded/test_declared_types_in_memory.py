@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 
@@ -37,7 +38,8 @@ def test_types_are_those_of_the_schema_of_now(db: DatabaseHandle, temp: str) -> 
 
 def test_types_of_a_transaction_that_was_taken_back_are_forgotten(db: DatabaseHandle) -> None:
     for declared in ("DATE", "TEXT", "DATETIME", "TEXT"):
-        with db.session() as session:
+        with db.session() as opened:
+            session: Any = opened  # a `mesahub.session.Session`
             session.begin()
             assert shown(session, declared) == [SHOWN[declared]] * 3
             session.rollback()
