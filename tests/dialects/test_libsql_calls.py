@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from mesahub import MesahubClient, MesahubError, RetryPolicy, SQLError, TransactionLostError
+from mesahub import MesahubClient, MesahubError, RetryPolicy, SQLError, TransactionLostError, UnsupportedError
 from mesahub.errors import ConnectionLostError
 from mesahub.transport import Headers, Request, Response
 
@@ -31,7 +31,7 @@ def rows(names: list[str], values: list[list[Any]]) -> Any:
 
 TOO_LARGE = answer([{"type": "error", "error": {"message": "Response is too large", "code": "RESPONSE_TOO_LARGE"}}])
 FIVE = {"type": "integer", "value": "5"}
-CURSOR = [
+CURSOR: list[Any] = [
     {"baton": None, "base_url": None},
     {"type": "step_begin", "step": 0, "cols": [{"name": "a", "decltype": None}]},
     {"type": "row", "row": [FIVE]},
@@ -106,10 +106,13 @@ def test_an_older_server_is_found_out_once() -> None:
     missing = Response(404, Headers({}), b"")
     script = Script(missing, answer([rows(["a"], [[FIVE]])]), answer([rows(["a"], [[FIVE]])]))
     with client_of(script, RetryPolicy.none()) as client:
-        assert client.capabilities.transactions == "interactive"
+        found = [client.capabilities.transactions]
         for _ in range(2):
             assert client.query("default", "SELECT a FROM t").rows == [{"a": 5}]
-        assert client.capabilities.transactions == "none"
+        found.append(client.capabilities.transactions)
+        with pytest.raises(UnsupportedError, match="Hrana 2"):
+            client.session("default")
+    assert found == ["interactive", "none"]
     assert [path for path, _ in script.asked] == ["/v3/pipeline", "/v2/pipeline", "/v2/pipeline"]
 
 

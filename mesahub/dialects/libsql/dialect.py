@@ -268,7 +268,7 @@ class LibsqlDialect(Dialect):
         """Remember that the server speaks Hrana 2; one without streams is that of tursodb, which counts nothing."""
         if self._path != "/v2/pipeline" or self._closes is not closes:
             self._path, self._closes = "/v2/pipeline", closes
-            self.capabilities = CAPABILITIES.replace(transactions="none", counts=closes)
+            self.capabilities = CAPABILITIES.replace(engine="libSQL with Hrana 2", transactions="none", counts=closes)
 
     def note_index(self, ref: str, encoder: Any, response: Response) -> None:
         """Remember the state of the database that an answer shows."""
