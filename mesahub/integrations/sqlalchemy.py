@@ -103,6 +103,7 @@ class MesahubDialect(SQLiteDialect):
         self._lock = threading.Lock()
         self._handle: mesahub.DatabaseHandle | None = None
         self._connections = 0
+        self._level: str | None = "DEFERRED"
 
     @classmethod
     def import_dbapi(cls) -> Any:
@@ -132,6 +133,7 @@ class MesahubDialect(SQLiteDialect):
     def connect(self, *arguments: Any, **options: Any) -> Any:
         """Connect; all connections of an engine share one client, which is closed with the last of them."""
         own = {name: options.pop(name) for name in (*_OWN, "isolation_level") if name in options}
+        self._level = own.get("isolation_level", "DEFERRED")
         given = SecretDict(options)
         options = {}  # a traceback may show this function's variables
         with self._lock:
@@ -207,11 +209,11 @@ class MesahubDialect(SQLiteDialect):
 
     def set_isolation_level(self, dbapi_connection: Any, level: IsolationLevel) -> None:
         """``AUTOCOMMIT`` also means that no rollback is expected: see `mesahub.dbapi.Connection.rollback`."""
-        dbapi_connection.isolation_level = None if level == "AUTOCOMMIT" else "DEFERRED"
+        dbapi_connection.isolation_level = None if level == "AUTOCOMMIT" else self._level or "DEFERRED"
 
     def reset_isolation_level(self, dbapi_conn: Any) -> None:
-        """Back to what a connection begins with."""
-        dbapi_conn.isolation_level = "DEFERRED"
+        """Back to what a connection begins with: by ``create_engine(isolation_level=...)``, or by ``connect_args``."""
+        dbapi_conn.isolation_level = None if self._on_connect_isolation_level == "AUTOCOMMIT" else self._level
 
     def detect_autocommit_setting(self, dbapi_conn: Any) -> bool:
         """Whether every statement takes effect at once."""

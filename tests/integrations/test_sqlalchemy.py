@@ -266,6 +266,32 @@ def test_executemany_counts_rows_or_says_that_it_does_not(engine: Engine) -> Non
 
 
 @pytest.mark.parametrize(
+    ("options", "first"),
+    [
+        ({}, "DEFERRED"),
+        ({"isolation_level": "AUTOCOMMIT"}, None),
+        ({"connect_args": {"isolation_level": "IMMEDIATE"}}, "IMMEDIATE"),
+        ({"connect_args": {"isolation_level": None}}, None),
+    ],
+)
+def test_the_isolation_level_of_an_engine_is_restored(url: str, options: dict[str, Any], first: str | None) -> None:
+    made = create_engine(url, **options)
+
+    def level(connection: Any) -> str | None:
+        found: str | None = connection.connection.dbapi_connection.isolation_level
+        return found
+
+    for other in ("AUTOCOMMIT", "AUTOCOMMIT" if url.startswith("mesahub+mh") else "SERIALIZABLE"):
+        with made.connect() as connection:
+            assert level(connection) == first
+            changed = connection.execution_options(isolation_level=other)
+            assert (level(changed) is None) == (other == "AUTOCOMMIT")
+        with made.connect() as connection:
+            assert level(connection) == first
+    made.dispose()
+
+
+@pytest.mark.parametrize(
     "given",
     [
         "mesahub+sqlite://shop.db",
