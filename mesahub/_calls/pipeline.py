@@ -114,7 +114,7 @@ class Stack:
 
         once = compose(self._auth, self.transport.send)
         persist = compose([self._retry, *self._auth], self.transport.send)
-        session = StreamSession(dialect, once, persist, self._elsewhere)
+        session = StreamSession(dialect, once, persist, self._elsewhere, self.timeout)
         session.urls = self._urls
         return session
 

@@ -24,6 +24,7 @@ class StreamSession:
         send: sends a request once.
         persist: sends a request, again where that is safe.
         elsewhere: opens a transport to another base URL, where the engine wants the session to go on there.
+        timeout: seconds for COMMIT and ROLLBACK; ``None`` for no limit.
 
     Attributes:
         capabilities: those of the dialect.
@@ -36,6 +37,7 @@ class StreamSession:
         send: Callable[[Request], Response],
         persist: Callable[[Request], Response],
         elsewhere: Callable[[str], tuple[Transport, Callable[[Request], Response]]],
+        timeout: float | None = None,
     ) -> None:
         self.capabilities: Capabilities = dialect.capabilities
         self.urls: Sequence[str] = ()
@@ -43,6 +45,7 @@ class StreamSession:
         self._send = send
         self._persist = persist
         self._elsewhere = elsewhere
+        self._timeout = timeout
         self._place: str | None = None
         self._opened: list[Transport] = []
         self._turn = threading.RLock()
@@ -64,7 +67,7 @@ class StreamSession:
             self._end(commit, timeout)
 
     def _end(self, commit: bool, timeout: float | None) -> None:
-        request = self._dialect.end(commit=commit, timeout=timeout)
+        request = self._dialect.end(commit=commit, timeout=self._timeout if timeout is None else timeout)
         if request is None:
             return
         if commit:

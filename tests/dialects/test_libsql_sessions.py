@@ -143,6 +143,24 @@ def test_a_rollback_closes_the_stream(server: Server, db: DatabaseHandle) -> Non
     assert server.asked == [("BEGIN IMMEDIATE", None), ("DELETE FROM t", "b1"), ("ROLLBACK", "b2")]
 
 
+def test_the_end_of_a_transaction_has_a_time(server: Server) -> None:
+    seen: list[float | None] = []
+    send = server.send
+
+    def noted(request: Request) -> Response:
+        seen.append(request.timeout)
+        return send(request)
+
+    server.send = noted  # type: ignore[method-assign]
+    with MesahubClient(None, "http://db.example", transport=server, dialect="libsql", timeout=7.0) as client:
+        with client.db("default").transaction():
+            pass
+        with pytest.raises(KeyError), client.db("default").transaction():
+            raise KeyError
+    assert None not in seen
+    assert 7.0 in seen
+
+
 def test_outside_of_a_transaction_no_stream_is_held(server: Server, db: DatabaseHandle) -> None:
     with db.session() as session:
         session.exec("DELETE FROM t")

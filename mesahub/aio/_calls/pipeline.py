@@ -119,7 +119,7 @@ class AsyncStack:
 
         once = compose(self._auth, self.transport.send)
         persist = compose([self._retry, *self._auth], self.transport.send)
-        session = AsyncStreamSession(dialect, once, persist, self._elsewhere)
+        session = AsyncStreamSession(dialect, once, persist, self._elsewhere, self.timeout)
         session.urls = self._urls
         return session
 

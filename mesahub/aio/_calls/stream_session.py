@@ -25,6 +25,7 @@ class AsyncStreamSession:
         send: sends a request once.
         persist: sends a request, again where that is safe.
         elsewhere: opens a transport to another base URL, where the engine wants the session to go on there.
+        timeout: seconds for COMMIT and ROLLBACK; ``None`` for no limit.
 
     Attributes:
         capabilities: those of the dialect.
@@ -37,6 +38,7 @@ class AsyncStreamSession:
         send: Callable[[Request], Coroutine[Any, Any, AsyncResponse]],
         persist: Callable[[Request], Coroutine[Any, Any, AsyncResponse]],
         elsewhere: Callable[[str], tuple[AsyncTransport, Callable[[Request], Coroutine[Any, Any, AsyncResponse]]]],
+        timeout: float | None = None,
     ) -> None:
         self.capabilities: Capabilities = dialect.capabilities
         self.urls: Sequence[str] = ()
@@ -44,6 +46,7 @@ class AsyncStreamSession:
         self._send = send
         self._persist = persist
         self._elsewhere = elsewhere
+        self._timeout = timeout
         self._place: str | None = None
         self._opened: list[AsyncTransport] = []
         self._turn = LoopLock()
@@ -65,7 +68,7 @@ class AsyncStreamSession:
             await self._end(commit, timeout)
 
     async def _end(self, commit: bool, timeout: float | None) -> None:
-        request = self._dialect.end(commit=commit, timeout=timeout)
+        request = self._dialect.end(commit=commit, timeout=self._timeout if timeout is None else timeout)
         if request is None:
             return
         if commit:
