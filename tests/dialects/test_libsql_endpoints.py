@@ -162,6 +162,28 @@ def test_a_read_names_the_state_that_it_must_see() -> None:
     assert len(endpoints.order(READ)) == 2
 
 
+def test_what_a_session_wrote_is_to_be_seen_too() -> None:
+    dialect = LibsqlDialect()
+    dialect.located(URLS)
+    dialect.endpoints(URLS)
+    session = dialect.session("default")
+    statement = prepare("DELETE FROM t", operation="exec")
+    alone = session.request("default", "exec", statement, timeout=None)
+    session.received(alone, answered(executed(8, looked=None), URLS[0]))
+    assert session.succeeded(alone, answered(executed(8, looked=None), URLS[0]))
+    assert indexed(dialect)[0] == "8"
+    begin = session.begin("immediate", None)
+    inner = {"step_results": [{}], "step_errors": [None], "replication_index": "9"}
+    results = [
+        {"type": "ok", "response": {"type": "batch", "result": inner}},
+        {"type": "ok", "response": {"type": "get_autocommit", "is_autocommit": False}},
+    ]
+    body = {"baton": "b", "base_url": None, "results": results}
+    session.received(begin, answered(Response(200, JSON, json.dumps(body).encode()), URLS[0]))
+    assert session.in_transaction
+    assert indexed(dialect)[0] == "9"
+
+
 def test_a_primary_that_counts_from_the_start_again_is_asked_itself_for_a_while() -> None:
     dialect = LibsqlDialect()
     dialect.located(URLS)

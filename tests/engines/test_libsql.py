@@ -330,6 +330,10 @@ def test_a_read_at_a_replica_is_never_stale(sqld: Sqld) -> None:
         with db.transaction() as tx:
             tx.exec("DELETE FROM t")
         assert db.table("t").count() == 0
+        with db.session() as session:
+            for number in range(50):
+                session.exec("INSERT INTO t VALUES (?)", [number])
+                assert db.table("t").count() == number + 1
 
 
 def test_reads_go_to_the_replica_unless_it_is_to_be_the_primary(sqld: Sqld) -> None:

@@ -187,10 +187,14 @@ class LibsqlSession(SessionDialect):
 
     def succeeded(self, request: Request, response: Response) -> bool:
         """See `mesahub.dialects.base.Dialect.succeeded`."""
+        if not isinstance(request.encoder, StreamEncoder):
+            return self._dialect.succeeded(request, response)
         return failures_in(response) == []
 
     def outcome(self, request: Request, response: Response) -> Outcome | None:
         """See `mesahub.dialects.base.Dialect.outcome`."""
+        if not isinstance(request.encoder, StreamEncoder):
+            return self._dialect.outcome(request, response)
         return outcome_of(response)
 
     def error(self, response: Response, operation: str = "") -> MesahubError:
