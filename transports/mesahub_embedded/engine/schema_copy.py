@@ -35,16 +35,18 @@ class Shadow:
         own = {"type": "TEXT", "name": "TEXT", "tbl_name": "TEXT", "rootpage": "INT", "sql": "TEXT"}
         columns = ", ".join(f"{column} {_quoted(self._word(declared))}" for column, declared in own.items())
         self._try(f"CREATE TABLE {_SCHEMA_TABLE} ({columns})")
-        for kind, name, sql in sqlite.execute("SELECT type, name, sql FROM sqlite_schema ORDER BY rowid").fetchall():
-            if kind == "view":
-                self._try(sql)
-            elif kind == "table" and not name.startswith("sqlite_"):
-                self._copy_table(sqlite, name)
+        for schema in ("main", "temp"):
+            entries = f"SELECT type, name, sql FROM {schema}.sqlite_schema ORDER BY rowid"
+            for kind, name, sql in sqlite.execute(entries).fetchall():
+                if kind == "view":
+                    self._try(sql if schema == "main" else re.sub(r"(?i)^CREATE\s+", "CREATE TEMP ", sql))
+                elif kind == "table" and not name.startswith("sqlite_"):
+                    self._copy_table(sqlite, schema, name)
 
-    def _copy_table(self, sqlite: sqlite3.Connection, name: str) -> None:
+    def _copy_table(self, sqlite: sqlite3.Connection, schema: str, name: str) -> None:
         columns = []
         keys = []
-        for _, column, declared, _, _, key, hidden in sqlite.execute(f"PRAGMA table_xinfo({_quoted(name)})"):
+        for _, column, declared, _, _, key, hidden in sqlite.execute(f"PRAGMA {schema}.table_xinfo({_quoted(name)})"):
             if hidden == 1:  # of a virtual table
                 continue
             columns.append((column, declared or ""))
@@ -56,7 +58,7 @@ class Shadow:
                 parts.append(f"{_quoted(column)} INTEGER PRIMARY KEY")  # another name of the rowid
             else:
                 parts.append(f"{_quoted(column)} {_quoted(self._word(declared))}")
-        self._try(f"CREATE TABLE {_quoted(name)} ({', '.join(parts)})")
+        self._try(f"CREATE TABLE {schema}.{_quoted(name)} ({', '.join(parts)})")
 
     def _word(self, declared: str) -> str:
         affinity = _GIVEN.get(declared.upper())
@@ -75,15 +77,15 @@ class Shadow:
     def declared(self, select: str) -> list[str] | None:
         """The declared types of a SELECT's columns; ``None`` if unknown."""
         try:
-            self._sqlite.execute(f"CREATE VIEW mesahub_columns AS {_first_part(_without_sqlites_own(select))}")
+            self._sqlite.execute(f"CREATE TEMP VIEW mesahub_columns AS {_first_part(_without_sqlites_own(select))}")
         except (sqlite3.Error, sqlite3.Warning):
             return None
         try:
-            columns = self._sqlite.execute("PRAGMA table_info(mesahub_columns)").fetchall()
+            columns = self._sqlite.execute("PRAGMA temp.table_info(mesahub_columns)").fetchall()
         except sqlite3.Error:
             return None
         finally:
-            self._sqlite.execute("DROP VIEW mesahub_columns")
+            self._sqlite.execute("DROP VIEW temp.mesahub_columns")
         return [self._told(column[2] or "") for column in columns]
 
     def _told(self, reported: str) -> str:
