@@ -26,7 +26,7 @@ HERE = Path(__file__).parent / "ecosystem"
 # The list of failures belongs to this version of the suite.
 SQLALCHEMY = "sqlalchemy==2.1.9"
 PACKAGES = (
-    SQLALCHEMY, "alembic", "pandas>=3", "polars>=1", "pyarrow", "sqlmodel", "dbapi-compliance", "pytest>=9", "greenlet>=1",
+    SQLALCHEMY, "greenlet", "alembic", "pandas>=3", "polars>=1", "pyarrow", "sqlmodel", "dbapi-compliance", "pytest>=9",
 )  # fmt: skip
 
 
