@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Self, Unpack
 from mesahub._calls.arguments import transport_arguments
 from mesahub._calls.deadline import Deadline, checked_timeout
 from mesahub._calls.pipeline import Stack
-from mesahub._calls.results import exec_result, truncated
+from mesahub._calls.plans.results import exec_result, truncated
 from mesahub._calls.unpicklable import Unpicklable
 from mesahub._util.secret import Secret, SecretDict
 from mesahub.database import DatabaseHandle, check_database
@@ -28,7 +28,7 @@ from mesahub.url import parse_mesahub_url, split_api_url
 
 if TYPE_CHECKING:
     from mesahub._calls.client_options import ClientOptions, ConnectOptions
-    from mesahub._calls.exact_rows import KnownColumns
+    from mesahub._calls.plans.exact_rows import KnownColumns
     from mesahub.admin import Admin
     from mesahub.buckets import Bucket, Buckets
     from mesahub.dialects.base import DialectFactory
@@ -183,7 +183,7 @@ class MesahubClient(Unpicklable):
         self, ref: str, statement: Statement, *, timeout: float | None = None, consistency: str | None = None
     ) -> Rows:
         """Send a compiled SELECT, and give its rows as they are stored. See `DatabaseHandle.rows`."""
-        from mesahub._calls.exact_rows import ExactRows
+        from mesahub._calls.plans.exact_rows import ExactRows
 
         hints = self._hints if consistency is None else self._with_consistency(consistency)
         plan = ExactRows(ref, statement, self.capabilities, self._columns)
@@ -221,8 +221,8 @@ class MesahubClient(Unpicklable):
         parameters in it), its values are those of `run_exec`.
         """
         from mesahub.rows import Rows
-        from mesahub.sql.exact import exact_values
-        from mesahub.sql.returning import exact_returning
+        from mesahub.sql.rewrites.exact import exact_values
+        from mesahub.sql.rewrites.returning import exact_returning
 
         timeout = self.timeout if timeout is None else checked_timeout(timeout)
         native = self.capabilities.exact_values

@@ -8,7 +8,7 @@ from functools import partial
 from typing import Any
 
 from mesahub._calls.ahead import Ahead
-from mesahub._calls.bulk_insert import BulkInsert
+from mesahub._calls.plans.bulk_insert import BulkInsert
 from mesahub.errors import AmbiguousResultError, ArgumentError
 from mesahub.results import ExecResult
 from mesahub.sql import Statement

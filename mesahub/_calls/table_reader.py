@@ -15,7 +15,7 @@ from mesahub.sql.select import aggregate_statement, count_statement, exists_stat
 
 if TYPE_CHECKING:
     from mesahub._calls.executor import Database, Executor
-    from mesahub._calls.keyset import Pages
+    from mesahub._calls.plans.keyset import Pages
     from mesahub._models import TypedRows
     from mesahub.sql.filters import Where
     from mesahub.sql.schema import ColumnInfo, KeyColumns
@@ -217,7 +217,7 @@ class TableReader(Generic[R]):
             >>> for user in users.iterate(where={"active": 1}, order_by=["name"]):  # doctest: +SKIP
             ...     print(user["name"])
         """
-        from mesahub._calls.keyset import Pages
+        from mesahub._calls.plans.keyset import Pages
 
         ahead = self._client.reads_ahead
         if prefetch is not None:

@@ -14,8 +14,8 @@ from mesahub._models.annotations import resolved_hints
 from mesahub._models.codecs import Codec
 from mesahub._models.hints import FieldType, field_type
 from mesahub.errors import ArgumentError
-from mesahub.sql.exact import KINDS
 from mesahub.sql.identifiers import fold
+from mesahub.sql.rewrites.exact import KINDS
 
 __all__ = ["Field", "Shape", "shape_of"]
 

@@ -10,8 +10,8 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
-from mesahub.sql.exact import KINDS, kinds_text, made, value_text
 from mesahub.sql.identifiers import Scope, quote_name
+from mesahub.sql.rewrites.exact import KINDS, kinds_text, made, value_text
 from mesahub.sql.select import Selected
 
 if TYPE_CHECKING:

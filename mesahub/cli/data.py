@@ -14,7 +14,7 @@ import click
 
 import mesahub
 from mesahub import DatabaseHandle
-from mesahub._calls.bulk_insert import BulkInsert
+from mesahub._calls.plans.bulk_insert import BulkInsert
 from mesahub.cli.progress import bar
 from mesahub.cli.row_files import FORMATS, RowFile
 from mesahub.cli.target import command, connect, connect_existing, resolve

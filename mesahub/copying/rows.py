@@ -19,7 +19,7 @@ from mesahub.copying.values import BrokenText, Infinity, Row, value_term
 from mesahub.database import DatabaseHandle
 from mesahub.errors import AmbiguousResultError, ArgumentError, IntegrityError, UnrepresentableResultError
 from mesahub.sql import Statement
-from mesahub.sql.exact import KINDS
+from mesahub.sql.rewrites.exact import KINDS
 
 __all__ = ["STAGING", "Reader", "Writer", "fingerprint"]
 

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from typing import Any, Protocol, Self
 
-from mesahub._calls.bulk_insert import BulkInsert
+from mesahub._calls.plans.bulk_insert import BulkInsert
 from mesahub.database import DatabaseHandle
 from mesahub.dbapi import errors
 from mesahub.dbapi.errors import translated
@@ -15,7 +15,7 @@ from mesahub.dbapi.types import Description, described
 from mesahub.errors import ArgumentError, MesahubError
 from mesahub.rows import Rows
 from mesahub.sql import Scope, Statement
-from mesahub.sql.inserts import RowInsert
+from mesahub.sql.rewrites.inserts import RowInsert
 
 __all__ = ["Cursor"]
 

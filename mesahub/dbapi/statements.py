@@ -7,7 +7,7 @@ from typing import Any
 
 from mesahub.sql import analyze
 from mesahub.sql.analysis import TRANSACTION
-from mesahub.sql.inserts import RowInsert, row_insert
+from mesahub.sql.rewrites.inserts import RowInsert, row_insert
 
 __all__ = ["Kind", "kind_of", "many"]
 

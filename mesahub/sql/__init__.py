@@ -12,7 +12,7 @@ from mesahub.sql.analysis import Analysis, analyze, split_script
 from mesahub.sql.expressions import Column, Expression, all_of, any_of, col, not_
 from mesahub.sql.filters import OPERATORS, compile_where
 from mesahub.sql.identifiers import Scope, quote_name
-from mesahub.sql.json_rows import lower_list, lower_rows
+from mesahub.sql.rewrites.json_rows import lower_list, lower_rows
 from mesahub.sql.select import (
     aggregate_statement,
     count_statement,

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 from mesahub._util.suggest import near
 from mesahub.errors import ArgumentError
 from mesahub.sql.identifiers import Scope, fold
-from mesahub.sql.json_rows import lower_list
+from mesahub.sql.rewrites.json_rows import lower_list
 from mesahub.sql.values import adapt
 
 if TYPE_CHECKING:

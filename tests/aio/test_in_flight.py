@@ -9,7 +9,7 @@ import pytest
 
 import mesahub.aio
 from mesahub import ArgumentError, IntegrityError
-from mesahub._calls import bulk_insert
+from mesahub._calls.plans import bulk_insert
 from mesahub.transport import AsyncResponse, Request
 from tests.servers import Server
 

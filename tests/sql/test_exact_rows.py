@@ -7,7 +7,7 @@ import sqlite3
 import pytest
 
 from mesahub.sql import Statement
-from mesahub.sql.exact import exact_statement, exact_values
+from mesahub.sql.rewrites.exact import exact_statement, exact_values
 
 
 @pytest.mark.parametrize("table", ["m", '"M"', "m_", "[m]", "t"])

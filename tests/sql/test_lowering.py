@@ -199,7 +199,7 @@ def test_a_text_is_lowered_once_and_a_long_one_each_time() -> None:
 
 def test_the_texts_that_are_kept_are_bounded() -> None:
     from mesahub.dialects.mesahub import lowering
-    from mesahub.sql import json_rows
+    from mesahub.sql.rewrites import json_rows
 
     for number in range(lowering._KEPT + 10):
         lower(f"SELECT ?, {number}", [1])

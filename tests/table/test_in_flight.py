@@ -12,7 +12,7 @@ import pytest
 
 import mesahub
 from mesahub import AmbiguousResultError, ArgumentError, ConnectionLostError, IntegrityError, TableHandle
-from mesahub._calls import bulk_insert
+from mesahub._calls.plans import bulk_insert
 from mesahub.transport import Request, Response, TransportOptions
 from mesahub_embedded.transport import EmbeddedTransport
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from mesahub._calls.bulk_insert import BulkInsert
+from mesahub._calls.plans.bulk_insert import BulkInsert
 from mesahub.dialects.base import Capabilities
 from mesahub.sql import Scope
 

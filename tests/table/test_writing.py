@@ -177,7 +177,7 @@ def small(monkeypatch: pytest.MonkeyPatch) -> None:
     def cut_small(rows: Any, *, in_order: bool, most_rows: int) -> Iterator[bulk.Batch]:
         return cut(rows, in_order=in_order, most_rows=min(most_rows, 10))
 
-    monkeypatch.setattr("mesahub._calls.bulk_insert.batches", cut_small)
+    monkeypatch.setattr("mesahub._calls.plans.bulk_insert.batches", cut_small)
 
 
 @pytest.mark.usefixtures("small")

@@ -9,7 +9,7 @@ from functools import partial
 from typing import Any
 
 from mesahub._aio.ahead import Ahead
-from mesahub._calls.bulk_insert import BulkInsert
+from mesahub._calls.plans.bulk_insert import BulkInsert
 from mesahub.errors import AmbiguousResultError
 from mesahub.results import ExecResult
 from mesahub.sql import Statement

@@ -12,7 +12,7 @@ from mesahub.errors import ArgumentError, MesahubError, NoSuchColumnError
 from mesahub.results import ExecResult, R, Row
 
 if TYPE_CHECKING:
-    from mesahub._calls.bulk_insert import BulkInsert
+    from mesahub._calls.plans.bulk_insert import BulkInsert
     from mesahub.sql.filters import Where
     from mesahub.sql.statement import Statement
     from mesahub.sql.write import Returning
@@ -110,13 +110,10 @@ class AsyncTableLoader(AsyncTableReader[R]):
         Example:
             >>> await logs.insert_many([{"msg": "started"}, {"msg": "done"}], on_conflict="ignore")  # doctest: +SKIP
         """
-        from mesahub._calls.bulk_insert import BulkInsert
+        from mesahub._calls.plans.bulk_insert import BulkInsert
 
         if in_flight != 1 or type(in_flight) is not int:
-            from mesahub._calls.in_flight import checked_in_flight
-
-            in_flight = checked_in_flight(in_flight, in_order=on_conflict is not None, alter=alter)
-            in_flight = in_flight if self._client.reads_ahead else 1
+            in_flight = self._in_flight(in_flight, on_conflict, alter)
         if isinstance(rows, AsyncIterable):
             return await insert_in_parts(
                 self.insert_many,
@@ -137,37 +134,40 @@ class AsyncTableLoader(AsyncTableReader[R]):
             rows, returning = self._typed.dump_many(rows), self._typed.returning(returning)
         if create:
             rows = await self._create_for(rows, key, timeout)
+        columns: Sequence[str] = ()
         if on_conflict == "update":
-            columns: Sequence[str] = await self._keys.for_conflict(key, timeout, where)
-        elif update is None and where is None and (key is None or create):
-            columns = ()
-        else:
+            columns = await self._keys.for_conflict(key, timeout, where)
+        elif update is not None or where is not None or not (key is None or create):
             raise ArgumentError("key, update and where belong to on_conflict='update'.")
         if idempotent and on_conflict is None:
             raise ArgumentError("Rows that are sent twice are stored twice or fail: idempotent needs an on_conflict.")
         plan = BulkInsert(
-            rows,
-            scope=self._scope,
-            on_conflict=on_conflict,
-            key=columns,
-            update=update,
-            where=where,
-            returning=returning,
-            progress=progress,
-            capabilities=self._client.capabilities,
-            in_flight=in_flight,
-        )
+            rows, scope=self._scope, on_conflict=on_conflict, key=columns, update=update, where=where,
+            returning=returning, progress=progress, capabilities=self._client.capabilities, in_flight=in_flight,
+        )  # fmt: skip
+        await self._run_plan(plan, alter, in_flight, timeout, idempotent)
+        return self._loaded(plan.result(), returning)
+
+    def _in_flight(self, wanted: Any, on_conflict: str | None, alter: bool) -> int:
+        from mesahub._calls.in_flight import checked_in_flight
+
+        wanted = checked_in_flight(wanted, in_order=on_conflict is not None, alter=alter)
+        return int(wanted) if self._client.reads_ahead else 1
+
+    async def _run_plan(
+        self, plan: BulkInsert, alter: bool, in_flight: int, timeout: float | None, idempotent: bool
+    ) -> None:
         if in_flight > 1:
             from mesahub.aio._calls.in_flight import run_in_flight
 
             await run_in_flight(plan, lambda statement: self._run(statement, timeout, idempotent), in_flight)
-            return self._loaded(plan.result(), returning)
+            return
         known: set[str] | None = None
         while True:
             try:
                 statement = plan.statement()
                 if statement is None:
-                    return self._loaded(plan.result(), returning)
+                    return
                 if alter:
                     known = await self._add_missing(plan, known, timeout)
                 plan.accept(await self._run(statement, timeout, idempotent))
@@ -179,7 +179,7 @@ class AsyncTableLoader(AsyncTableReader[R]):
         self, rows: Iterable[Mapping[str, Any]], key: str | Sequence[str] | None, timeout: float | None
     ) -> Iterable[Mapping[str, Any]]:
         """Create the table for these rows, if it does not exist; gives all rows."""
-        from mesahub._calls.table_shape import create_statement, first_rows
+        from mesahub._calls.plans.table_shape import create_statement, first_rows
 
         sample, rows = first_rows(rows)
         if sample:
@@ -188,7 +188,7 @@ class AsyncTableLoader(AsyncTableReader[R]):
 
     async def _add_missing(self, plan: BulkInsert, known: set[str] | None, timeout: float | None) -> set[str]:
         """Add the columns of the next statement that the table does not have; gives all columns, folded."""
-        from mesahub._calls.table_shape import folded, missing_columns
+        from mesahub._calls.plans.table_shape import folded, missing_columns
 
         known = folded(await self.columns(timeout=timeout)) if known is None else known
         for name, statement in missing_columns(self.name, plan.columns, plan.values, known):

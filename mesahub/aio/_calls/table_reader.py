@@ -17,7 +17,7 @@ from mesahub.sql.identifiers import Scope
 from mesahub.sql.select import aggregate_statement, count_statement, exists_statement, select_statement
 
 if TYPE_CHECKING:
-    from mesahub._calls.keyset import Pages
+    from mesahub._calls.plans.keyset import Pages
     from mesahub._models import TypedRows
     from mesahub.aio._calls.executor import AsyncDatabase, AsyncExecutor
     from mesahub.sql.filters import Where
@@ -220,7 +220,7 @@ class AsyncTableReader(Generic[R]):
             >>> async for user in users.iterate(where={"active": 1}, order_by=["name"]):  # doctest: +SKIP
             ...     print(user["name"])
         """
-        from mesahub._calls.keyset import Pages
+        from mesahub._calls.plans.keyset import Pages
 
         ahead = self._client.reads_ahead
         if prefetch is not None:

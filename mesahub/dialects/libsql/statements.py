@@ -15,7 +15,7 @@ from mesahub._util import json
 from mesahub.dialects.libsql.values import MAX_VALUE, typed
 from mesahub.errors import RequestTooLargeError
 from mesahub.sql import Statement
-from mesahub.sql.json_rows import lower_rows
+from mesahub.sql.rewrites.json_rows import lower_rows
 from mesahub.sql.tokenizer import significant
 from mesahub.transport import BodyStream, Request
 

@@ -26,7 +26,7 @@ from mesahub.errors import (
 )
 from mesahub.sql import Statement
 from mesahub.sql.analysis import ParameterNumbers
-from mesahub.sql.json_rows import lower_rows, lower_value
+from mesahub.sql.rewrites.json_rows import lower_rows, lower_value
 from mesahub.sql.tokenizer import tokenize
 from mesahub.transport import BodyStream, Request, Response
 

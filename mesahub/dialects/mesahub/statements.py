@@ -11,7 +11,7 @@ from mesahub.dialects.mesahub.lowering import lower
 from mesahub.dialects.mesahub.routes import Routes
 from mesahub.errors import RequestTooLargeError
 from mesahub.sql import Statement
-from mesahub.sql.json_rows import lower_rows
+from mesahub.sql.rewrites.json_rows import lower_rows
 from mesahub.transport import BodyStream, Request
 from mesahub.transport.messages import EMPTY, Encoder
 

@@ -13,7 +13,7 @@ from mesahub.dialects.rqlite.statements import FIRST, TICKETS, BatchPlan, Plan, 
 from mesahub.dialects.unexpected import raise_unexpected
 from mesahub.errors import AmbiguousResultError, UnrepresentableResultError
 from mesahub.sql import Statement
-from mesahub.sql.exact import KINDS
+from mesahub.sql.rewrites.exact import KINDS
 from mesahub.transport import Response
 
 __all__ = ["read_answer", "read_batch"]

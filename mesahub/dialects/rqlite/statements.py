@@ -19,7 +19,7 @@ from mesahub.dialects.mesahub.lowering import lower
 from mesahub.dialects.mesahub.statements import ROWID_MARK
 from mesahub.sql import Statement
 from mesahub.sql.analysis import Analysis
-from mesahub.sql.json_rows import lower_rows
+from mesahub.sql.rewrites.json_rows import lower_rows
 from mesahub.transport import BodyStream, Request
 
 __all__ = ["FIRST", "TICKETS", "BatchPlan", "Plan", "plan_of"]

@@ -8,7 +8,14 @@ from mesahub.dialects.base import Answer, Capabilities
 from mesahub.errors import ArgumentError, ServerError
 from mesahub.rows import Rows
 from mesahub.sql import Statement
-from mesahub.sql.exact import SCHEMA, columns_of, columns_statement, exact_statement, exact_values, is_rewritable
+from mesahub.sql.rewrites.exact import (
+    SCHEMA,
+    columns_of,
+    columns_statement,
+    exact_statement,
+    exact_values,
+    is_rewritable,
+)
 
 __all__ = ["ExactRows", "KnownColumns"]
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from mesahub.sql.exact import KINDS, kinds_text, value_text
+from mesahub.sql.rewrites.exact import KINDS, kinds_text, value_text
 from mesahub.sql.statement import Statement
 from mesahub.sql.tokenizer import Token, significant
 
