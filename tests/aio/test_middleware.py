@@ -182,6 +182,9 @@ def test_calls_and_retries_are_logged(caplog: pytest.LogCaptureFixture, monkeypa
     assert KEY not in caplog.text
     caplog.clear()
     monkeypatch.setenv("MESAHUB_LOG", "debug")
+    logger = std_logging.getLogger("mesahub")
+    monkeypatch.setattr(logger, "handlers", list(logger.handlers))
+    monkeypatch.setattr(logger, "level", logger.level)
     run(Server(503), select)
     assert "attempt 2, POST" in caplog.text
     assert "-> 200" in caplog.text

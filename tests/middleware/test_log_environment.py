@@ -76,6 +76,7 @@ def test_a_logging_layer_of_the_client_is_not_doubled() -> None:
 
 def test_another_level_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("MESAHUB_LOG", "verbose")
+    before = list(logging.getLogger("mesahub").handlers)
     with pytest.raises(ConfigurationError, match="MESAHUB_LOG must be 'info' or 'debug'"):
         MesahubClient("shk_x", "http://127.0.0.1:9")
-    assert not [handler for handler in logging.getLogger("mesahub").handlers if "Standard" in type(handler).__name__]
+    assert logging.getLogger("mesahub").handlers == before
