@@ -113,7 +113,7 @@ class MesahubDialect(SQLiteDialect):
     @classmethod
     def get_async_dialect_cls(cls, url: URL) -> type[MesahubDialect]:  # noqa: ARG003
         """The dialect of ``create_async_engine``."""
-        found: type[MesahubDialect] = registry.load("mesahub.asyncio")
+        found: type[MesahubDialect] = registry.load("mesahub.aio")
         return found
 
     @classmethod
@@ -235,4 +235,4 @@ class MesahubDialect(SQLiteDialect):
 
 
 dialect = MesahubDialect
-registry.register("mesahub.asyncio", "mesahub.integrations.sqlalchemy_asyncio", "AsyncMesahubDialect")
+registry.register("mesahub.aio", "mesahub.integrations.sqlalchemy_asyncio", "AsyncMesahubDialect")
