@@ -40,13 +40,13 @@ def adapters_for(hint: Any) -> tuple[str, ...]:
     return ("stored.json",) if is_json else ("stored.using(load, dump)",)
 
 
-def codec_for(adapter: Adapter, hint: Any, library: str) -> Codec:
+def codec_for(adapter: Adapter, hint: Any, maker: str) -> Codec:
     """The codec of an adapter for a type.
 
     Args:
         adapter: as the field declares it.
         hint: the field's type, without None.
-        library: what made the class: classes of its own within JSON are those of ``"msgspec"`` and ``"pydantic"``.
+        maker: what made the class: classes of its own within JSON are those of ``"msgspec"`` and ``"pydantic"``.
 
     Raises:
         ArgumentError: it is not an adapter for this type; the message is a clause.
@@ -55,7 +55,7 @@ def codec_for(adapter: Adapter, hint: Any, library: str) -> Codec:
         kind = hint if isinstance(hint, type) and of_scalar(hint) is None else None
         return of_adapter(_shown(hint), adapter.stored, adapter.load, adapter.dump, kind=kind)
     if adapter.name == "json":
-        return json_codec(hint, library, codec_for)
+        return json_codec(hint, maker, codec_for)
     make = _MAKERS[adapter.name]
     codec = make(hint) if isinstance(hint, type) else None
     if codec is None:

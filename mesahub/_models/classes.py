@@ -50,7 +50,7 @@ class Shape(NamedTuple):
     Attributes:
         cls: the class.
         name: its name.
-        library: ``"dict"`` for a TypedDict, ``"pydantic"``, ``"msgspec"``, or ``"class"``.
+        maker: ``"dict"`` for a TypedDict, ``"pydantic"``, ``"msgspec"``, or ``"class"``.
         fields: its fields.
         make: makes one instance of its arguments, by name.
         positional: the arguments that ``cls`` takes by position, in their order.
@@ -59,7 +59,7 @@ class Shape(NamedTuple):
 
     cls: Any
     name: str
-    library: str
+    maker: str
     fields: tuple[Field, ...]
     make: Callable[[dict[str, Any]], Any]
     positional: tuple[str, ...]
@@ -113,13 +113,13 @@ def _checked(shape: Shape) -> Shape:
     return shape
 
 
-def _fields(name: str, raw: Sequence[_Raw], hints: Mapping[str, Any], library: str = "class") -> tuple[Field, ...]:
+def _fields(name: str, raw: Sequence[_Raw], hints: Mapping[str, Any], maker: str = "class") -> tuple[Field, ...]:
     return tuple(
-        [_field(each, field_type(f"{name}.{each.name}", hints.get(each.name, Any), library), library) for each in raw]
+        [_field(each, field_type(f"{name}.{each.name}", hints.get(each.name, Any), maker), maker) for each in raw]
     )
 
 
-def _field(raw: _Raw, type_: FieldType, library: str) -> Field:
+def _field(raw: _Raw, type_: FieldType, maker: str) -> Field:
     required = raw.required if type_.required is None else type_.required
     nullable = type_.codec is None or type_.codec.nullable
     return Field(
@@ -128,24 +128,24 @@ def _field(raw: _Raw, type_: FieldType, library: str) -> Field:
         type_.column or raw.column or raw.name,
         type_.codec,
         required,
-        not nullable and (type_.unset or (library == "dict" and not required)),
+        not nullable and (type_.unset or (maker == "dict" and not required)),
         type_.written,
         type_.default,
     )
 
 
-def _class_shape(cls: Any, origin: type, raw: Sequence[_Raw], fields: tuple[Field, ...], library: str) -> Shape:
+def _class_shape(cls: Any, origin: type, raw: Sequence[_Raw], fields: tuple[Field, ...], maker: str) -> Shape:
     positional = tuple([each.argument for each in raw if each.positional and each.argument is not None])
     names = [field.name for field in fields]
     get: Any = attrgetter(*names) if names else None
     if len(names) == 1:
         return Shape(
-            origin, origin.__name__, library, fields, _by_name(cls), positional, lambda row: {names[0]: get(row)}
+            origin, origin.__name__, maker, fields, _by_name(cls), positional, lambda row: {names[0]: get(row)}
         )
     return Shape(
         origin,
         origin.__name__,
-        library,
+        maker,
         fields,
         _by_name(cls),
         positional,

@@ -18,7 +18,7 @@ def parser_of(shape: Shape, fields: Sequence[Field]) -> Callable[[bytes], dict[s
         shape: the class.
         fields: the fields that are read.
     """
-    if shape.library != "msgspec" or not all(map(_is_plain, fields)):
+    if shape.maker != "msgspec" or not all(map(_is_plain, fields)):
         return None
     decode = _decoder_of(shape.cls, fields)
     if decode is None:

@@ -36,13 +36,13 @@ class FieldType(NamedTuple):
     unset: bool
 
 
-def field_type(where: str, hint: Any, library: str) -> FieldType:
+def field_type(where: str, hint: Any, maker: str) -> FieldType:
     """What the type of a field says.
 
     Args:
         where: the class and the field, for messages.
         hint: the type.
-        library: ``"pydantic"`` and ``"msgspec"`` have rules of their own.
+        maker: ``"pydantic"`` and ``"msgspec"`` have rules of their own.
 
     Raises:
         ArgumentError: values of this type cannot be stored without an adapter.
@@ -71,11 +71,11 @@ def field_type(where: str, hint: Any, library: str) -> FieldType:
     unset = any(getattr(member, "__name__", "") == "UnsetType" for member in members)
     members = [member for member in members if getattr(member, "__name__", "") != "UnsetType"]
     adapters = [mark for mark in marks if isinstance(mark, Adapter)]
-    codec = _codec(where, members, adapters, library)
+    codec = _codec(where, members, adapters, maker)
     return FieldType(codec, said.get("column"), required, "generated" not in said, "default" in said, unset)
 
 
-def _codec(where: str, members: list[Any], adapters: list[Adapter], library: str) -> Codec | None:
+def _codec(where: str, members: list[Any], adapters: list[Adapter], maker: str) -> Codec | None:
     nullable = any(member in (None, NONE) for member in members)
     members = [member for member in members if member not in (None, NONE)]
     if not members:
@@ -86,13 +86,13 @@ def _codec(where: str, members: list[Any], adapters: list[Adapter], library: str
         # JSON and your own adapters take a union as it is.
         hint = members[0] if len(members) == 1 else Union[tuple(members)]  # noqa: UP007
         try:
-            codec = codec_for(adapters[0], hint, library)
+            codec = codec_for(adapters[0], hint, maker)
         except ArgumentError as error:
             raise ArgumentError(f"{where}: {error}.") from error.__cause__
         return optional(codec) if nullable else codec
     codecs: list[Codec] = []
     for member in members:
-        found = _plain(where, member, library, alone=len(members) == 1)
+        found = _plain(where, member, maker, alone=len(members) == 1)
         if found is None:
             return None
         codecs.append(found)
@@ -102,7 +102,7 @@ def _codec(where: str, members: list[Any], adapters: list[Adapter], library: str
     return optional(codec) if nullable and not codec.nullable else codec
 
 
-def _plain(where: str, hint: Any, library: str, *, alone: bool) -> Codec | None:
+def _plain(where: str, hint: Any, maker: str, *, alone: bool) -> Codec | None:
     """The codec of one type, without None."""
     if hint is Any or hint is object:
         return ANY
@@ -114,14 +114,14 @@ def _plain(where: str, hint: Any, library: str, *, alone: bool) -> Codec | None:
         codec = of_literal(tuple(value for value in values if value is not None))
         return optional(codec) if None in values else codec
     if get_origin(hint) is Annotated or hasattr(hint, "__supertype__") or type(hint).__name__ == "TypeAliasType":
-        inner = field_type(where, hint, library).codec
+        inner = field_type(where, hint, maker).codec
         if not alone and inner is not None and not inner.exact:
             raise ArgumentError(
                 f"{where}: which type of the union a stored value has cannot be known. Put the adapter around the "
                 "whole union, such as Annotated[int | Decimal, stored.using(load, dump)]."
             )
         return inner
-    if library == "pydantic":
+    if maker == "pydantic":
         return None
     shown = hint.__name__ if isinstance(hint, type) else str(hint)
     first, *others = adapters_for(hint)

@@ -31,21 +31,21 @@ class Form(NamedTuple):
     dump: Convert
 
 
-def json_codec(hint: Any, library: str, codec_for: CodecFor) -> Codec:
+def json_codec(hint: Any, maker: str, codec_for: CodecFor) -> Codec:
     """A codec for values of ``hint`` as JSON text.
 
     Args:
         hint: the field's type.
-        library: ``"msgspec"`` and ``"pydantic"`` convert classes of their own within the value.
+        maker: ``"msgspec"`` and ``"pydantic"`` convert classes of their own within the value.
         codec_for: gives the codec of an adapter that is declared within the type.
 
     Raises:
         ArgumentError: JSON does not have such values; the message is a clause.
     """
     shown = f"{getattr(hint, '__name__', None) if isinstance(hint, type) else hint} as JSON"
-    if library == "msgspec":
+    if maker == "msgspec":
         return _msgspec_codec(hint, shown)
-    form = _ANY if library == "pydantic" else _Forms(codec_for).of(hint)
+    form = _ANY if maker == "pydantic" else _Forms(codec_for).of(hint)
 
     def load(text: str) -> Any:
         value = json.loads(text, parse_constant=_no_constant)

@@ -123,7 +123,7 @@ class TypedRows(RowDumper, Generic[R]):
             made: Any = rows
             return list(made)
         columns: list[list[Any]] = []
-        same = self._shape.library == "dict"
+        same = self._shape.maker == "dict"
         for field, read in zip(selection.fields, selection.readers, strict=True):
             try:
                 values = read(rows)
