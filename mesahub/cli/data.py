@@ -14,13 +14,12 @@ import click
 
 import mesahub
 from mesahub import DatabaseHandle
-from mesahub._calls.plans.bulk_insert import BulkInsert
+from mesahub._calls.plans.bulk_insert import requests_needed
 from mesahub.cli.progress import bar
 from mesahub.cli.row_files import FORMATS, RowFile
 from mesahub.cli.target import command, connect, connect_existing, resolve
 from mesahub.cli.terminal import printable, stdin_bytes, write
-from mesahub.errors import ArgumentError, NoSuchTableError
-from mesahub.sql import Scope
+from mesahub.errors import ArgumentError, NoSuchTableError, UnsupportedError
 from mesahub.sql.schema import add_column_text, create_table_text, declared_types
 
 __all__ = ["COMMANDS"]
@@ -96,34 +95,26 @@ def insert(
         if exists and new and not alter:
             raise ArgumentError(f"The table has no column {next(iter(new))!r}; --alter adds it.")
         types.update(new)
-        plan = BulkInsert(
-            _checked(source, types, kind), scope=Scope(table), on_conflict=on_conflict, key=pk or ("a",), update=None,
-            returning=False, progress=None, capabilities=db.capabilities,
-        )  # fmt: skip
-        requests, total = plan.count()
+        requests, total = requests_needed(_checked(source, types, kind), on_conflict, db.capabilities)
 
-        def run(target: DatabaseHandle) -> int:
+        def run(target: DatabaseHandle) -> int | None:
             _change_table(target, table, new, pk, exists=exists)
-            done = target.table(table).insert_many(
-                source.rows(types), on_conflict, key=key, progress=lambda n, _: update(n, total)
-            )
-            return done.rows_affected or 0
+            rows = source.rows(types)
+            if target is db and requests > 1 and not batch:
+                _insert_as_batch(target, table, rows, on_conflict, key, requests)
+                return None
+            progress = lambda count, _: update(count, total)  # noqa: E731
+            return target.table(table).insert_many(rows, on_conflict, key=key, progress=progress).rows_affected
 
-        if batch or (requests <= 1 and not new):
-            inserted = run(db)
-        elif db.capabilities.transactions == "interactive":
+        if not batch and (requests > 1 or new) and db.capabilities.transactions == "interactive":
             with db.transaction() as transaction:
                 inserted = run(transaction)
-        elif requests <= 1:
-            inserted = run(db)
         else:
-            _change_table(db, table, new, pk, exists=exists)
-            _insert_as_batch(db, table, source.rows(types), on_conflict, key, requests)
-            inserted = total
-            if on_conflict:  # a batch does not say how many of them
-                click.echo(f"{total:,} rows processed for {table}, on conflict: {on_conflict}", err=True)
-                return
-    click.echo(f"{inserted:,} rows inserted into {table}", err=True)
+            inserted = run(db)
+    if inserted is None and on_conflict:  # it is not known how many
+        click.echo(f"{total:,} rows processed for {table}, on conflict: {on_conflict}", err=True)
+    else:
+        click.echo(f"{total if inserted is None else inserted:,} rows inserted into {table}", err=True)
 
 
 def _insert_as_batch(
@@ -134,17 +125,14 @@ def _insert_as_batch(
     key: list[str] | None,
     requests: int,
 ) -> None:
-    """Rows of several statements as one request. The engine's limits decide whether it can be one."""
-    engine = db.capabilities.engine
+    """Insert rows that need several statements in one request. The engine's limits decide whether they fit."""
     advice = "--batch inserts it request by request; an error then says how many rows are stored"
-    if db.capabilities.batch != "atomic":
-        raise ArgumentError(f"The file needs {requests} requests, and {engine} has no transactions: {advice}.")
     try:
         with db.batch() as together:
             together.table(table).insert_many(rows, on_conflict, key=key)
-    except ArgumentError as error:
+    except (ArgumentError, UnsupportedError) as error:
         raise ArgumentError(
-            f"The file needs {requests} requests, and is too large for one batch ({error}): {advice}."
+            f"The file needs {requests} requests, and cannot be inserted in one batch ({error}): {advice}."
         ) from error
 
 

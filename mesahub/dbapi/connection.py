@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import os
 import sys
-import threading
 import warnings
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self, TypeVar, Unpack
 
@@ -16,14 +14,11 @@ from mesahub._util.secret import Secret, SecretDict
 from mesahub.database import DatabaseHandle
 from mesahub.dbapi import errors
 from mesahub.dbapi.cursor import Cursor
-from mesahub.dbapi.errors import translated
-from mesahub.dbapi.statements import Kind
-from mesahub.errors import AmbiguousResultError, MesahubError
-from mesahub.sql import Statement
+from mesahub.dbapi.errors import TRANSLATED
+from mesahub.dbapi.work import Work
 
 if TYPE_CHECKING:
     from mesahub._calls.client_options import ConnectOptions
-    from mesahub.session import Session
 
 __all__ = ["Connection", "OnRollback", "connect", "connect_with"]
 
@@ -68,7 +63,7 @@ def connect(
         if url is not None or given:
             raise errors.InterfaceError("Pass a URL and options, or a handle, not both.")
         return connect_with(Connection, handle, isolation_level, on_rollback, unit_of_work)
-    with translated():
+    with TRANSLATED:
         db = mesahub.connect(url, **given)
     try:
         return connect_with(Connection, db, isolation_level, on_rollback, unit_of_work, owns=True)
@@ -99,7 +94,7 @@ def connect_with(
     if unit_of_work not in (None, "batch"):
         raise errors.InterfaceError(f"unit_of_work must be 'batch' or None, not {unit_of_work!r:.40}.")
     level = _checked_level(isolation_level)
-    with translated():
+    with TRANSLATED:
         return kind(handle, level, on_rollback, unit_of_work, owns=owns)
 
 
@@ -143,44 +138,36 @@ class Connection:
         *,
         owns: bool,
     ) -> None:
-        self._handle: DatabaseHandle | None = handle
-        self._owns = owns
+        self._work = Work(handle, isolation_level, batches=unit_of_work == "batch")
         self._on_rollback = on_rollback
-        self._level = isolation_level
-        self._lock = threading.RLock()
-        self._written = 0
-        self._interactive = handle.capabilities.transactions == "interactive"
-        self._pending: list[Statement] | None = None
-        if unit_of_work == "batch" and not self._interactive:
-            handle.client.require("batch")
-            self._pending = []
-        self._session: Session | None = None
+        self._owns = owns
 
     @property
     def handle(self) -> DatabaseHandle:
         """The database: its whole API, outside of this connection's transactions."""
-        if self._handle is None:
-            raise errors.InterfaceError("The connection is closed.")
-        return self._handle
+        return self._work.handle
 
     @property
     def isolation_level(self) -> str | None:
         """See `connect`."""
-        return self._level
+        return self._work.level
 
     @isolation_level.setter
     def isolation_level(self, level: str | None) -> None:
-        self._level = _checked_level(level)
+        self._work.level = _checked_level(level)
 
     @property
     def in_transaction(self) -> bool:
         """Is a transaction open, or are there writes that wait for `commit`?"""
-        return bool(self._pending) or (self._session is not None and self._session.in_transaction)
+        return self._work.in_transaction
 
     def cursor(self) -> Cursor:
         """A new cursor."""
+        return self._cursor(Cursor)
+
+    def _cursor(self, kind: type[Cursor]) -> Cursor:
         self.handle  # noqa: B018 - raises when closed
-        return Cursor(self)
+        return kind(self, self._work)
 
     def commit(self) -> None:
         """Commit the open transaction; send what waits. Nothing where every statement takes effect at once.
@@ -188,14 +175,8 @@ class Connection:
         Raises:
             IntegrityError: a deferred constraint failed; the transaction stays open.
         """
-        handle = self.handle
-        with self._lock, translated():
-            self._written = 0
-            if self._pending:
-                pending, self._pending = self._pending, []
-                handle.client.run_batch(handle.name, pending)
-            elif self._session is not None:
-                self._session.commit()
+        with self._work.lock, TRANSLATED:
+            self._work.commit()
 
     def rollback(self) -> None:
         """Take back what was written since the last commit.
@@ -205,126 +186,44 @@ class Connection:
         `RollbackWarning` is emitted; without one, `NotSupportedError` is raised. ``"warn"`` warns in both cases,
         ``"ignore"`` does nothing, as does an ``isolation_level`` of ``None``, which asks for exactly that.
         """
-        self.handle  # noqa: B018 - raises when closed
-        with self._lock, translated():
-            written, self._written = self._written, 0
-            if self._pending is not None:
-                self._pending = []
-            elif self._session is not None:
-                self._session.rollback()
-                return
-            if written:
+        with self._work.lock, TRANSLATED:
+            written = self._work.rollback()
+            if written and self._on_rollback != "ignore" and self.isolation_level is not None:
                 self._cannot_roll_back(written)
 
     def _cannot_roll_back(self, written: int) -> None:
-        if self._on_rollback == "ignore" or self._level is None:
-            return
         counted = "1 statement that wrote has" if written == 1 else f"{written} statements that wrote have"
         said = f"{counted} taken effect and cannot be rolled back: this engine has no interactive transactions"
         error = self._error_in_flight()
         if error is not None:
             error.add_note(said)
             with suppress(errors.RollbackWarning):  # warnings may be errors, which must not replace this one
-                warnings.warn(said, errors.RollbackWarning, stacklevel=4)
+                warnings.warn(said, errors.RollbackWarning, stacklevel=3)
             return
         if self._on_rollback == "raise":
             raise errors.NotSupportedError(f"{said}. Use db.batch() for several writes at once, or on_rollback='warn'.")
-        warnings.warn(said, errors.RollbackWarning, stacklevel=4)
+        warnings.warn(said, errors.RollbackWarning, stacklevel=3)
 
     def _error_in_flight(self) -> BaseException | None:
         return sys.exc_info()[1]
 
     def close(self) -> None:
         """Roll back what is open, and close the connection. May be called twice."""
-        with self._lock:
-            handle, self._handle = self._handle, None
-            session, self._session = self._session, None
-            self._pending = None
-            if handle is None:
-                return
-            with translated():
-                try:
-                    if session is not None:
-                        session.close()
-                finally:
-                    if self._owns:
-                        handle.close()
+        with self._work.lock, TRANSLATED:
+            handle, session = self._work.detach()
+            try:
+                if session is not None:
+                    session.close()
+            finally:
+                if handle is not None and self._owns:
+                    handle.close()
 
     def detached(self) -> Any:
         """Close without a rollback, and give the session, which the caller must then close; ``None`` if none is open.
 
         For whoever can do nothing that waits, such as a pool that drops a connection outside of its event loop.
         """
-        session, self._session = self._session, None
-        self._handle = None
-        return session
-
-    def prepared_for(self, kind: Kind) -> tuple[DatabaseHandle, bool]:
-        """For a cursor: the handle on which a statement of this kind runs, and whether the statement is done."""
-        handle = self.handle
-        if not self._interactive:
-            if kind.control:
-                if kind.control == "commit" or (kind.control == "begin" and self._pending is not None):
-                    self.commit()
-                    return handle, True
-                raise errors.NotSupportedError(
-                    f"{kind.sql.split()[0].upper()} is not supported: the engine has no interactive transactions. For "
-                    "several writes at once, use db.batch(), or connect(..., unit_of_work='batch')."
-                )
-            return handle, False
-        session = self._opened(handle)
-        if kind.control in ("begin", "commit", "rollback"):
-            if kind.control == "begin":
-                session.begin("immediate" if kind.mode == "immediate" else "deferred")
-            elif kind.control == "commit":
-                session.commit()
-            else:
-                session.rollback()
-            return session, True
-        if kind.begins and self._level is not None and not session.in_transaction:
-            session.begin("immediate")
-        if kind.control:
-            session.client.run_exec(session.name, Statement(kind.sql, [], "savepoint", True))
-            return session, True
-        return session, False
-
-    def _opened(self, handle: DatabaseHandle) -> Session:
-        session = self._session
-        if session is None:
-            opened: Any = handle.session()
-            session = self._session = opened
-        return session
-
-    def keeps(self, statement: Statement) -> bool:
-        """For a cursor: keep a write until `commit`, if this connection does."""
-        if self._pending is None:
-            return False
-        self._pending.append(statement)
-        return True
-
-    @contextmanager
-    def writing(self) -> Iterator[None]:
-        """For a cursor: count a statement that writes, unless it is certain that it did not."""
-        try:
-            yield
-        except MesahubError as error:
-            if isinstance(error, AmbiguousResultError):
-                self._written += 1
-            raise
-        except BaseException:
-            self._written += 1
-            raise
-        self._written += 1
-
-    @property
-    def waits(self) -> bool:
-        """For a cursor: do writes wait for `commit`?"""
-        return self._pending is not None
-
-    @property
-    def lock(self) -> threading.RLock:
-        """For a cursor: held while a statement runs."""
-        return self._lock
+        return self._work.detach()[1]
 
     def __enter__(self) -> Self:
         self.handle  # noqa: B018 - raises when closed
@@ -339,5 +238,5 @@ class Connection:
             self.rollback()
 
     def __repr__(self) -> str:
-        name = "closed" if self._handle is None else repr(self._handle.name)
+        name = repr(self.handle.name) if self._work.is_open else "closed"
         return f"<mesahub.dbapi.Connection {name}>"

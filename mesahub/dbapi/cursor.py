@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager
 from typing import Any, Protocol, Self
 
 from mesahub._calls.plans.bulk_insert import BulkInsert
 from mesahub.database import DatabaseHandle
 from mesahub.dbapi import errors
-from mesahub.dbapi.errors import translated
-from mesahub.dbapi.statements import Kind, kind_of, many
+from mesahub.dbapi.errors import TRANSLATED
+from mesahub.dbapi.statements import kind_of, many
 from mesahub.dbapi.types import Description, described
+from mesahub.dbapi.work import Work
 from mesahub.errors import ArgumentError, MesahubError
+from mesahub.results import ExecResult
 from mesahub.rows import Rows
 from mesahub.sql import Scope, Statement
 from mesahub.sql.rewrites.inserts import RowInsert
@@ -28,19 +29,8 @@ _BATCH = 100
 
 
 class Owner(Protocol):
-    """What a cursor needs of its connection: see `mesahub.dbapi.connection.Connection`."""
+    """A connection of PEP 249."""
 
-    @property
-    def handle(self) -> DatabaseHandle: ...
-    @property
-    def lock(self) -> AbstractContextManager[Any]: ...
-    @property
-    def waits(self) -> bool: ...
-    @property
-    def in_transaction(self) -> bool: ...
-    def prepared_for(self, kind: Kind) -> tuple[DatabaseHandle, bool]: ...
-    def keeps(self, statement: Statement) -> bool: ...
-    def writing(self) -> AbstractContextManager[None]: ...
     def cursor(self) -> Cursor: ...
     def commit(self) -> None: ...
     def rollback(self) -> None: ...
@@ -59,8 +49,9 @@ class Cursor:
         arraysize: rows that `fetchmany` returns; 1.
     """
 
-    def __init__(self, connection: Owner) -> None:
+    def __init__(self, connection: Owner, work: Work) -> None:
         self.connection = connection
+        self._work = work
         self.description: Description | None = None
         self.rowcount = -1
         self.lastrowid: int | None = None
@@ -76,45 +67,41 @@ class Cursor:
             operation: SQL with ``?`` or ``:name``.
             parameters: a sequence, or a mapping for ``:name``, which may hold more than the statement names.
         """
-        connection = self._open()
-        with connection.lock, translated():
+        work = self._open()
+        with work.lock, TRANSLATED:
             self._reset()
-            kind = kind_of(operation) if isinstance(operation, str) else None
-            if kind is None:
-                raise ArgumentError(f"operation must be a string, not {type(operation).__name__}.")
-            client = connection.handle.client
-            # Checked before a transaction begins for it.
-            statement = None if kind.control else client.prepare(operation, kind.values(parameters), "exec")
-            db, done = connection.prepared_for(kind)
-            if not done and statement is not None:
-                self._run(connection, db, statement)
+            kind = kind_of(operation)
+            if kind.control:
+                work.control(kind)
+            else:
+                # Checked before a transaction begins for it.
+                statement = work.handle.client.prepare(operation, kind.values(parameters), "exec")
+                self._run(work.target(kind), statement)
         return self
 
-    def _run(self, connection: Owner, db: DatabaseHandle, statement: Statement) -> None:
+    def _run(self, db: DatabaseHandle, statement: Statement) -> None:
+        work = self._work
         if not statement.writes:
             self._result(db.client.run_rows(db.name, statement))
             return
         if statement.returns:
-            if connection.waits:
+            if work.waits:
                 raise errors.NotSupportedError(
                     "With unit_of_work='batch', RETURNING is not supported: nothing is sent yet."
                 )
-            with connection.writing():
-                rows, affected = db.client.run_returning(db.name, statement)
+            rows, affected = work.write(lambda: db.client.run_returning(db.name, statement))
             self._result(rows)
             self.rowcount = len(rows) if affected is None else affected
             self.lastrowid = None
             return
         if statement.verb == "pragma":
-            result = db.client.run_exec(db.name, statement)
-        elif connection.keeps(statement):
+            self._result(db.client.run_returning(db.name, statement)[0])
             return
-        else:
-            with connection.writing():
-                result = db.client.run_exec(db.name, statement)
-        if result.columns:
-            self._result(Rows(result.columns, [tuple(row.values()) for row in result.rows]))
-        elif statement.verb in _CHANGES:
+        if work.waits:
+            work.keep(statement)
+            return
+        result = self._exec(db, statement)
+        if statement.verb in _CHANGES:
             self.rowcount = -1 if result.rows_affected is None else result.rows_affected
             self.lastrowid = result.last_insert_rowid if statement.verb in _INSERTS else None
 
@@ -124,18 +111,17 @@ class Cursor:
         An ``INSERT ... VALUES (?, ...)`` is sent for all of them together. Other statements go a hundred to a request
         where the engine has batches (all or none of them), else one by one.
         """
-        connection = self._open()
-        with connection.lock, translated():
+        work = self._open()
+        with work.lock, TRANSLATED:
             self._reset()
             kind = kind_of(operation)
-            insert = many(operation)
             if kind.control:
                 raise ArgumentError(f"{operation.split()[0].upper()} cannot be run for many parameters.")
-            if insert is not None and not connection.waits:
-                db, _ = connection.prepared_for(kind)
-                self._insert(connection, db, insert, seq_of_parameters)
+            insert = None if work.waits else many(operation)
+            if insert is not None:
+                self._insert(work.target(kind), insert, seq_of_parameters)
                 return self
-            client = connection.handle.client
+            client = work.handle.client
             statements = [
                 client.prepare(operation, kind.values(parameters), "exec") for parameters in seq_of_parameters
             ]
@@ -143,14 +129,14 @@ class Cursor:
                 raise ArgumentError("executemany() is for statements that write; use execute() to read.")
             if any(statement.returns for statement in statements):
                 raise errors.NotSupportedError("executemany() returns no rows; use execute() with RETURNING.")
-            if statements:
-                db, _ = connection.prepared_for(kind)
-                self._run_all(connection, db, statements)
+            if work.waits:
+                for statement in statements:
+                    work.keep(statement)
+            elif statements:
+                self._run_all(work.target(kind), statements)
         return self
 
-    def _insert(
-        self, connection: Owner, db: DatabaseHandle, insert: RowInsert, parameters: Iterable[Parameters]
-    ) -> None:
+    def _insert(self, db: DatabaseHandle, insert: RowInsert, parameters: Iterable[Parameters]) -> None:
         names = [f"c{index}" for index in range(insert.width)]
         rows = (dict(zip(names, insert.row(values, number), strict=True)) for number, values in enumerate(parameters))
         # In order: the text may have an ON CONFLICT clause.
@@ -163,38 +149,37 @@ class Cursor:
                 statement = plan.statement()
                 if statement is None:
                     break
-                with connection.writing():
-                    done = db.client.run_exec(db.name, statement)
-                plan.accept(done)
+                plan.accept(self._exec(db, statement))
             except MesahubError as error:
                 if not plan.reject(error):
                     raise
         result = plan.result()
-        self.rowcount = result.rows_affected or 0
+        self.rowcount = -1 if result.rows_affected is None else result.rows_affected
         self.lastrowid = result.last_insert_rowid
 
-    def _run_all(self, connection: Owner, db: DatabaseHandle, statements: list[Statement]) -> None:
-        if connection.waits:
-            for statement in statements:
-                connection.keeps(statement)
-            return
+    def _run_all(self, db: DatabaseHandle, statements: list[Statement]) -> None:
+        work = self._work
         counts: list[int | None] = []
-        together = not connection.in_transaction and db is connection.handle and db.capabilities.batch == "atomic"
+        together = db is work.handle and db.capabilities.batch == "atomic"  # not in a session
         for start in range(0, len(statements), _BATCH):
             part = statements[start : start + _BATCH]
             if together and len(part) > 1:
                 try:
-                    with connection.writing():
-                        results = db.client.run_batch(db.name, part)
-                    counts += [result.rows_affected for result in results]
-                    continue
+                    results = self._batch(db, part)
                 except ArgumentError:
                     together = False  # not for a batch: nothing was sent
-            for statement in part:
-                with connection.writing():
-                    counts.append(db.client.run_exec(db.name, statement).rows_affected)
+                else:
+                    counts += [result.rows_affected for result in results]
+                    continue
+            counts += [self._exec(db, statement).rows_affected for statement in part]
         known = [count for count in counts if count is not None]
         self.rowcount = sum(known) if len(known) == len(counts) else -1
+
+    def _exec(self, db: DatabaseHandle, statement: Statement) -> ExecResult:
+        return self._work.write(lambda: db.client.run_exec(db.name, statement))
+
+    def _batch(self, db: DatabaseHandle, statements: list[Statement]) -> list[ExecResult]:
+        return self._work.write(lambda: db.client.run_batch(db.name, statements))
 
     def fetchone(self) -> tuple[Any, ...] | None:
         """The next row, ``None`` after the last."""
@@ -240,11 +225,11 @@ class Cursor:
     def setoutputsize(self, size: int, column: int | None = None) -> None:
         """Nothing: large values come whole."""
 
-    def _open(self) -> Owner:
+    def _open(self) -> Work:
         if self._closed:
             raise errors.ProgrammingError("The cursor is closed.")
-        self.connection.handle  # noqa: B018 - raises when closed
-        return self.connection
+        self._work.handle  # noqa: B018 - raises when closed
+        return self._work
 
     def _reset(self) -> None:
         self.description = None

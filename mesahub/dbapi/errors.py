@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import builtins
-from collections.abc import Iterator
-from contextlib import contextmanager
 
 from mesahub import errors
 
@@ -20,7 +18,7 @@ __all__ = [
     "ProgrammingError",
     "RollbackWarning",
     "Warning",
-    "translated",
+    "TRANSLATED",
 ]
 
 
@@ -83,13 +81,19 @@ _KINDS: tuple[tuple[type[errors.MesahubError], type[Error]], ...] = (
 )
 
 
-@contextmanager
-def translated() -> Iterator[None]:
-    """Raise the errors of mesahub as those of PEP 249."""
-    try:
-        yield
-    except errors.MesahubError as error:
-        raise translation(error) from error
+class _Translated:
+    """Raises the errors of mesahub as those of PEP 249. (A class: every statement passes through it.)"""
+
+    __slots__ = ()
+
+    def __enter__(self) -> None: ...
+
+    def __exit__(self, kind: object, error: BaseException | None, traceback: object) -> None:
+        if isinstance(error, errors.MesahubError):
+            raise translation(error) from error
+
+
+TRANSLATED = _Translated()
 
 
 def translation(error: errors.MesahubError) -> Error:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from mesahub.errors import ArgumentError
 from mesahub.sql import analyze
 from mesahub.sql.analysis import TRANSACTION
 from mesahub.sql.rewrites.inserts import RowInsert, row_insert
@@ -64,7 +65,13 @@ _many: dict[str, RowInsert | None] = {}
 
 
 def kind_of(sql: str) -> Kind:
-    """The kind of a statement; texts that were seen before are remembered."""
+    """The kind of a statement; texts that were seen before are remembered.
+
+    Raises:
+        ArgumentError: it is not a string.
+    """
+    if not isinstance(sql, str):
+        raise ArgumentError(f"operation must be a string, not {type(sql).__name__}.")
     known = _kinds.get(sql)
     if known is None:
         known = Kind(sql)

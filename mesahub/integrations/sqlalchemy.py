@@ -138,7 +138,7 @@ class MesahubDialect(SQLiteDialect):
         options = {}  # a traceback may show this function's variables
         with self._lock:
             if self._handle is None:
-                with dbapi.errors.translated():
+                with dbapi.errors.TRANSLATED:
                     self._handle = self._open(*arguments, **given)
                 self._connections = 0
             connection = self._connected(self._handle, own)
@@ -169,10 +169,6 @@ class MesahubDialect(SQLiteDialect):
         finally:
             if handle is not None:
                 handle.close()
-
-    def do_terminate(self, dbapi_connection: Any) -> None:
-        """Close a connection."""
-        self.do_close(dbapi_connection)
 
     def initialize(self, connection: Connection) -> None:
         """Take the engine's limits and abilities from its capabilities."""

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import sys
+from contextlib import suppress
 from typing import Any
 
 from sqlalchemy import pool
@@ -19,6 +20,7 @@ from mesahub.aio.database import AsyncDatabaseHandle
 from mesahub.aio.session import AsyncSession
 from mesahub.dbapi.connection import Connection, connect_with
 from mesahub.dbapi.cursor import Cursor
+from mesahub.errors import MesahubError
 from mesahub.integrations.sqlalchemy import MesahubDialect
 from mesahub.transport.capabilities import Capabilities
 
@@ -95,8 +97,7 @@ class _Cursor(Cursor):
 
 class _Connection(Connection):
     def cursor(self) -> Cursor:
-        self.handle  # noqa: B018 - raises when closed
-        return _Cursor(self)
+        return self._cursor(_Cursor)
 
     def _error_in_flight(self) -> BaseException | None:
         # A greenlet handles no exception of those who await it; what they await sees theirs.
@@ -127,21 +128,25 @@ class AsyncMesahubDialect(MesahubDialect):
 
     def do_terminate(self, dbapi_connection: Any) -> None:
         """Close a connection where nothing can be awaited: in a task of its own, or with the process."""
-        self._forget()
-        session = dbapi_connection.detached()
-        if session is not None:
-            try:
-                loop = asyncio.get_running_loop()
-            except RuntimeError:
-                return
-            task = loop.create_task(session.awaited.close())
-            _closing.add(task)
-            task.add_done_callback(_closing.discard)
+        handle, session = self._forget(), dbapi_connection.detached()
+        try:
+            loop = asyncio.get_running_loop()
+        except RuntimeError:
+            return
+        task = loop.create_task(_close([each.awaited for each in (session, handle) if each is not None]))
+        _closing.add(task)
+        task.add_done_callback(_closing.discard)
 
     def get_driver_connection(self, connection: Any) -> Connection:
         """The connection itself; its ``handle.awaited`` is the `mesahub.aio.AsyncDatabaseHandle`."""
         driver: Connection = connection
         return driver
+
+
+async def _close(each_one: list[Any]) -> None:
+    for each in each_one:
+        with suppress(MesahubError):
+            await each.close()
 
 
 _closing: set[asyncio.Task[None]] = set()

@@ -105,14 +105,6 @@ class BulkInsert:
         )
         return Statement(sql, [], "insert", True, batch.rows if columns else None, table=self._scope.name)
 
-    def count(self) -> tuple[int, int]:
-        """Read all rows, without running anything: the number of statements that they need, and of rows."""
-        statements = rows = 0
-        for batch in self._batches:
-            statements += 1
-            rows += len(batch.rows)
-        return statements, rows
-
     @property
     def columns(self) -> tuple[str, ...]:
         """The columns of the statement."""
@@ -179,6 +171,21 @@ class BulkInsert:
         if self._returning:
             result.update(rows=self._returned, columns=self._columns)
         return result
+
+
+def requests_needed(
+    rows: Iterable[Mapping[str, Any]], on_conflict: str | None, capabilities: Capabilities
+) -> tuple[int, int]:
+    """How many requests `BulkInsert` makes of these rows, and how many rows there are. All are read.
+
+    Raises:
+        ArgumentError: a row is invalid.
+    """
+    sizes = [
+        len(batch.rows)
+        for batch in batches(rows, in_order=on_conflict is not None, **_limits(capabilities, returns=False))
+    ]
+    return len(sizes), sum(sizes)
 
 
 def _limits(able: Capabilities | None, *, returns: bool) -> dict[str, int]:
