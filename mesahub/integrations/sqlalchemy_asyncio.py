@@ -112,6 +112,7 @@ class AsyncMesahubDialect(MesahubDialect):
     """The dialect ``mesahub`` for asyncio."""
 
     is_async = True
+    has_terminate = True
     supports_statement_cache = True
 
     @classmethod
@@ -143,8 +144,8 @@ class AsyncMesahubDialect(MesahubDialect):
         return driver
 
 
-async def _close(each_one: list[Any]) -> None:
-    for each in each_one:
+async def _close(handles: list[Any]) -> None:
+    for each in handles:
         with suppress(MesahubError):
             await each.close()
 

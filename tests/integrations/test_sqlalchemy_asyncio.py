@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 from collections.abc import Awaitable, Callable
 from contextlib import nullcontext
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -12,7 +14,7 @@ from sqlalchemy import exc, select, text
 from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, create_async_engine
 from sqlalchemy.pool import AsyncAdaptedQueuePool
 
-from mesahub import dbapi
+from mesahub import ConfigurationError, dbapi
 from tests.integrations.test_sqlalchemy import Base, Post, User, is_transactional
 from tests.servers import Server
 
@@ -116,3 +118,22 @@ def test_a_cancelled_task_leaves_the_pool_whole(url: str) -> None:
     if url.startswith("mesahub+mh"):
         pytest.skip("there every insert takes effect, so the second one fails")
     run(url, work)
+
+
+@pytest.mark.filterwarnings("ignore:The garbage collector:sqlalchemy.exc.SAWarning")
+def test_a_connection_that_is_collected_is_taken_back_and_its_client_closed(tmp_path: Path) -> None:
+    async def work(engine: AsyncEngine) -> None:
+        connection = await engine.connect()
+        await connection.execute(text("INSERT INTO users (name) VALUES ('Ann')"))
+        driver: Any = (await connection.get_raw_connection()).dbapi_connection
+        client = driver.handle.awaited.client
+        del connection, driver
+        gc.collect()
+        await asyncio.sleep(0.2)
+        with pytest.raises(ConfigurationError, match="closed"):
+            await client.query("x", "SELECT 1")
+        async with engine.begin() as other:
+            await other.execute(text("INSERT INTO users (name) VALUES ('Bob')"))
+            assert (await other.execute(text("SELECT name FROM users"))).scalars().all() == ["Bob"]
+
+    run(f"mesahub+sqlite:///{tmp_path}/x.db", work)
