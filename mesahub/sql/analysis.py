@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
-from mesahub.sql.tokenizer import Token, significant
+from mesahub.sql.identifiers import unquote_name
+from mesahub.sql.tokenizer import Token, outer_words, significant
 
 MAX_PARAMETER = 32_766
 """SQLite's highest parameter number, with its default build options."""
@@ -45,7 +44,7 @@ class Part:
         self.end = tokens[-1][2] + len(tokens[-1][1])
         self.verb = _verb(tokens)
         self.writes = _does_write(self.verb, tokens)
-        self.returns = self.verb in _CHANGES and _has_returning(tokens)
+        self.returns = self.verb in _CHANGES and returning_place(tokens) is not None
 
 
 class Analysis:
@@ -162,30 +161,20 @@ def _verb(tokens: list[Token]) -> str:
     verb = text.lower()
     if verb != "with":
         return verb
-    for word, before in _outer_words(tokens):
+    for place, word in outer_words(tokens):
         # The ")" of a table expression is followed by "," or AS, or by the statement itself.
-        if before == ")" and (word in _CHANGES or word in ("select", "values")):
+        if tokens[place - 1][1] == ")" and (word in _CHANGES or word in ("select", "values")):
             return word
     return verb
 
 
-def _has_returning(tokens: list[Token]) -> bool:
-    # RETURNING is a reserved word since SQLite 3.35; as a name it must be quoted, or follow a dot.
-    return any(word == "returning" and before != "." for word, before in _outer_words(tokens))
-
-
-def _outer_words(tokens: list[Token]) -> Iterator[tuple[str, str]]:
-    """The words outside of parentheses, in lower case, each with the token before it."""
-    depth = 0
-    before = ""
-    for kind, text, _ in tokens:
-        if text == "(":
-            depth += 1
-        elif text == ")":
-            depth -= 1
-        elif depth == 0 and kind == "word":
-            yield text.lower(), before
-        before = text
+def returning_place(tokens: list[Token]) -> int | None:
+    """Where the word RETURNING is that begins the clause."""
+    for place, word in outer_words(tokens):
+        # It is a reserved word since SQLite 3.35; as a name it must be quoted, or follow a dot.
+        if word == "returning" and tokens[place - 1][1] != ".":
+            return place
+    return None
 
 
 def _does_write(verb: str, tokens: list[Token]) -> bool:
@@ -197,7 +186,7 @@ def _does_write(verb: str, tokens: list[Token]) -> bool:
 def _pragma_writes(tokens: list[Token]) -> bool:
     names = [text for kind, text, _ in tokens[1:4] if kind in ("word", "name")]
     has_schema = len(tokens) > 2 and tokens[2][1] == "."
-    name = (names[1] if has_schema and len(names) > 1 else names[0] if names else "").strip("\"'`[]").lower()
+    name = unquote_name(names[1] if has_schema and len(names) > 1 else names[0] if names else "").lower()
     marks = {text for _, text, _ in tokens}
     # The server rejects every = on its query route, regardless of its effect.
     return name in _DOING or "=" in marks or ("(" in marks and name not in TELLING_PRAGMAS)

@@ -33,6 +33,18 @@ def quote_name(name: Any, what: str = "column") -> str:
     return f'"{text}"'
 
 
+def unquote_name(text: str) -> str:
+    """The name that SQL writes so: as it is, or in any of SQLite's quotes.
+
+    >>> unquote_name('"a""b"'), unquote_name("[a]"), unquote_name("a")
+    ('a"b', 'a', 'a')
+    """
+    quote = text[:1]
+    if quote == "[":
+        return text[1:-1]
+    return text[1:-1].replace(quote * 2, quote) if quote in ('"', "`", "'") and len(text) > 1 else text
+
+
 _FOLDED = {upper: upper + 32 for upper in range(ord("A"), ord("Z") + 1)}
 
 

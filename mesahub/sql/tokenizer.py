@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator, Sequence
 
 Token = tuple[str, str, int]
 """(kind, text, offset). Kinds: ``space``, ``comment``, ``string``, ``name`` (quoted), ``blob``, ``number``,
@@ -48,6 +49,43 @@ def tokenize(sql: str) -> list[Token]:
 def significant(sql: str) -> list[Token]:
     """Return the tokens that SQLite's parser sees, without whitespace and comments."""
     return [token for token in tokenize(sql) if token[0] not in ("space", "comment")]
+
+
+def outer_words(tokens: Sequence[Token]) -> Iterator[tuple[int, str]]:
+    """The words outside of parentheses, in lower case, each with its place among the tokens.
+
+    >>> list(outer_words(significant("SELECT (a) FROM t")))
+    [(0, 'select'), (4, 'from'), (5, 't')]
+    """
+    depth = 0
+    for place, (kind, text, _) in enumerate(tokens):
+        if text == "(":
+            depth += 1
+        elif text == ")":
+            depth -= 1
+        elif depth == 0 and kind == "word":
+            yield place, text.lower()
+
+
+def comma_items(tokens: Sequence[Token], start: int) -> tuple[list[list[Token]], int]:
+    """What is between commas from ``start`` on, and where that ends: at a ``)`` of more, or after the last token.
+
+    >>> items, end = comma_items(significant("f(a, g(b, c)) + 1"), 2)
+    >>> [[text for _, text, _ in item] for item in items], end
+    ([['a'], ['g', '(', 'b', ',', 'c', ')']], 10)
+    """
+    items: list[list[Token]] = [[]]
+    depth = 0
+    for place in range(start, len(tokens)):
+        text = tokens[place][1]
+        depth += (text == "(") - (text == ")")
+        if depth < 0:
+            return items, place
+        if text == "," and depth == 0:
+            items.append([])
+        else:
+            items[-1].append(tokens[place])
+    return items, len(tokens)
 
 
 def canonical(sql: str) -> str:

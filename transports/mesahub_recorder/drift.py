@@ -7,7 +7,7 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
-from mesahub.sql import tokenize
+from mesahub.sql.tokenizer import outer_words, significant
 from mesahub_recorder.call import Call
 from mesahub_recorder.cassette import Interaction
 from mesahub_recorder.storage import BodyFile
@@ -23,16 +23,11 @@ def is_ordered(call: Call) -> bool:
     """Does the statement define the order of its rows? An ORDER BY in parentheses (subquery, window) does not."""
     if call.sql is None:
         return True
-    depth = 0
-    before = ""
-    for kind, text, _ in tokenize(call.sql):
-        if kind in ("space", "comment"):
-            continue
-        depth += (text == "(") - (text == ")")
-        if kind == "word" and depth == 0 and before == "ORDER" and text.upper() == "BY":
-            return True
-        before = text.upper() if kind == "word" else ""
-    return False
+    tokens = significant(call.sql)
+    return any(
+        word == "by" and tokens[place - 1][0] == "word" and tokens[place - 1][1].upper() == "ORDER"
+        for place, word in outer_words(tokens)
+    )
 
 
 def is_unordered(call: Call, answer: Mapping[str, Any]) -> bool:

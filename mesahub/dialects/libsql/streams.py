@@ -7,6 +7,7 @@ from typing import Any
 
 from mesahub.dialects.libsql.statements import CLOSE, NOT_AUTOCOMMIT, Content, dumped, stmt_of
 from mesahub.dialects.libsql.values import typed
+from mesahub.sql.identifiers import unquote_name
 from mesahub.sql.tokenizer import significant
 from mesahub.transport import Request
 
@@ -93,11 +94,7 @@ def target_of(sql: str) -> str:
         tokens = significant(sql)
         place = next((at for at, token in enumerate(tokens) if token[1].upper() == "INTO"), len(tokens))
         names = [text for _, text, _ in tokens[place + 1 : place + 4]]
-        known = names[2] if names[1:2] == ["."] and len(names) > 2 else names[0] if names else ""
-        quote = known[:1]
-        if quote and quote in "\"'`[":
-            end = "]" if quote == "[" else quote
-            known = known[1:-1].replace(end * 2, end)
+        known = unquote_name(names[2] if names[1:2] == ["."] and len(names) > 2 else names[0] if names else "")
         if len(_targets) >= 1024:
             _targets.clear()
         if len(sql) <= 4096:

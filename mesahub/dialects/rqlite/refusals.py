@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from mesahub.errors import UnsupportedError
 from mesahub.sql import Statement
-from mesahub.sql.tokenizer import Token, significant
+from mesahub.sql.tokenizer import Token, comma_items, significant
 
 __all__ = ["check_write"]
 
@@ -114,17 +114,8 @@ def _names_columns(tokens: list[Token], position: int) -> bool:
 
 
 def _arguments(tokens: list[Token], start: int) -> list[list[Token]]:
-    found: list[list[Token]] = [[]]
-    depth = 1
-    for token in tokens[start:]:
-        depth += {"(": 1, ")": -1}.get(token[1], 0)
-        if depth == 0:
-            break
-        if token[1] == "," and depth == 1:
-            found.append([])
-        else:
-            found[-1].append(token)
-    return found if found != [[]] else []
+    items, _ = comma_items(tokens, start)
+    return items if items != [[]] else []
 
 
 def _is_now(function: str, arguments: list[list[Token]]) -> bool:

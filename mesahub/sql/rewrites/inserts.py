@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 from mesahub.errors import ArgumentError
-from mesahub.sql.tokenizer import Token, significant
+from mesahub.sql.tokenizer import Token, outer_words, significant
 from mesahub.sql.values import adapt
 
 __all__ = ["RowInsert", "row_insert"]
@@ -92,13 +92,9 @@ def row_insert(sql: str) -> RowInsert | None:
 
 def _values(tokens: list[Token]) -> int | None:
     """Where the word VALUES is, outside of parentheses."""
-    depth = 0
-    for index, (kind, text, _) in enumerate(tokens):
-        depth += (text == "(") - (text == ")")
-        if depth == 0 and kind == "word":
-            word = text.lower()
-            if word in ("select", "default"):
-                return None
-            if word == "values":
-                return index if index + 1 < len(tokens) and tokens[index + 1][1] == "(" else None
+    for place, word in outer_words(tokens):
+        if word in ("select", "default"):
+            return None
+        if word == "values":
+            return place if place + 1 < len(tokens) and tokens[place + 1][1] == "(" else None
     return None

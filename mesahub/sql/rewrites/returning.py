@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from mesahub.sql.analysis import returning_place
+from mesahub.sql.identifiers import unquote_name
 from mesahub.sql.rewrites.exact import KINDS, kinds_text, value_text
 from mesahub.sql.statement import Statement
-from mesahub.sql.tokenizer import Token, significant
+from mesahub.sql.tokenizer import Token, comma_items, significant
 
 __all__ = ["exact_returning"]
 
@@ -28,12 +30,12 @@ def exact_returning(statement: Statement) -> tuple[Statement, list[str]] | None:
     tokens = significant(statement.sql)
     while tokens and tokens[-1][0] == "semicolon":
         tokens.pop()
-    at = _clause(tokens)
+    at = returning_place(tokens)
     if at is None:
         return None
     texts: list[str] = []
     names: list[str] = []
-    for item in _items(tokens[at + 1 :]):
+    for item in comma_items(tokens, at + 1)[0]:
         split = _expression_and_name(item, statement.sql)
         if split is None:
             return None
@@ -57,27 +59,6 @@ def exact_returning(statement: Statement) -> tuple[Statement, list[str]] | None:
     )
 
 
-def _clause(tokens: list[Token]) -> int | None:
-    depth = 0
-    for index, (kind, text, _) in enumerate(tokens):
-        depth += (text == "(") - (text == ")")
-        if depth == 0 and kind == "word" and text.lower() == "returning" and tokens[index - 1][1] != ".":
-            return index
-    return None
-
-
-def _items(tokens: list[Token]) -> list[list[Token]]:
-    items: list[list[Token]] = [[]]
-    depth = 0
-    for token in tokens:
-        depth += (token[1] == "(") - (token[1] == ")")
-        if token[1] == "," and depth == 0:
-            items.append([])
-        else:
-            items[-1].append(token)
-    return items
-
-
 def _expression_and_name(item: list[Token], sql: str) -> tuple[str, str] | None:
     if not item or any(kind in ("parameter", "illegal") for kind, _, _ in item):
         return None
@@ -94,9 +75,9 @@ def _expression_and_name(item: list[Token], sql: str) -> tuple[str, str] | None:
         return None  # its value would be another one each time
     last = item[-1]
     if len(item) >= 3 and item[-2][1].lower() == "as" and item[-2][0] == "word":
-        return _text(item[:-2], sql), _bare(last[1])
+        return _text(item[:-2], sql), unquote_name(last[1])
     if len(item) == 1 or (len(item) in (3, 5) and all(token[1] == "." for token in item[1::2])):
-        return _text(item, sql), _bare(last[1]) if last[0] in ("word", "name") else last[1]
+        return _text(item, sql), unquote_name(last[1]) if last[0] in ("word", "name") else last[1]
     if last[0] in ("word", "name") and last[1].lower() not in _NO_ALIAS:
         before = item[-2]
         if before[0] == "operator" and before[1] != ")":
@@ -104,17 +85,10 @@ def _expression_and_name(item: list[Token], sql: str) -> tuple[str, str] | None:
         if before[1] == ")" or (
             before[0] in ("word", "name", "string", "number") and before[1].lower() not in _NO_ALIAS
         ):
-            return _text(item[:-1], sql), _bare(last[1])
+            return _text(item[:-1], sql), unquote_name(last[1])
         return None
     return _text(item, sql), _text(item, sql)
 
 
 def _text(item: list[Token], sql: str) -> str:
     return sql[item[0][2] : item[-1][2] + len(item[-1][1])]
-
-
-def _bare(text: str) -> str:
-    quote = text[0]
-    if quote == "[":
-        return text[1:-1]
-    return text[1:-1].replace(quote * 2, quote) if quote in "\"`'" and len(text) > 1 else text

@@ -12,7 +12,7 @@ from collections.abc import Callable
 from functools import cache
 from typing import TYPE_CHECKING
 
-from mesahub.sql import tokenize
+from mesahub.sql.tokenizer import outer_words, significant
 from mesahub_embedded.engine import forks
 from mesahub_embedded.engine.connections import Connection
 from mesahub_embedded.engine.parameters import nulled
@@ -141,22 +141,15 @@ def _as_select(sql: str) -> str | None:
 
     SQLite then says of it, as of any view, which types its columns have.
     """
-    tokens = [token for token in tokenize(sql) if token[0] not in ("space", "comment")]
+    tokens = significant(sql)
     while tokens and tokens[-1][0] == "semicolon":
         tokens.pop()
-    depth = 0
     target = returning = -1
-    for index, (kind, text, _) in enumerate(tokens):
-        if text == "(":
-            depth += 1
-        elif text == ")":
-            depth -= 1
-        elif kind == "word" and depth == 0:
-            word = text.upper()
-            if (target < 0 and word in ("INTO", "UPDATE")) or (word == "FROM" and _deletes(tokens, index)):
-                target = index + 1
-            elif word == "RETURNING":
-                returning = index
+    for place, word in outer_words(tokens):
+        if (target < 0 and word in ("into", "update")) or (word == "from" and _deletes(tokens, place)):
+            target = place + 1
+        elif word == "returning":
+            returning = place
     if target < 0 or returning < 0:
         return None
     # UPDATE OR IGNORE t

@@ -11,7 +11,8 @@ from __future__ import annotations
 import re
 import sqlite3
 
-from mesahub.sql import tokenize
+from mesahub.sql.identifiers import unquote_name
+from mesahub.sql.tokenizer import outer_words, tokenize
 
 __all__ = ["Shadow"]
 
@@ -108,8 +109,8 @@ def _without_sqlites_own(select: str) -> str:
         return select
     parts: list[str] = []
     for kind, text, _ in tokenize(select):
-        if kind in ("word", "name") and text.strip('"`[]').lower() in _OWN:
-            if len(parts) > 1 and parts[-1] == "." and parts[-2].strip('"`[]').lower() in ("main", "temp"):
+        if kind in ("word", "name") and unquote_name(text).lower() in _OWN:
+            if len(parts) > 1 and parts[-1] == "." and unquote_name(parts[-2]).lower() in ("main", "temp"):
                 del parts[-2:]
             text = _SCHEMA_TABLE
         parts.append(text)
@@ -120,15 +121,10 @@ def _first_part(select: str) -> str:
     """The text without the later parts of UNION, EXCEPT and INTERSECT: a column is declared in the first one."""
     if not _COMPOUND.search(select):
         return select
-    depth = 0
-    for kind, text, start in tokenize(select):
-        if text == "(":
-            depth += 1
-        elif text == ")":
-            depth -= 1
-        elif depth == 0 and kind == "word" and _COMPOUND.fullmatch(text):
-            return select[:start]
-    return select
+    tokens = tokenize(select)
+    return next(
+        (select[: tokens[place][2]] for place, word in outer_words(tokens) if _COMPOUND.fullmatch(word)), select
+    )
 
 
 def _quoted(name: str) -> str:

@@ -12,8 +12,9 @@ from collections.abc import Iterator
 from functools import lru_cache
 from typing import NamedTuple
 
-from mesahub.sql import tokenize
 from mesahub.sql.analysis import ParameterNumbers
+from mesahub.sql.identifiers import unquote_name
+from mesahub.sql.tokenizer import comma_items, significant
 
 __all__ = ["Names", "StatementNames", "names_of"]
 
@@ -70,7 +71,7 @@ class StatementNames(NamedTuple):
 @lru_cache(maxsize=1024)
 def names_of(sql: str) -> StatementNames:
     """Analyze one statement."""
-    tokens = [token for token in tokenize(sql) if token[0] not in ("space", "comment", "semicolon")]
+    tokens = [token for token in significant(sql) if token[0] != "semicolon"]
     aliases = _aliases(tokens)
     numbered: dict[int, list[Names]] = {}
     numbers = ParameterNumbers()
@@ -115,7 +116,8 @@ def _parts(tokens: Tokens) -> Iterator[tuple[Tokens, list[str] | None]]:
             index += 1
             while index < len(tokens) and tokens[index][1] in ("(", ","):
                 if tokens[index][1] == "(":
-                    items, index = _items(tokens, index)
+                    items, end = comma_items(tokens, index + 1)
+                    index = end + 1
                     for place, item in enumerate(items):
                         yield item, columns[place : place + 1]
                 else:
@@ -156,32 +158,14 @@ def _insert_columns(tokens: Tokens) -> list[str] | None:
         index += 2
     if index >= len(tokens) or tokens[index][1] != "(":
         return []
-    items, _ = _items(tokens, index)
-    return [_bare(item[0][1]) if item else "" for item in items]
-
-
-def _items(tokens: Tokens, index: int) -> tuple[list[Tokens], int]:
-    """What is between commas in the parentheses that open at ``index``, and where they have closed."""
-    items: list[Tokens] = [[]]
-    depth = 1
-    index += 1
-    while index < len(tokens):
-        text = tokens[index][1]
-        depth += (text == "(") - (text == ")")
-        if depth == 0:
-            return items, index + 1
-        if text == "," and depth == 1:
-            items.append([])
-        else:
-            items[-1].append(tokens[index])
-        index += 1
-    return items, index
+    items, _ = comma_items(tokens, index + 1)
+    return [unquote_name(item[0][1]) if item else "" for item in items]
 
 
 def _names(part: Tokens, aliases: frozenset[str]) -> Names:
     if part and _is_limit(part[0]):
         return Names(("limit",), certain=len(part) == 2)
-    columns = [_bare(text) for _, text, _ in _columns(part)]
+    columns = [unquote_name(text) for _, text, _ in _columns(part)]
     if "json_each" in {text.lower() for kind, text, _ in part if kind == "word"}:
         columns = [name for name in columns if name.lower() not in ("value", "json_each")]
     paths = [name for token in part if token[0] == "string" for name in _mentioned(token)]
@@ -214,13 +198,13 @@ def _aliases(tokens: Tokens) -> frozenset[str]:
             or (before_kind in ("word", "name", "string", "number") and not after_keyword)
             or before == ")"
         ):
-            found.add(_bare(text))
+            found.add(unquote_name(text))
     for index, token in enumerate(tokens):
         # WITH name (columns) AS (...)
         if token[1] == "(" and index and tokens[index - 1][0] in ("word", "name"):
-            items, end = _items(tokens, index)
-            if end < len(tokens) and tokens[end][1].upper() == "AS":
-                found |= {_bare(item[0][1]) for item in items if item}
+            items, end = comma_items(tokens, index + 1)
+            if [text.upper() for _, text, _ in tokens[end + 1 : end + 2]] == ["AS"]:
+                found |= {unquote_name(item[0][1]) for item in items if item}
     return frozenset(found)
 
 
@@ -237,17 +221,10 @@ def _literal(kind: str, text: str) -> str:
     return text[2:-1] if kind == "blob" else text
 
 
-def _bare(text: str) -> str:
-    quote = text[:1]
-    if quote in '"`':
-        return text[1:-1].replace(quote * 2, quote)
-    return text[1:-1] if quote == "[" else text
-
-
 def _mentioned(token: tuple[str, str, int]) -> list[str]:
     kind, text, _ = token
     if kind in ("word", "name"):
-        return [_bare(text)]
+        return [unquote_name(text)]
     if kind == "parameter":
         return [text[1:]]
     return re.findall(r"\w+", text) if kind == "string" and len(text) < 200 else []
@@ -273,6 +250,6 @@ def _results(tokens: Tokens) -> tuple[tuple[tuple[str, ...], ...] | None, bool]:
             break
         if words[index] not in ("DISTINCT", "ALL"):
             listed.append(tokens[index])
-    items, _ = _items([("operator", "(", 0), *listed, ("operator", ")", 0)], 0)
+    items, _ = comma_items(listed, 0)
     has_star = any(item and item[-1][1] == "*" and (len(item) == 1 or item[-2][1] == ".") for item in items)
     return tuple(tuple(name for token in item for name in _mentioned(token)) for item in items), has_star
