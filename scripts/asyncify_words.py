@@ -118,8 +118,11 @@ MOVED = {
     ("mesahub.transport", "Transport"): ("mesahub.transport.base", "AsyncTransport"),
     ("mesahub.transport", "TransportFactory"): ("mesahub.transport.factories", "AsyncTransportFactory"),
     ("mesahub.transport", "Response"): ("mesahub.transport", "AsyncResponse"),
-    ("mesahub.transport.registry", "find_factory"): ("mesahub.transport.async_registry", "find_async_factory"),
-    ("mesahub.transport.registry", "open_transport"): ("mesahub.transport.async_registry", "open_async_transport"),
+    ("mesahub.transport.registry", "find_factory"): ("mesahub.transport.asynchronous.registry", "find_async_factory"),
+    ("mesahub.transport.registry", "open_transport"): (
+        "mesahub.transport.asynchronous.registry",
+        "open_async_transport",
+    ),
 }
 """From (module, name) to (module, name)."""
 

@@ -15,7 +15,7 @@ from mesahub.errors import (
     TLSError,
 )
 from mesahub.testing import AsyncTransportContract
-from mesahub.transport.async_exchange import AsyncExchange
+from mesahub.transport.asynchronous.exchange import AsyncExchange
 
 
 class SmallTransport:

@@ -12,7 +12,7 @@ from mesahub.copying import copy as blocking_copy
 from mesahub.database import DatabaseHandle
 from mesahub.middleware.retry_policy import RetryPolicy
 from mesahub.transport import Request, Response
-from mesahub.transport.threads import Threads
+from mesahub.transport.asynchronous.threads import Threads
 
 __all__ = ["copy"]
 

@@ -28,13 +28,13 @@ for _part in (
     "timeouts",
     "concurrency",
     "tls",
-    "async_contract",
-    "event_loops",
-    "cancellation",
+    "asynchronous.contract",
+    "asynchronous.event_loops",
+    "asynchronous.cancellation",
 ):
     pytest.register_assert_rewrite(f"mesahub.testing.{_part}")
 
-from mesahub.testing.async_contract import AsyncTransportContract  # noqa: E402 - after the rewriting is set up
+from mesahub.testing.asynchronous.contract import AsyncTransportContract  # noqa: E402 - after the rewriting is set up
 from mesahub.testing.contract import TransportContract  # noqa: E402
 from mesahub.testing.exchange import Seen  # noqa: E402
 from mesahub.testing.server import ConformanceServer  # noqa: E402

@@ -15,12 +15,12 @@ from typing import Any
 import pytest
 
 from mesahub.errors import ConfigurationError, Outcome, RequestTimeoutError
-from mesahub.testing.async_contract import OnLoop
+from mesahub.testing.asynchronous.contract import OnLoop
+from mesahub.testing.asynchronous.event_loops import EventLoops
 from mesahub.testing.base import Basics
 from mesahub.testing.concurrency import Sharing
-from mesahub.testing.event_loops import EventLoops
 from mesahub.transport import AsyncTransportFactory, FileBody, Request, TransportOptions
-from mesahub.transport.async_registry import find_async_factory
+from mesahub.transport.asynchronous.registry import find_async_factory
 from mesahub_embedded import AsyncEmbeddedTransport
 
 FOREVER = (

@@ -12,10 +12,10 @@ import pytest
 
 from mesahub.errors import TransportError
 from mesahub.testing import ConformanceServer
+from mesahub.testing.asynchronous.cancellation import storm
 from mesahub.testing.base import AMPLE, call
-from mesahub.testing.cancellation import storm
 from mesahub.transport import TransportOptions
-from mesahub.transport.async_registry import find_async_factory
+from mesahub.transport.asynchronous.registry import find_async_factory
 from mesahub_asyncio.connection import Connection
 from mesahub_asyncio.pool import Pool
 

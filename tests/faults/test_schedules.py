@@ -17,10 +17,10 @@ import pytest
 import mesahub
 from mesahub import DatabaseHandle, RetryPolicy
 from mesahub.middleware import hooks
-from mesahub.testing.async_contract import OnALoop
+from mesahub.testing.asynchronous.contract import OnALoop
 from mesahub.testing.certificates import make_certificates
 from mesahub.transport import TLSOptions
-from mesahub.transport.async_registry import find_async_factory
+from mesahub.transport.asynchronous.registry import find_async_factory
 from tests.faults.proxy import FAULTS, FaultProxy
 from tests.faults.workload import THREADS, Report, check, prepare, run
 from tests.servers import ADMIN_TOKEN, Server, start_server

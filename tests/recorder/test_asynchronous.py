@@ -13,7 +13,7 @@ import pytest
 
 from mesahub.errors import ConfigurationError, ConnectionLostError, NotSentError
 from mesahub.transport import AsyncResponse, FileBody, Request, Response, TransportOptions
-from mesahub.transport.async_registry import find_async_factory, open_async_transport
+from mesahub.transport.asynchronous.registry import find_async_factory, open_async_transport
 from mesahub.transport.registry import open_transport
 from mesahub_recorder import AsyncRecorderTransport, CassetteDriftError, CassetteMissError, RecorderTransport
 

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from mesahub.testing.async_contract import OnALoop
+from mesahub.testing.asynchronous.contract import OnALoop
 from mesahub.transport import Transport, TransportOptions
-from mesahub.transport.async_registry import find_async_factory
+from mesahub.transport.asynchronous.registry import find_async_factory
 from mesahub.transport.registry import find_factory
 
 ASYNC = ["asyncio", "aiohttp", "httpx"]

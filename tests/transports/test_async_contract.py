@@ -11,9 +11,9 @@ from typing import Any
 import aiohttp
 import pytest
 
-from mesahub.testing.async_contract import AsyncTransportContract
+from mesahub.testing.asynchronous.contract import AsyncTransportContract
 from mesahub.transport import AsyncResponse, AsyncTransportFactory, Request, TransportOptions
-from mesahub.transport.async_registry import find_async_factory
+from mesahub.transport.asynchronous.registry import find_async_factory
 from mesahub_aiohttp import AiohttpTransport
 from mesahub_asyncio import AsyncioTransport
 from mesahub_httpx import HttpxTransport

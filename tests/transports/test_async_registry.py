@@ -12,15 +12,15 @@ import pytest
 
 from mesahub.errors import ConfigurationError, ConnectionLostError, NotSentError
 from mesahub.testing import ConformanceServer
-from mesahub.testing.async_contract import OnLoop
+from mesahub.testing.asynchronous.cancellation import notes
+from mesahub.testing.asynchronous.contract import OnLoop
+from mesahub.testing.asynchronous.event_loops import EventLoops
 from mesahub.testing.base import AMPLE, Basics, call
-from mesahub.testing.cancellation import notes
 from mesahub.testing.concurrency import Sharing
-from mesahub.testing.event_loops import EventLoops
 from mesahub.transport import AsyncResponse, AsyncTransportFactory, Request, Response, TransportOptions
-from mesahub.transport.async_registry import find_async_factory, open_async_transport
+from mesahub.transport.asynchronous.registry import find_async_factory, open_async_transport
+from mesahub.transport.asynchronous.threads import ThreadedTransport
 from mesahub.transport.endpoints import Endpoints
-from mesahub.transport.threads import ThreadedTransport
 from mesahub_asyncio import AsyncioTransport
 from mesahub_embedded import AsyncEmbeddedTransport
 from mesahub_urllib import UrllibTransport

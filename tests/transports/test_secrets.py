@@ -12,7 +12,7 @@ from mesahub._util.secret import Secret
 from mesahub.errors import ConfigurationError, MesahubError
 from mesahub.testing import ConformanceServer
 from mesahub.transport import Request, TransportOptions
-from mesahub.transport.async_registry import find_async_factory
+from mesahub.transport.asynchronous.registry import find_async_factory
 from mesahub.transport.registry import find_factory
 from tests.tracebacks import with_locals
 from tests.transports.blocking import ASYNC, transport_of

@@ -7,7 +7,7 @@ from typing import Any
 import aiohttp
 from aiohttp.abc import AbstractStreamWriter
 
-from mesahub.transport.async_exchange import Call
+from mesahub.transport.asynchronous.exchange import Call
 
 __all__ = ["Body", "Response"]
 

@@ -18,7 +18,7 @@ from mesahub.errors import (
     RequestTimeoutError,
     TLSError,
 )
-from mesahub.transport.async_exchange import Call
+from mesahub.transport.asynchronous.exchange import Call
 from mesahub_http1 import ProtocolError
 
 

@@ -10,7 +10,7 @@ from yarl import URL
 
 from mesahub._util.secret import Secret
 from mesahub.transport import AsyncResponse, Request, TransportOptions
-from mesahub.transport.async_exchange import AsyncExchange, Call
+from mesahub.transport.asynchronous.exchange import AsyncExchange, Call
 from mesahub.transport.network import check_headers
 from mesahub_aiohttp.body import Body, Response
 from mesahub_aiohttp.errors import translated

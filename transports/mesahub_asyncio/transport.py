@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 from mesahub._util.secret import SecretBytes
 from mesahub.errors import ConfigurationError, ConnectionLostError, NotSentError, Outcome, RequestTimeoutError, TLSError
 from mesahub.transport import AsyncResponse, BodyStream, Request, TransportOptions
-from mesahub.transport.cancellation import note_cancelled
-from mesahub.transport.loops import running_loop
+from mesahub.transport.asynchronous.cancellation import note_cancelled
+from mesahub.transport.asynchronous.loops import running_loop
 from mesahub.transport.network import seconds
 from mesahub_asyncio.body import Download, read_head, read_rest, send_stream, start_body
 from mesahub_asyncio.connection import JOINED, Connection

@@ -11,7 +11,7 @@ from typing import Any
 
 from mesahub.errors import ConfigurationError
 from mesahub.transport import AsyncResponse, Request, Response
-from mesahub.transport.threads import Threads, as_async_response
+from mesahub.transport.asynchronous.threads import Threads, as_async_response
 from mesahub_embedded.engine.sessions import SessionTransport
 from mesahub_embedded.stopping import Patience, Stoppable, patiently, run_stoppable, timed
 from mesahub_embedded.transport import EmbeddedTransport

@@ -7,8 +7,8 @@ from typing import ClassVar
 
 from mesahub.errors import ConfigurationError
 from mesahub.transport import AsyncResponse, Request, Response, TransportOptions
+from mesahub.transport.asynchronous.threads import Threads, as_async_response
 from mesahub.transport.network import whole_number
-from mesahub.transport.threads import Threads, as_async_response
 from mesahub_embedded.async_sessions import AsyncSession
 from mesahub_embedded.stopping import Stoppable, patiently, run_stoppable
 from mesahub_embedded.transport import EmbeddedTransport

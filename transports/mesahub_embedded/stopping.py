@@ -9,8 +9,8 @@ from typing import ClassVar, TypeVar
 
 from mesahub.errors import RequestTimeoutError
 from mesahub.transport import Request, Response
-from mesahub.transport.cancellation import note_cancelled
-from mesahub.transport.threads import NotStartedError, Threads
+from mesahub.transport.asynchronous.cancellation import note_cancelled
+from mesahub.transport.asynchronous.threads import NotStartedError, Threads
 from mesahub_embedded.engine.connections import BUSY
 from mesahub_embedded.turns import not_begun
 

@@ -6,7 +6,7 @@ import asyncio
 from time import monotonic
 
 from mesahub.errors import ConfigurationError, Outcome, RequestTimeoutError
-from mesahub.transport.loops import running_loop
+from mesahub.transport.asynchronous.loops import running_loop
 
 __all__ = ["Turn", "Turns", "not_begun"]
 

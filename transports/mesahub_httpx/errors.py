@@ -17,7 +17,7 @@ from mesahub.errors import (
     RequestTimeoutError,
     TLSError,
 )
-from mesahub.transport.async_exchange import Call
+from mesahub.transport.asynchronous.exchange import Call
 from mesahub_http1 import ProtocolError
 
 PACKAGES = frozenset({"httpx", "httpx2", "httpcore", "httpcore2"})

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Mapping
 from typing import Any
 
-from mesahub.transport.async_exchange import Call
+from mesahub.transport.asynchronous.exchange import Call
 from mesahub_http1 import ProtocolError
 
 __all__ = ["Trace", "keeping_key"]

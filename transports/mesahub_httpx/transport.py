@@ -7,7 +7,7 @@ from urllib.parse import urlencode
 
 from mesahub.errors import ConfigurationError
 from mesahub.transport import AsyncResponse, Request, TransportOptions
-from mesahub.transport.async_exchange import AsyncExchange, Call
+from mesahub.transport.asynchronous.exchange import AsyncExchange, Call
 from mesahub.transport.network import check_headers
 from mesahub_http1 import framing_of
 from mesahub_httpx.body import Response

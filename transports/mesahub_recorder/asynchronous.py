@@ -8,7 +8,7 @@ from inspect import iscoroutinefunction
 from typing import Any, BinaryIO, ClassVar, cast
 
 from mesahub.transport import AsyncDownloadStream, AsyncResponse, Request, Response, TransportOptions
-from mesahub.transport.threads import ThreadedTransport, Threads, as_async_response
+from mesahub.transport.asynchronous.threads import ThreadedTransport, Threads, as_async_response
 from mesahub_recorder.call import Call
 from mesahub_recorder.recording import Recording
 

@@ -20,7 +20,7 @@ from mesahub.errors import ConfigurationError
 from mesahub.middleware.base import fitted, listener
 from mesahub.middleware.retry_policy import RetryPolicy
 from mesahub.transport import AsyncResponse, Request, TransportOptions
-from mesahub.transport.async_registry import find_async_factory, open_async_transport
+from mesahub.transport.asynchronous.registry import find_async_factory, open_async_transport
 from mesahub.transport.base import AsyncTransport
 from mesahub.transport.endpoints import Endpoints
 

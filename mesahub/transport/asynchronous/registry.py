@@ -1,7 +1,7 @@
 """Find asynchronous transports by name: entry-point group ``mesahub.async_transports``.
 
 A name that only blocking transports have (``"urllib"``, ``"requests"``, a third party's) works as well: its calls run
-on threads, see `mesahub.transport.threads`.
+on threads, see `mesahub.transport.asynchronous.threads`.
 """
 
 from __future__ import annotations
@@ -12,12 +12,12 @@ from typing import Any, cast
 from mesahub._util.entry_points import find_plugins
 from mesahub._util.suggest import near
 from mesahub.errors import ConfigurationError
-from mesahub.transport.async_endpoints import AsyncEndpointsTransport
+from mesahub.transport.asynchronous.endpoints import AsyncEndpointsTransport
+from mesahub.transport.asynchronous.threads import ThreadedTransport
 from mesahub.transport.base import AsyncTransport
 from mesahub.transport.factories import AsyncTransportFactory, TransportFactory
 from mesahub.transport.options import TransportOptions
 from mesahub.transport.registry import GROUP, chosen_plugin, load_factory, open_transport
-from mesahub.transport.threads import ThreadedTransport
 
 __all__ = ["ASYNC_GROUP", "find_async_factory", "open_async_transport"]
 

@@ -10,9 +10,9 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from typing import Protocol
 
 from mesahub.errors import ConfigurationError, MesahubError, Outcome, RequestTimeoutError
-from mesahub.transport.async_slots import AsyncSlots
-from mesahub.transport.cancellation import note_cancelled
-from mesahub.transport.loops import running_loop
+from mesahub.transport.asynchronous.cancellation import note_cancelled
+from mesahub.transport.asynchronous.loops import running_loop
+from mesahub.transport.asynchronous.slots import AsyncSlots
 from mesahub.transport.messages import AsyncResponse, Headers, Request
 from mesahub.transport.network import too_large
 from mesahub.transport.options import TransportOptions

@@ -12,10 +12,10 @@ from typing import Any, TypeVar
 import pytest
 
 from mesahub.errors import MesahubError
+from mesahub.testing.asynchronous.cancellation import Cancellation
+from mesahub.testing.asynchronous.event_loops import EventLoops
 from mesahub.testing.base import AMPLE, Fixtures
-from mesahub.testing.cancellation import Cancellation
 from mesahub.testing.contract import TransportContract
-from mesahub.testing.event_loops import EventLoops
 from mesahub.transport import (
     AsyncDownloadStream,
     AsyncTransport,
@@ -61,7 +61,7 @@ class AsyncTransportContract(OnLoop, EventLoops, Cancellation, TransportContract
     Of its own it asks that
 
     * a cancelled call drops its connection, hands its place and its turn on, and lets ``CancelledError`` pass, with a
-      note where a write may have been carried out (`mesahub.transport.cancellation.note_cancelled`);
+      note where a write may have been carried out (`mesahub.transport.asynchronous.cancellation.note_cancelled`);
     * no task and no socket is left when the transport is closed;
     * the loop goes on while a call waits, and another loop starts with new connections.
     """

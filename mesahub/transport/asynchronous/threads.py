@@ -12,10 +12,10 @@ from time import monotonic
 from typing import Any, Generic, TypeVar
 
 from mesahub.errors import ConfigurationError, MesahubError, NotSentError
+from mesahub.transport.asynchronous.cancellation import note_cancelled
+from mesahub.transport.asynchronous.loops import running_loop
 from mesahub.transport.base import Transport
 from mesahub.transport.bodies import DownloadStream
-from mesahub.transport.cancellation import note_cancelled
-from mesahub.transport.loops import running_loop
 from mesahub.transport.messages import AsyncResponse, Request, Response
 from mesahub.transport.options import TransportOptions
 
