@@ -12,6 +12,7 @@ import mesahub
 from mesahub import DatabaseHandle
 from mesahub.cli.groups import Group
 from mesahub.cli.profiles import profile_url
+from mesahub.dialects.registry import is_database_url
 
 __all__ = ["Command", "Group", "command", "connect", "given_url", "resolve", "with_key"]
 
@@ -38,7 +39,7 @@ class Command(click.Command):
                 break
             elif argument in taken:
                 skip = taken[argument]
-            elif argument.startswith(SCHEMES) or _is_profile(argument):
+            elif is_database_url(argument) or _is_profile(argument):
                 places.append(place)
         return places
 
@@ -46,10 +47,6 @@ class Command(click.Command):
         """The usage line shows where the database goes."""
         pieces = super().collect_usage_pieces(ctx)
         return [*pieces[:1], "[DATABASE]", *pieces[1:]]
-
-
-SCHEMES = ("mh://", "mh+", "sqlite:", "rqlite://", "libsql://")
-"""What a database's URL starts with."""
 
 
 def _is_profile(argument: str) -> bool:

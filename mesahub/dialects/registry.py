@@ -13,7 +13,7 @@ from mesahub.dialects.base import Dialect
 from mesahub.errors import ConfigurationError
 from mesahub.url import ConnectionURL, parse_sqlite_url, parse_url
 
-__all__ = ["GROUP", "dialect_of", "find_dialect", "parse_any_url"]
+__all__ = ["GROUP", "dialect_of", "find_dialect", "is_database_url", "parse_any_url"]
 
 GROUP = "mesahub.dialects"
 
@@ -62,6 +62,11 @@ def parse_any_url(url: str | os.PathLike[str]) -> tuple[ConnectionURL, Any]:
         return parse_url(url), find_dialect("mh")
     target: ConnectionURL = factory.parse_url(Secret(url))
     return target, factory
+
+
+def is_database_url(text: str) -> bool:
+    """Does a text begin as a connection string of an installed dialect?"""
+    return text.startswith(("mh://", "mh+", "sqlite:")) or ("://" in text and _factory_of(text) is not None)
 
 
 def _factory_of(url: Any) -> Any:

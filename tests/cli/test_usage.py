@@ -13,10 +13,12 @@ import click
 import pytest
 
 import mesahub
+from mesahub._util.entry_points import Plugin, find_plugins
 from mesahub.cli.app import group
 from mesahub.cli.files import safe_name
 from mesahub.cli.groups import summary
 from mesahub.cli.sql import value_of
+from mesahub.dialects.registry import is_database_url
 from tests.cli.test_commands import Terminal, terminal  # noqa: F401
 from tests.servers import Server
 
@@ -156,3 +158,11 @@ def test_every_command_is_found_by_its_name_alone() -> None:
             assert done.stdout.strip() == name
         assert group.commands[name].name == name
     assert sorted(group.commands) == names
+
+
+def test_the_url_of_any_installed_dialect_names_a_database(monkeypatch: pytest.MonkeyPatch) -> None:
+    plugin = Plugin("sqlbox", "nowhere:Dialect", "mesahub-sqlbox", "1")
+    monkeypatch.setattr("mesahub.dialects.registry.find_plugins", lambda group: [*find_plugins(group), plugin])
+    monkeypatch.setattr("mesahub.dialects.registry.find_dialect", lambda name: name)
+    urls = ["mh://local/x", "sqlbox://host/x", "mh+sqlbox://host/x", "rqlite://host/", "sqlite:x.db"]
+    assert [text for text in [*urls, "other://host/x", "t", "a://b"] if is_database_url(text)] == urls
