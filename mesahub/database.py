@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Literal, Protocol, Self, overload
 
-from mesahub._calls.executor import Executor, Sender
+from mesahub._calls.executor import Sender, SqlExecutor
 from mesahub.errors import ArgumentError, MesahubError
 from mesahub.results import ExecResult, QueryResult, R, Row
 from mesahub.sql import Bindings, Statement, split_script
@@ -26,70 +26,8 @@ if TYPE_CHECKING:
 __all__ = ["DatabaseHandle"]
 
 
-class Client(Executor, Sender, Protocol):
+class Client(SqlExecutor, Sender, Protocol):
     """What a database needs of its client; `mesahub.MesahubClient` is one."""
-
-    @property
-    def capabilities(self) -> Capabilities:
-        """See `DatabaseHandle.capabilities`."""
-        ...
-
-    def require(self, capability: str) -> None:
-        """Raise `mesahub.UnsupportedError` where the engine lacks it."""
-        ...
-
-    def prepare(self, sql: str, bindings: Bindings, operation: str) -> Statement:
-        """Check raw SQL and its values."""
-        ...
-
-    def check(self, ref: str, sql: str) -> None:
-        """Raise what the engine's dialect refuses before anything is sent. Nothing is sent."""
-        ...
-
-    def run_batch(
-        self,
-        ref: str,
-        statements: Sequence[Statement],
-        *,
-        timeout: float | None = None,
-        idempotent: bool = False,
-    ) -> list[ExecResult]:
-        """Run compiled writes, all or none."""
-        ...
-
-    def run_rows(
-        self, ref: str, statement: Statement, *, timeout: float | None = None, consistency: str | None = None
-    ) -> Rows:
-        """Run a statement that reads; its rows as they are stored."""
-        ...
-
-    def run_returning(self, ref: str, statement: Statement, *, timeout: float | None = None) -> tuple[Rows, int | None]:
-        """Run a compiled write, and give its rows as they are stored, and the number of changed rows."""
-        ...
-
-    def query(
-        self,
-        ref: str,
-        sql: str,
-        bindings: Bindings = None,
-        *,
-        timeout: float | None = None,
-        consistency: str | None = None,
-    ) -> QueryResult:
-        """See `DatabaseHandle.query`."""
-        ...
-
-    def exec(
-        self,
-        ref: str,
-        sql: str,
-        bindings: Bindings = None,
-        *,
-        timeout: float | None = None,
-        idempotent: bool = False,
-    ) -> ExecResult:
-        """See `DatabaseHandle.exec`."""
-        ...
 
     @property
     def admin(self) -> Admin:

@@ -46,7 +46,7 @@ WAITS: dict[str, set[str]] = {
 }
 """The seam: what waits by itself, by the name of its class. All else is found from here."""
 
-PROTOCOLS = dict.fromkeys(("Executor", "BatchExecutor", "Client"), "MesahubClient")
+PROTOCOLS = dict.fromkeys(("Executor", "BatchExecutor", "SqlExecutor", "Client"), "MesahubClient")
 """Protocols whose methods wait where those of a class do."""
 
 CALLBACKS = {"forward", "run", "finish", "undo", "send", "sleep", "_send", "_pause"}

@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from mesahub.dialects.base import Capabilities
     from mesahub.dialects.mesahub.routes import Routes
     from mesahub.results import ExecResult, QueryResult
+    from mesahub.rows import Rows
     from mesahub.sql.statement import Bindings, Statement
     from mesahub.transport import Request, Response
 
@@ -74,6 +75,52 @@ class BatchExecutor(Executor, Protocol):
         idempotent: bool = False,
     ) -> list[ExecResult]:
         """Run statements on the database ``ref``."""
+        ...
+
+
+class SqlExecutor(BatchExecutor, Protocol):
+    """Runs raw SQL too, and gives rows as they are stored."""
+
+    def require(self, capability: str) -> None:
+        """Raise `mesahub.UnsupportedError` where the engine lacks it."""
+        ...
+
+    def check(self, ref: str, sql: str) -> None:
+        """Raise what the engine's dialect refuses before anything is sent. Nothing is sent."""
+        ...
+
+    def run_rows(
+        self, ref: str, statement: Statement, *, timeout: float | None = None, consistency: str | None = None
+    ) -> Rows:
+        """Run a statement that reads; its rows as they are stored."""
+        ...
+
+    def run_returning(self, ref: str, statement: Statement, *, timeout: float | None = None) -> tuple[Rows, int | None]:
+        """Run a compiled write, and give its rows as they are stored, and the number of changed rows."""
+        ...
+
+    def query(
+        self,
+        ref: str,
+        sql: str,
+        bindings: Bindings = None,
+        *,
+        timeout: float | None = None,
+        consistency: str | None = None,
+    ) -> QueryResult:
+        """See `mesahub.DatabaseHandle.query`."""
+        ...
+
+    def exec(
+        self,
+        ref: str,
+        sql: str,
+        bindings: Bindings = None,
+        *,
+        timeout: float | None = None,
+        idempotent: bool = False,
+    ) -> ExecResult:
+        """See `mesahub.DatabaseHandle.exec`."""
         ...
 
 

@@ -3,12 +3,12 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Coroutine, Iterable, Sequence
+from collections.abc import AsyncIterator, Coroutine, Iterable
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any, Literal, Protocol, Self, overload
 
 from mesahub._aio.opening import opening
-from mesahub.aio._calls.executor import AsyncExecutor, AsyncSender
+from mesahub.aio._calls.executor import AsyncSender, AsyncSqlExecutor
 from mesahub.aio.table import AsyncTableHandle
 from mesahub.database import check_database
 from mesahub.errors import ArgumentError, MesahubError
@@ -29,72 +29,8 @@ if TYPE_CHECKING:
 __all__ = ["AsyncClient", "AsyncDatabaseHandle"]
 
 
-class AsyncClient(AsyncExecutor, AsyncSender, Protocol):
+class AsyncClient(AsyncSqlExecutor, AsyncSender, Protocol):
     """What a database needs of its client; `mesahub.aio.AsyncMesahubClient` is one."""
-
-    @property
-    def capabilities(self) -> Capabilities:
-        """See `AsyncDatabaseHandle.capabilities`."""
-        ...
-
-    def require(self, capability: str) -> None:
-        """Raise `mesahub.UnsupportedError` where the engine lacks it."""
-        ...
-
-    def prepare(self, sql: str, bindings: Bindings, operation: str) -> Statement:
-        """Check raw SQL and its values."""
-        ...
-
-    def check(self, ref: str, sql: str) -> None:
-        """Raise what the engine's dialect refuses before anything is sent. Nothing is sent."""
-        ...
-
-    async def run_batch(
-        self,
-        ref: str,
-        statements: Sequence[Statement],
-        *,
-        timeout: float | None = None,
-        idempotent: bool = False,
-    ) -> list[ExecResult]:
-        """Run compiled writes, all or none."""
-        ...
-
-    async def run_rows(
-        self, ref: str, statement: Statement, *, timeout: float | None = None, consistency: str | None = None
-    ) -> Rows:
-        """Run a statement that reads; its rows as they are stored."""
-        ...
-
-    async def run_returning(
-        self, ref: str, statement: Statement, *, timeout: float | None = None
-    ) -> tuple[Rows, int | None]:
-        """Run a compiled write, and give its rows as they are stored, and the number of changed rows."""
-        ...
-
-    async def query(
-        self,
-        ref: str,
-        sql: str,
-        bindings: Bindings = None,
-        *,
-        timeout: float | None = None,
-        consistency: str | None = None,
-    ) -> QueryResult:
-        """See `AsyncDatabaseHandle.query`."""
-        ...
-
-    async def exec(
-        self,
-        ref: str,
-        sql: str,
-        bindings: Bindings = None,
-        *,
-        timeout: float | None = None,
-        idempotent: bool = False,
-    ) -> ExecResult:
-        """See `AsyncDatabaseHandle.exec`."""
-        ...
 
     @property
     def admin(self) -> AsyncAdmin:
