@@ -171,7 +171,7 @@ WORDS: dict[str, list[tuple[str, str]]] = {
             "                self.insert_many, rows, on_conflict, key=key, update=update, where=where, create=create,\n"
             "                alter=alter, returning=returning, progress=progress, idempotent=idempotent,\n"
             "                in_flight=in_flight, timeout=timeout,\n"
-            "            )\n"
+            "            )  # fmt: skip\n"
             "        if self._typed is not None:\n            rows, returning = self._typed.dump_many",
         ),
     ],

@@ -116,20 +116,10 @@ class AsyncTableLoader(AsyncTableReader[R]):
             in_flight = self._in_flight(in_flight, on_conflict, alter)
         if isinstance(rows, AsyncIterable):
             return await insert_in_parts(
-                self.insert_many,
-                rows,
-                on_conflict,
-                key=key,
-                update=update,
-                where=where,
-                create=create,
-                alter=alter,
-                returning=returning,
-                progress=progress,
-                idempotent=idempotent,
-                in_flight=in_flight,
-                timeout=timeout,
-            )
+                self.insert_many, rows, on_conflict, key=key, update=update, where=where, create=create,
+                alter=alter, returning=returning, progress=progress, idempotent=idempotent,
+                in_flight=in_flight, timeout=timeout,
+            )  # fmt: skip
         if self._typed is not None:
             rows, returning = self._typed.dump_many(rows), self._typed.returning(returning)
         if create:
