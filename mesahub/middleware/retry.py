@@ -125,30 +125,22 @@ class _RetryLoop:
             result = _read_whole(result)
             other = self._instead(call, result)
             if other is not None:
-                call.request = other
-                try:
-                    response = forward(call.next_request(self._clock()))
-                except TransportError as error:
-                    result = error
-                else:
-                    if self._succeeded(other, response):
-                        return call.succeeded(response)
-                    result = response
-                continue
-            seconds = self._judge(call, result, started)
-            if seconds is None:
-                return end(call, result, self._dialect)
-            for listener in self._listeners:
-                listener(request, call.attempts[-1])
-            if not self._wait(call, seconds):
-                return end(call, result, self._dialect)
-            started = self._clock()
+                call.request = other  # the same attempt goes on
+            else:
+                seconds = self._judge(call, result, started)
+                if seconds is None:
+                    return end(call, result, self._dialect)
+                for listener in self._listeners:
+                    listener(request, call.attempts[-1])
+                if not self._wait(call, seconds):
+                    return end(call, result, self._dialect)
+                started = self._clock()
             try:
-                response = forward(call.next_request(started))
+                response = forward(call.next_request(self._clock()))
             except TransportError as error:
                 result = error
             else:
-                if self._succeeded(request, response):
+                if self._succeeded(call.request, response):
                     return call.succeeded(response)
                 result = response
 

@@ -5,10 +5,9 @@ from __future__ import annotations
 import threading
 from typing import Any, ClassVar
 
-from mesahub import (
-    RetryPolicy,
-)
+from mesahub import RetryPolicy
 from mesahub.aio.middleware.retry import retrying as async_retrying
+from mesahub.dialects.base import Dialect
 from mesahub.middleware.retry import Attempt, retrying
 from mesahub.transport import AsyncDownloadStream, AsyncResponse, Headers, Request, Response
 
@@ -22,7 +21,9 @@ class Line:
 
     waiting: ClassVar[str] = "blocking"
 
-    def __init__(self, *outcomes: Any, policy: RetryPolicy | None = None, cost: float = 0.0) -> None:
+    def __init__(
+        self, *outcomes: Any, policy: RetryPolicy | None = None, cost: float = 0.0, dialect: Dialect | None = None
+    ) -> None:
         self.outcomes = list(outcomes)
         self.policy = policy or RetryPolicy(throttle_window=0)
         self.now = 100.0
@@ -38,6 +39,7 @@ class Line:
             self.policy,
             self.closing,
             [lambda request, attempt: self.told.append(attempt)],
+            dialect=dialect,
             clock=lambda: self.now,
             wall=lambda: 1_700_000_000 + self.now,
             sleep=self._asleep if self._is_async else self._sleep,

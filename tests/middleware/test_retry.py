@@ -21,7 +21,8 @@ from mesahub import (
     TLSError,
     ValidationError,
 )
-from mesahub.transport import Response
+from mesahub.dialects.base import Dialect
+from mesahub.transport import Request, Response
 from tests.middleware.line import Line, outcome, refused
 
 NOT_SENT = [NotSentError("refused"), RequestTimeoutError("slow", outcome=Outcome.NOT_SENT)]
@@ -319,3 +320,26 @@ def test_a_policy_is_a_value() -> None:
 def test_a_wrong_policy_is_refused(make: Callable[[], RetryPolicy]) -> None:
     with pytest.raises(ConfigurationError):
         make()
+
+
+class Renamed(Dialect):
+    """Of an engine that knows ``/new`` only."""
+
+    def __init__(self) -> None:
+        self.judged: list[str] = []
+
+    def instead(self, request: Request, response: Response) -> Request | None:
+        return request.replace(path="/new") if request.path == "/" and response.status == 404 else None
+
+    def succeeded(self, request: Request, response: Response) -> bool:
+        self.judged.append(request.path)
+        return response.status == 200
+
+
+def test_a_request_in_another_form_is_the_same_attempt_and_keeps_that_form() -> None:
+    dialect = Renamed()
+    line = Line(refused(404), refused(503), policy=RetryPolicy(throttle_window=0), dialect=dialect)
+    assert line.call().status == 200
+    assert [(request.path, request.attempt) for request in line.sent] == [("/", 1), ("/new", 1), ("/new", 2)]
+    assert dialect.judged == ["/", "/new", "/new"]
+    assert [(attempt.number, attempt.what) for attempt in line.told] == [(1, "HTTP 503")]
