@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Coroutine, Sequence
-from typing import Any
+from typing import Any, cast
 
 from mesahub.errors import ConfigurationError, MesahubError
+from mesahub.middleware.base import compose as _compose
 from mesahub.middleware.base import name_of
 from mesahub.transport import AsyncResponse, Request, Response
 
@@ -16,19 +17,8 @@ Middleware = Callable[[Request, Handler], Awaitable[Response] | Response]
 """An ``async def``, or a function that does not wait: it returns what ``next(request)`` gave, or a response."""
 
 
-def compose(middleware: Sequence[Middleware], innermost: Handler) -> Handler:
-    """One handler out of a stack of coroutine functions, outermost first."""
-    handler = innermost
-    for layer in reversed(middleware):
-        handler = _bind(layer, handler)
-    return handler
-
-
-def _bind(layer: Any, handler: Handler) -> Handler:
-    def call(request: Request) -> Coroutine[Any, Any, AsyncResponse]:
-        return layer(request, handler)  # type: ignore[no-any-return]
-
-    return call
+compose = cast(Callable[[Sequence[Middleware], Handler], Handler], _compose)
+"""One handler out of a stack, outermost first: what the layers return is handed on, a response or a coroutine."""
 
 
 def checked(layer: Any) -> Callable[[Request, Handler], Coroutine[Any, Any, AsyncResponse]]:
