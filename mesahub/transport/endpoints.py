@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from time import monotonic
 
 from mesahub.errors import Outcome, RequestTimeoutError, TransportError
 from mesahub.transport.base import Transport
 from mesahub.transport.messages import Request, Response
 
-__all__ = ["Endpoints", "EndpointsTransport"]
+__all__ = ["Attempt", "Endpoints", "EndpointsTransport", "attempts"]
 
 
 class Endpoints:
@@ -49,6 +49,56 @@ class Endpoints:
             self._first = (index + 1) % len(self.urls)
 
 
+class Attempt:
+    """A request at one of its addresses.
+
+    Attributes:
+        index: the address.
+        request: what is sent there.
+    """
+
+    __slots__ = ("_endpoints", "_last", "_request", "index", "request")
+
+    def __init__(self, endpoints: Endpoints, request: Request, index: int, sent: Request, *, last: bool) -> None:
+        self._endpoints = endpoints
+        self._request = request
+        self._last = last
+        self.index = index
+        self.request = sent
+
+    def failed(self, error: TransportError) -> bool:
+        """Learn from an error. Is it what the caller gets?"""
+        self._endpoints.failed(self.index, self._request, error)
+        return self._last or not self._endpoints.goes_on(self.index, self._request, error)
+
+    def answered(self, response: Response) -> bool:
+        """Learn from a response. Is it what the caller gets?"""
+        self._endpoints.answered(self.index, self._request, response)
+        if not self._last and self._endpoints.goes_on(self.index, self._request, response):
+            return False
+        response.server = self._endpoints.urls[self.index]
+        return True
+
+
+def attempts(endpoints: Endpoints, request: Request) -> Iterator[Attempt]:
+    """The addresses to ask until one's result is what the caller gets, all within the request's time.
+
+    Raises:
+        RequestTimeoutError: it is over.
+    """
+    began = monotonic()
+    order = endpoints.order(request)
+    for position, index in enumerate(order):
+        sent = request
+        if position and request.timeout is not None and not request.streams:
+            left = request.timeout - (monotonic() - began)
+            if left <= 0:
+                raise RequestTimeoutError("No address answered in the time given.", outcome=Outcome.NOT_SENT)
+            sent = request.replace(timeout=left)
+        last = position == len(order) - 1
+        yield Attempt(endpoints, request, index, endpoints.request(index, sent), last=last)
+
+
 class EndpointsTransport:
     """A transport per address. What was not sent to one goes to the next, within the same attempt.
 
@@ -73,26 +123,14 @@ class EndpointsTransport:
         Raises:
             TransportError: of the last address, or of the first one after which the request must not be sent again.
         """
-        began = monotonic()
-        order = self._endpoints.order(request)
-        for position, index in enumerate(order):
-            attempt = request
-            if position and request.timeout is not None and not request.streams:
-                left = request.timeout - (monotonic() - began)
-                if left <= 0:
-                    raise RequestTimeoutError("No address answered in the time given.", outcome=Outcome.NOT_SENT)
-                attempt = request.replace(timeout=left)
-            last = position == len(order) - 1
+        for attempt in attempts(self._endpoints, request):
             try:
-                response = self._transports[index].send(self._endpoints.request(index, attempt))
+                response = self._transports[attempt.index].send(attempt.request)
             except TransportError as error:
-                self._endpoints.failed(index, request, error)
-                if last or not self._endpoints.goes_on(index, request, error):
+                if attempt.failed(error):
                     raise
             else:
-                self._endpoints.answered(index, request, response)
-                if last or not self._endpoints.goes_on(index, request, response):
-                    response.server = self._endpoints.urls[index]
+                if attempt.answered(response):
                     return response
                 response.close()
         raise AssertionError("Endpoints.order() gave no index")

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -12,7 +14,8 @@ from mesahub.dialects.libsql.dialect import LibsqlDialect
 from mesahub.dialects.libsql.endpoints import LibsqlEndpoints
 from mesahub.errors import ConnectionLostError, NotSentError, Outcome, TransportError
 from mesahub.sql import prepare
-from mesahub.transport import Headers, Request, Response
+from mesahub.transport import AsyncResponse, Headers, Request, Response
+from mesahub.transport.asynchronous.endpoints import AsyncEndpointsTransport
 from mesahub.transport.endpoints import EndpointsTransport
 
 URLS = ("http://p:1", "http://r1:1", "http://r2:1")
@@ -104,11 +107,12 @@ def test_the_primary_has_the_last_word(result: Any, goes_on: bool) -> None:
 
 
 class Replies:
-    def __init__(self, url: str, replies: dict[str, Any], asked: list[str]) -> None:
+    def __init__(self, url: str, replies: dict[str, Any], asked: list[Any]) -> None:
         self.url, self.replies, self.asked = url, replies, asked
 
     def send(self, request: Request) -> Response:
-        self.asked.append(self.url)
+        assert request.timeout is not None
+        self.asked.append((self.url, request.timeout <= 1.0))
         reply = self.replies[self.url]
         if isinstance(reply, TransportError):
             raise reply
@@ -118,22 +122,50 @@ class Replies:
         pass
 
 
+class AsyncReplies(Replies):
+    async def send(self, request: Request) -> AsyncResponse:  # type: ignore[override]
+        return AsyncResponse.of(super().send(request))
+
+    async def close(self) -> None:  # type: ignore[override]
+        pass
+
+
+def send_blocking(request: Request, replies: dict[str, Any], asked: list[Any]) -> Response:
+    endpoints = LibsqlEndpoints(URLS[:2])
+    return EndpointsTransport(endpoints, lambda url: Replies(url, replies, asked)).send(request)
+
+
+def send_on_loop(request: Request, replies: dict[str, Any], asked: list[Any]) -> Response:
+    endpoints = LibsqlEndpoints(URLS[:2])
+    return asyncio.run(AsyncEndpointsTransport(endpoints, lambda url: AsyncReplies(url, replies, asked)).send(request))
+
+
+Send = Callable[[Request, dict[str, Any], list[Any]], Response]
+both = pytest.mark.parametrize("send", [send_blocking, send_on_loop])
+
+
+@both
 @pytest.mark.parametrize("reply", [ConnectionLostError("x"), NotSentError("x"), Response(503, JSON, b""), failed("X")])
-def test_a_read_that_a_replica_cannot_answer_is_answered_by_the_primary(reply: Any) -> None:
-    asked: list[str] = []
-    replies = {URLS[0]: executed(5), URLS[1]: reply}
-    transport = EndpointsTransport(LibsqlEndpoints(URLS[:2]), lambda url: Replies(url, replies, asked))
-    response = transport.send(READ)
-    assert (response.status, response.server, asked) == (200, URLS[0], [URLS[1], URLS[0]])
+def test_a_read_that_a_replica_cannot_answer_is_answered_by_the_primary(send: Send, reply: Any) -> None:
+    asked: list[Any] = []
+    response = send(READ, {URLS[0]: executed(5), URLS[1]: reply}, asked)
+    assert (response.status, response.server) == (200, URLS[0])
+    assert asked == [(URLS[1], True), (URLS[0], False)]  # the replica has a second
 
 
-def test_a_write_has_the_primary_only() -> None:
-    asked: list[str] = []
-    replies = {URLS[0]: NotSentError("refused"), URLS[1]: executed(5)}
-    transport = EndpointsTransport(LibsqlEndpoints(URLS[:2]), lambda url: Replies(url, replies, asked))
+@both
+def test_a_read_that_a_replica_answers_is_not_sent_to_the_primary(send: Send) -> None:
+    asked: list[Any] = []
+    response = send(READ, {URLS[0]: NotSentError("refused"), URLS[1]: executed(5)}, asked)
+    assert (response.server, asked) == (URLS[1], [(URLS[1], True)])
+
+
+@both
+def test_a_write_has_the_primary_only(send: Send) -> None:
+    asked: list[Any] = []
     with pytest.raises(NotSentError) as caught:
-        transport.send(WRITE)
-    assert (caught.value.outcome, asked) == (Outcome.NOT_SENT, [URLS[0]])
+        send(WRITE, {URLS[0]: NotSentError("refused"), URLS[1]: executed(5)}, asked)
+    assert (caught.value.outcome, asked) == (Outcome.NOT_SENT, [(URLS[0], False)])
 
 
 def indexed(dialect: LibsqlDialect, ref: str = "default") -> Any:

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from time import monotonic
 
-from mesahub.errors import Outcome, RequestTimeoutError, TransportError
+from mesahub.errors import TransportError
 from mesahub.transport.base import AsyncTransport
-from mesahub.transport.endpoints import Endpoints
+from mesahub.transport.endpoints import Endpoints, attempts
 from mesahub.transport.messages import AsyncResponse, Request
 
 __all__ = ["AsyncEndpointsTransport"]
@@ -30,27 +29,18 @@ class AsyncEndpointsTransport:
         """Send a request to the first address that takes it.
 
         Raises:
-            TransportError: of the last address, or of the first one to which something may have been sent.
+            TransportError: of the last address, or of the first one after which the request must not be sent again.
         """
-        began = monotonic()
-        order = self._endpoints.order(request)
-        for position, index in enumerate(order):
-            attempt = request
-            if position and request.timeout is not None and not request.streams:
-                left = request.timeout - (monotonic() - began)
-                if left <= 0:
-                    raise RequestTimeoutError("No address answered in the time given.", outcome=Outcome.NOT_SENT)
-                attempt = request.replace(timeout=left)
+        for attempt in attempts(self._endpoints, request):
             try:
-                response = await self._transports[index].send(attempt)
+                response = await self._transports[attempt.index].send(attempt.request)
             except TransportError as error:
-                self._endpoints.failed(index, request, error)
-                if error.outcome is not Outcome.NOT_SENT or position == len(order) - 1:
+                if attempt.failed(error):
                     raise
             else:
-                self._endpoints.answered(index, request, response)
-                response.server = self._endpoints.urls[index]
-                return response
+                if attempt.answered(response):
+                    return response
+                await response.aclose()
         raise AssertionError("Endpoints.order() gave no index")
 
     async def close(self) -> None:
