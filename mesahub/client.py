@@ -220,8 +220,8 @@ class MesahubClient(Unpicklable):
         From a server that loses storage classes, the RETURNING clause is rewritten. Where it cannot be (``*``,
         parameters in it), its values are those of `run_exec`.
         """
+        from mesahub._calls.plans.exact_rows import stored_rows
         from mesahub.rows import Rows
-        from mesahub.sql.rewrites.exact import exact_values
         from mesahub.sql.rewrites.returning import exact_returning
 
         timeout = self.timeout if timeout is None else checked_timeout(timeout)
@@ -236,7 +236,7 @@ class MesahubClient(Unpicklable):
             raise truncated(len(answer.rows), write=statement.writes)
         if names is None:
             return Rows(answer.columns or (), answer.tuples()), answer.affected
-        return Rows(names, exact_values(len(names), answer.dicts())), answer.affected
+        return stored_rows(names, answer.dicts(), write=True), answer.affected
 
     def run_batch(
         self,

@@ -211,3 +211,13 @@ def test_a_request_that_the_server_would_not_read_is_not_sent() -> None:
     with pytest.raises(RequestTooLargeError, match="10,485,760") as caught:
         _ = request.content
     assert caught.value.code == "BODY_TOO_LARGE"
+
+
+@pytest.mark.parametrize("row", [{"a": 1}, {"c0": 1, "mesahub_kinds": "?"}, {"c0": 1, "mesahub_kinds": 5}])
+def test_run_returning_is_ambiguous_where_the_rows_are_not_those_of_the_statement(row: dict[str, Any]) -> None:
+    headers = [{"name": name, "displayName": name, "originalType": "INTEGER"} for name in row]
+    with (
+        client_of(Response(200, payload={"headers": headers, "rows": [row], "stat": {}})) as client,
+        pytest.raises(AmbiguousResultError, match="rows of another query"),
+    ):
+        client.run_returning("db", RETURNING)

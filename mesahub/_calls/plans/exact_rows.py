@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from collections.abc import Sequence
+from typing import Any, NamedTuple
 
 from mesahub.dialects.base import Answer, Capabilities
-from mesahub.errors import ArgumentError, ServerError
+from mesahub.errors import AmbiguousResultError, ArgumentError, ServerError
 from mesahub.rows import Rows
 from mesahub.sql import Statement
 from mesahub.sql.rewrites.exact import (
@@ -17,10 +18,11 @@ from mesahub.sql.rewrites.exact import (
     is_rewritable,
 )
 
-__all__ = ["ExactRows", "KnownColumns"]
+__all__ = ["ExactRows", "KnownColumns", "stored_rows"]
 
 _KEPT = 1024
 _KEPT_SIZE = 4096
+_OTHER_ROWS = "The server, or a gateway in front of it, returned rows of another query."
 
 
 class KnownColumns(NamedTuple):
@@ -102,9 +104,9 @@ class ExactRows:
                 # The schema is another one than when the columns were asked for: they may have other names.
                 self._forget()
                 return None
-            return Rows(names, exact_values(len(names), rows))
-        except (KeyError, TypeError, ValueError) as error:
-            raise ServerError.of("The server, or a gateway in front of it, returned rows of another query.") from error
+        except (KeyError, TypeError) as error:
+            raise ServerError.of(_OTHER_ROWS) from error
+        return stored_rows(names, rows)
 
     def reject(self) -> bool:
         """Take an SQL error. ``True``: the columns were no longer those that were known; ask again."""
@@ -128,3 +130,23 @@ class ExactRows:
             if len(self._known) >= _KEPT:
                 self._known.clear()
             self._known[self._key] = self._columns
+
+
+def stored_rows(names: Sequence[str], rows: Sequence[dict[str, Any]], *, write: bool = False) -> Rows:
+    """The rows of a rewritten statement, as they are stored.
+
+    Args:
+        names: its columns, as they were before.
+        rows: what the engine returned.
+        write: it changed something.
+
+    Raises:
+        ServerError, AmbiguousResultError: the rows are not those of the statement, of a read or of a write.
+    """
+    try:
+        return Rows(names, exact_values(len(names), rows))
+    except (KeyError, TypeError, ValueError) as error:
+        if write:
+            text = f"{_OTHER_ROWS} Check whether the call was carried out before you repeat it."
+            raise AmbiguousResultError.of(text) from error
+        raise ServerError.of(_OTHER_ROWS) from error
