@@ -71,8 +71,7 @@ class TableHandle(TableLoader[R]):
             data, returning = self._typed.dump(data), self._typed.returning(returning)
         if idempotent:
             return self._insert_idempotently(data, returning, timeout)
-        result = self._run(insert_statement(self._scope, data, returning=returning), timeout, False)
-        rows = result.rows if self._typed is None else self._loaded(result, returning).rows
+        rows = self._run(insert_statement(self._scope, data, returning=returning), timeout, False, returning).rows
         if not rows:
             raise SQLError.of(f"The row was not inserted: a trigger of {self.name!r} ignored it.", status_code=400)
         return rows[0]
@@ -83,8 +82,7 @@ class TableHandle(TableLoader[R]):
         def insert(keys: KeyColumns) -> tuple[list[str], list[R]]:
             key = self._keys.made_by_client(keys, data)
             statement = insert_statement(self._scope, data, key=key, returning=returning)
-            result = self._run(statement, deadline.left(), True)
-            return key, (result if self._typed is None else self._loaded(result, returning)).rows
+            return key, self._run(statement, deadline.left(), True, returning).rows
 
         key, rows = self._keys.using(insert, deadline)
         if rows:
@@ -167,8 +165,7 @@ class TableHandle(TableLoader[R]):
             statement = insert_statement(
                 self._scope, data, on_conflict="update", key=columns, update=update, where=where, returning=returning
             )
-            result = self._run(statement, deadline.left(), idempotent)
-            return (result if self._typed is None else self._loaded(result, returning)).rows
+            return self._run(statement, deadline.left(), idempotent, returning).rows
 
         if key is None and where is None:
             rows = self._keys.using(lambda keys: insert(self._keys.primary(keys)), deadline)
@@ -210,8 +207,7 @@ class TableHandle(TableLoader[R]):
         if self._typed is not None:
             changes, returning = self._typed.dump(set, changes=True), self._typed.returning(returning)
         statement = update_statement(self._scope, where, changes, all_rows=all_rows, returning=returning)
-        result = self._run(statement, timeout, idempotent)
-        return result if self._typed is None else self._loaded(result, returning)
+        return self._run(statement, timeout, idempotent, returning)
 
     def delete(
         self,
@@ -230,8 +226,7 @@ class TableHandle(TableLoader[R]):
         if self._typed is not None:
             returning = self._typed.returning(returning)
         statement = delete_statement(self._scope, where, all_rows=all_rows, returning=returning)
-        result = self._run(statement, timeout, idempotent)
-        return result if self._typed is None else self._loaded(result, returning)
+        return self._run(statement, timeout, idempotent, returning)
 
     def __repr__(self) -> str:
         return f"<TableHandle {self.name!r} of {self._ref!r}>"

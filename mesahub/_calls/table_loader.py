@@ -244,11 +244,15 @@ class TableLoader(TableReader[R]):
             timeout=timeout,
         )
 
-    def _run(self, statement: Statement, timeout: float | None, idempotent: bool) -> ExecResult[Any]:
+    def _run(
+        self, statement: Statement, timeout: float | None, idempotent: bool, returning: Any = None
+    ) -> ExecResult[Any]:
+        """Run a write. ``returning``: as `TypedRows.returning` gave it, for rows of the table's class."""
         try:
-            return self._client.run_exec(self._ref, statement, timeout=timeout, idempotent=idempotent)
+            result = self._client.run_exec(self._ref, statement, timeout=timeout, idempotent=idempotent)
         except NoSuchColumnError as error:
             raise self._explained(error) from error.__cause__
+        return result if self._typed is None else self._loaded(result, returning)
 
     def _loaded(self, result: ExecResult[Any], returning: Any) -> ExecResult[R]:
         """The result of a write, with the rows of its RETURNING clause as those of the table's class."""

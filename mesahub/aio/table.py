@@ -73,8 +73,9 @@ class AsyncTableHandle(AsyncTableLoader[R]):
             data, returning = self._typed.dump(data), self._typed.returning(returning)
         if idempotent:
             return await self._insert_idempotently(data, returning, timeout)
-        result = await self._run(insert_statement(self._scope, data, returning=returning), timeout, False)
-        rows = result.rows if self._typed is None else self._loaded(result, returning).rows
+        rows = (
+            await self._run(insert_statement(self._scope, data, returning=returning), timeout, False, returning)
+        ).rows
         if not rows:
             raise SQLError.of(f"The row was not inserted: a trigger of {self.name!r} ignored it.", status_code=400)
         return rows[0]
@@ -85,8 +86,7 @@ class AsyncTableHandle(AsyncTableLoader[R]):
         async def insert(keys: KeyColumns) -> tuple[list[str], list[R]]:
             key = self._keys.made_by_client(keys, data)
             statement = insert_statement(self._scope, data, key=key, returning=returning)
-            result = await self._run(statement, deadline.left(), True)
-            return key, (result if self._typed is None else self._loaded(result, returning)).rows
+            return key, (await self._run(statement, deadline.left(), True, returning)).rows
 
         key, rows = await self._keys.using(insert, deadline)
         if rows:
@@ -169,8 +169,7 @@ class AsyncTableHandle(AsyncTableLoader[R]):
             statement = insert_statement(
                 self._scope, data, on_conflict="update", key=columns, update=update, where=where, returning=returning
             )
-            result = await self._run(statement, deadline.left(), idempotent)
-            return (result if self._typed is None else self._loaded(result, returning)).rows
+            return (await self._run(statement, deadline.left(), idempotent, returning)).rows
 
         if key is None and where is None:
             rows = await self._keys.using(lambda keys: insert(self._keys.primary(keys)), deadline)
@@ -212,8 +211,7 @@ class AsyncTableHandle(AsyncTableLoader[R]):
         if self._typed is not None:
             changes, returning = self._typed.dump(set, changes=True), self._typed.returning(returning)
         statement = update_statement(self._scope, where, changes, all_rows=all_rows, returning=returning)
-        result = await self._run(statement, timeout, idempotent)
-        return result if self._typed is None else self._loaded(result, returning)
+        return await self._run(statement, timeout, idempotent, returning)
 
     async def delete(
         self,
@@ -232,8 +230,7 @@ class AsyncTableHandle(AsyncTableLoader[R]):
         if self._typed is not None:
             returning = self._typed.returning(returning)
         statement = delete_statement(self._scope, where, all_rows=all_rows, returning=returning)
-        result = await self._run(statement, timeout, idempotent)
-        return result if self._typed is None else self._loaded(result, returning)
+        return await self._run(statement, timeout, idempotent, returning)
 
     def __repr__(self) -> str:
         return f"<AsyncTableHandle {self.name!r} of {self._ref!r}>"
