@@ -10,8 +10,8 @@ way as the bundled ones:
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
-from typing import Any, NamedTuple, cast
+from collections.abc import Callable, Iterable, Sequence
+from typing import TYPE_CHECKING, Any, NamedTuple, cast
 
 from mesahub._util.built_in import remedy
 from mesahub._util.entry_points import Plugin, find_plugins
@@ -19,14 +19,20 @@ from mesahub._util.suggest import near
 from mesahub.errors import ConfigurationError
 from mesahub.transport import Transport, TransportFactory, TransportOptions
 
+if TYPE_CHECKING:
+    from mesahub.transport.endpoints import Endpoints
+
 __all__ = [
     "GROUP",
     "InstalledTransport",
     "chosen_plugin",
+    "endpoints_for",
+    "factory_of",
     "find_factory",
     "installed_transports",
     "load_factory",
     "open_transport",
+    "unknown",
 ]
 
 GROUP = "mesahub.transports"
@@ -80,10 +86,7 @@ def find_factory(name: str) -> TransportFactory:
     plugins = find_plugins(GROUP)
     chosen = chosen_plugin(plugins, name)
     if chosen is None:
-        names = sorted({plugin.name for plugin in plugins})
-        raise ConfigurationError(
-            f"Unknown transport {name!r}.{near(name, names)} Installed: {', '.join(names) or 'none'}."
-        )
+        raise unknown(name, plugins)
     return load_factory(chosen)
 
 
@@ -100,30 +103,58 @@ def chosen_plugin(plugins: Sequence[Plugin], name: str) -> Plugin | None:
 
 
 def open_transport(transport: Any, options: TransportOptions) -> Transport:
-    """Make a transport of a name, a factory or an instance."""
-    if isinstance(transport, str):
-        transport = find_factory(transport)
-    if isinstance(transport, type) or not isinstance(transport, Transport):
+    """Make a transport of a name, a factory or an instance.
+
+    Raises:
+        ConfigurationError: it is none of these, or its factory refuses the options.
+    """
+    factory = factory_of(find_factory(transport) if isinstance(transport, str) else transport, options)
+    if factory is None:
+        return cast(Transport, transport)
+    endpoints = endpoints_for(factory, options)
+    if endpoints is None:
+        return cast(Transport, factory(options))
+    from mesahub.transport.endpoints import EndpointsTransport
+
+    return EndpointsTransport(endpoints, lambda url: factory(options.replace(base_url=url, endpoints=None)))
+
+
+def factory_of(transport: Any, options: TransportOptions) -> Callable[[TransportOptions], Any] | None:
+    """What makes a transport; ``None`` where it is made already.
+
+    Raises:
+        ConfigurationError: it is neither, or is made and cannot take the options.
+    """
+    if isinstance(transport, type) or not _has_methods(transport):
         if not callable(transport):
             raise ConfigurationError(
                 "transport must be the name of an installed transport, a factory that takes "
                 f"TransportOptions, or an object with send() and close(), not {type(transport).__name__}."
             )
-        if options.endpoints is not None and not getattr(transport, "wraps", False):
-            from mesahub.transport.endpoints import EndpointsTransport
-
-            return EndpointsTransport(
-                options.endpoints,
-                lambda url: cast(Transport, transport(options.replace(base_url=url, endpoints=None))),
-            )
-        made: Any = transport(options)
-        return cast(Transport, made)
+        return cast("Callable[[TransportOptions], Any]", transport)
     if options.options:
         raise ConfigurationError(
             f"The transport is already made, so it cannot take the options {', '.join(options.options)}; "
             "give them where you make it."
         )
-    return transport
+    return None
+
+
+def endpoints_for(factory: Any, options: TransportOptions) -> Endpoints | None:
+    """Several addresses, where each needs a transport of this factory; one that wraps another leaves them to that."""
+    return None if getattr(factory, "wraps", False) else options.endpoints
+
+
+def _has_methods(transport: Any) -> bool:
+    return callable(getattr(transport, "send", None)) and callable(getattr(transport, "close", None))
+
+
+def unknown(name: str, plugins: Iterable[Plugin]) -> ConfigurationError:
+    """The error for a name that none of these has."""
+    names = sorted({plugin.name for plugin in plugins})
+    return ConfigurationError(
+        f"Unknown transport {name!r}.{near(name, names)} Installed: {', '.join(names) or 'none'}."
+    )
 
 
 def load_factory(plugin: Plugin) -> TransportFactory:

@@ -10,14 +10,20 @@ from inspect import iscoroutinefunction
 from typing import Any, cast
 
 from mesahub._util.entry_points import find_plugins
-from mesahub._util.suggest import near
-from mesahub.errors import ConfigurationError
 from mesahub.transport.asynchronous.endpoints import AsyncEndpointsTransport
 from mesahub.transport.asynchronous.threads import ThreadedTransport
 from mesahub.transport.base import AsyncTransport
 from mesahub.transport.factories import AsyncTransportFactory, TransportFactory
 from mesahub.transport.options import TransportOptions
-from mesahub.transport.registry import GROUP, chosen_plugin, load_factory, open_transport
+from mesahub.transport.registry import (
+    GROUP,
+    chosen_plugin,
+    endpoints_for,
+    factory_of,
+    load_factory,
+    open_transport,
+    unknown,
+)
 
 __all__ = ["ASYNC_GROUP", "find_async_factory", "open_async_transport"]
 
@@ -39,8 +45,7 @@ def find_async_factory(name: str) -> AsyncTransportFactory:
     chosen = chosen_plugin(blocking, name)
     if chosen is not None:
         return OnThreads(load_factory(chosen))
-    names = sorted({plugin.name for plugin in plugins} | {plugin.name for plugin in blocking})
-    raise ConfigurationError(f"Unknown transport {name!r}.{near(name, names)} Installed: {', '.join(names) or 'none'}.")
+    raise unknown(name, [*plugins, *blocking])
 
 
 class OnThreads:
@@ -65,30 +70,15 @@ def open_async_transport(transport: Any, options: TransportOptions) -> AsyncTran
     Raises:
         ConfigurationError: it is none of these, or its factory refuses the options.
     """
-    if isinstance(transport, str):
-        transport = find_async_factory(transport)
-    if isinstance(transport, type) or not _has_methods(transport):
-        if not callable(transport):
-            raise ConfigurationError(
-                "transport must be the name of an installed transport, a factory that takes "
-                f"TransportOptions, or an object with send() and close(), not {type(transport).__name__}."
-            )
-        if options.endpoints is not None and not getattr(transport, "wraps", False):
-            return AsyncEndpointsTransport(
-                options.endpoints,
-                lambda url: _as_async(transport(options.replace(base_url=url, endpoints=None)), options),
-            )
-        return _as_async(transport(options), options)
-    if options.options:
-        raise ConfigurationError(
-            f"The transport is already made, so it cannot take the options {', '.join(options.options)}; "
-            "give them where you make it."
-        )
-    return _as_async(transport, options)
-
-
-def _has_methods(transport: Any) -> bool:
-    return callable(getattr(transport, "send", None)) and callable(getattr(transport, "close", None))
+    factory = factory_of(find_async_factory(transport) if isinstance(transport, str) else transport, options)
+    if factory is None:
+        return _as_async(transport, options)
+    endpoints = endpoints_for(factory, options)
+    if endpoints is None:
+        return _as_async(factory(options), options)
+    return AsyncEndpointsTransport(
+        endpoints, lambda url: _as_async(factory(options.replace(base_url=url, endpoints=None)), options)
+    )
 
 
 def _as_async(transport: Any, options: TransportOptions) -> AsyncTransport:
