@@ -6,6 +6,7 @@ This file and `mesahub.cli.plain` need no extra: they find the commands of trans
 
 from __future__ import annotations
 
+import os
 import sys
 
 __all__ = ["main"]
@@ -20,9 +21,20 @@ def main(argv: list[str] | None = None) -> int:
         argv: the arguments; default: those of the process.
 
     Returns:
-        0, 1 for an error (one line on stderr), 2 for wrong usage, 130 after Ctrl-C.
+        0 (also when the reader closes the pipe), 1 for an error (one line on stderr), 2 for wrong usage, 130
+        after Ctrl-C.
     """
-    arguments = sys.argv[1:] if argv is None else argv
+    try:
+        code = _run(sys.argv[1:] if argv is None else argv)
+        sys.stdout.flush()
+    except BrokenPipeError:
+        # Whoever read our output has enough. Python would complain when it flushes at the end.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+    return code
+
+
+def _run(arguments: list[str]) -> int:
     if arguments:
         from mesahub._util.built_in import remedy
         from mesahub._util.entry_points import find_plugins

@@ -11,6 +11,7 @@ import click
 
 import mesahub
 from mesahub.cli.groups import LazyGroup
+from mesahub.cli.plain import installed
 from mesahub.cli.terminal import one_line, prepare_streams, without_keys
 from mesahub.errors import MesahubError
 
@@ -56,12 +57,7 @@ def transports() -> None:
     """List installed transports, blocking and for asyncio, their packages, and why one cannot be loaded."""
     from mesahub.cli.output import print_rows
 
-    rows = [
-        {"name": found.name, "for": kind, "package": found.package, "state": found.problem or "ok"}
-        for kind, entries in (("blocking code", "mesahub.transports"), ("asyncio", "mesahub.async_transports"))
-        for found in mesahub.installed_transports(entries)
-    ]
-    print_rows(["name", "for", "package", "state"], rows, None)
+    print_rows(["name", "for", "package", "state"], installed(), None)
 
 
 @group.command("completion")
@@ -119,9 +115,7 @@ def ending(run_it: Callable[[], object]) -> int:
         print("Aborted", file=sys.stderr)
         return 130
     except BrokenPipeError:
-        # Whoever read our output has enough. Python would complain when it flushes at the end.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 0
+        raise  # for `mesahub.cli.main`
     except MesahubError as error:
         print(f"mesahub: {one_line(error)}", file=sys.stderr)
         return 1

@@ -6,7 +6,10 @@ import sys
 from collections.abc import Callable, Iterable
 
 import mesahub
+from mesahub.dialects.registry import is_database_url
 from mesahub.errors import MesahubError
+
+__all__ = ["installed", "run"]
 
 
 def run(arguments: list[str], extra: str) -> int:
@@ -32,13 +35,22 @@ def run(arguments: list[str], extra: str) -> int:
 
 
 def _transports(_: list[str]) -> Iterable[list[object]]:
-    for found in mesahub.installed_transports():
-        yield [found.name, found.package, found.problem or "ok"]
+    for found in installed():
+        yield [found[name] for name in ("name", "package", "for", "state")]
+
+
+def installed() -> list[dict[str, str]]:
+    """What ``mesahub transports`` prints: name, kind of code, package and state of each transport."""
+    return [
+        {"name": found.name, "for": kind, "package": found.package, "state": found.problem or "ok"}
+        for kind, entries in (("blocking code", "mesahub.transports"), ("asyncio", "mesahub.async_transports"))
+        for found in mesahub.installed_transports(entries)
+    ]
 
 
 def _query(arguments: list[str]) -> Iterable[list[object]]:
-    urls = [argument for argument in arguments if argument.startswith("mh://")]
-    rest = [argument for argument in arguments if not argument.startswith("mh://")]
+    urls = [argument for argument in arguments if is_database_url(argument)]
+    rest = [argument for argument in arguments if not is_database_url(argument)]
     if len(urls) > 1 or len(rest) != 1:
         raise MesahubError("USAGE", 0, "usage: mesahub query [mh://key@host/database] SQL (or set MESAHUB_URL)")
     with mesahub.connect(urls[0] if urls else None) as db:

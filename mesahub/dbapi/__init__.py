@@ -54,7 +54,7 @@ __all__ = [
 apilevel = "2.0"
 threadsafety = 2
 """Threads may share the module and connections."""
-sqlite_version_info = (3, 45, 0)
-"""The least version of SQLite that the engines have."""
+sqlite_version_info = (3, 40, 0)
+"""The least version of SQLite that an engine has: the embedded one has that of Python."""
 paramstyle = "qmark"
 """``?``; ``:name`` with a mapping is accepted too."""

@@ -32,13 +32,40 @@ def mesahub_command(*arguments: str) -> list[str]:
     return [sys.executable, "-m", "mesahub", *arguments]
 
 
-def test_a_closed_pipe_ends_it_quietly(environment: dict[str, str]) -> None:
+WITHOUT_CLICK = "import sys; sys.modules['click'] = None; from mesahub.cli import main; sys.exit(main(sys.argv[1:]))"
+
+
+@pytest.mark.parametrize("click", [True, False], ids=["click", "plain"])
+def test_a_closed_pipe_ends_it_quietly(environment: dict[str, str], click: bool) -> None:
+    plain = [sys.executable, "-c", WITHOUT_CLICK, "query", URL, "SELECT * FROM t"]
     with subprocess.Popen(
-        mesahub_command("rows", URL, "t"), stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=environment
+        mesahub_command("rows", URL, "t") if click else plain,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        env=environment,
     ) as process:
         assert process.stdout is not None
         assert process.stderr is not None
-        assert process.stdout.readline().startswith(b'{"id": 0')
+        assert process.stdout.readline().startswith(b'{"id": 0' if click else b"id\ttext")
+        process.stdout.close()
+        assert process.stderr.read() == b""
+        assert process.wait(30) == 0
+
+
+def test_a_closed_pipe_ends_cassette_quietly(environment: dict[str, str], tmp_path: Path) -> None:
+    cassette = tmp_path / "cassette.json"
+    with mesahub.connect(URL, transport="recorder", cassette=str(cassette), mode="record", inner="embedded") as db:
+        for number in range(2_000):
+            db.query("SELECT ?", [f"{number:090}"])
+    with subprocess.Popen(
+        mesahub_command("cassette", "show", str(cassette)),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        env=environment,
+    ) as process:
+        assert process.stdout is not None
+        assert process.stderr is not None
+        process.stdout.readline()
         process.stdout.close()
         assert process.stderr.read() == b""
         assert process.wait(30) == 0
@@ -82,15 +109,18 @@ sys.exit(code)
 
 
 def test_without_click_there_is_a_plain_form(environment: dict[str, str]) -> None:
-    code = "import sys; sys.modules['click'] = None; from mesahub.cli import main; sys.exit(main(sys.argv[1:]))"
-
     def run(*arguments: str) -> subprocess.CompletedProcess[str]:
-        command = [sys.executable, "-c", code, *arguments]
+        command = [sys.executable, "-c", WITHOUT_CLICK, *arguments]
         return subprocess.run(command, capture_output=True, text=True, env=environment, check=False)
 
     found = run("query", URL, "SELECT id, NULL AS n FROM t LIMIT 1")
     assert (found.stdout, found.returncode) == ("id\tn\n0\t\n", 0)
-    assert run("transports").stdout.splitlines()[0].startswith("embedded\tmesahub")
+    assert run("query", "sqlite://", "SELECT 1 AS one").stdout == "one\n1\n"
+    listed = run("transports").stdout.splitlines()
+    assert listed[0].startswith("embedded\tmesahub")
+    assert [line.split("\t")[0] for line in listed if "\tasyncio\t" in line] == [
+        "aiohttp", "asyncio", "embedded", "httpx", "recorder",
+    ]  # fmt: skip
     refused = run("rows", URL, "t")
     assert refused.returncode == 2
     assert 'pip install "mesahub[cli]"' in refused.stderr

@@ -29,6 +29,8 @@ def main(argv: list[str] | None = None) -> int:
         return _run(arguments)
     except FileNotFoundError:
         print(f"mesahub cassette: there is no cassette {arguments.cassette}", file=sys.stderr)
+    except BrokenPipeError:
+        raise  # for `mesahub.cli.main`
     except (MesahubError, ValueError, OSError) as error:
         print(f"mesahub cassette: {error}", file=sys.stderr)
     return 1

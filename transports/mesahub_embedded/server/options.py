@@ -25,7 +25,7 @@ def parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--data",
         default=os.environ.get("MESAHUB_DATA") or DEFAULT_DATA,
-        help="the folder that holds everything (default: MESAHUB_DATA, or ./%(default)s)",
+        help=f"the folder that holds everything (default: MESAHUB_DATA, or {DEFAULT_DATA} in the working directory)",
     )
     parser.add_argument("--host", default="127.0.0.1", help="the address to listen on (default: %(default)s)")
     parser.add_argument("--port", type=int, default=4004, help="the port; 0 takes a free one (default: %(default)s)")
