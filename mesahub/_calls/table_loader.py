@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, overload
+from typing import TYPE_CHECKING, Any, TypedDict, Unpack, overload
 
 from mesahub._calls.table_reader import TableReader
 from mesahub.errors import ArgumentError, MesahubError, NoSuchColumnError
@@ -18,6 +18,26 @@ if TYPE_CHECKING:
 __all__ = ["TableLoader"]
 
 
+class LoadOptions(TypedDict, total=False):
+    """The keyword arguments of `upsert_many` but ``key`` and ``update``, for its signatures."""
+
+    where: Where
+    create: bool
+    alter: bool
+    returning: Returning
+    progress: Callable[[int, int | None], object] | None
+    idempotent: bool
+    timeout: float | None
+
+
+class InsertOptions(LoadOptions, total=False):
+    """The keyword arguments of `insert_many`, for its signatures."""
+
+    key: str | Sequence[str] | None
+    update: Sequence[str] | None
+    in_flight: int
+
+
 class TableLoader(TableReader[R]):
     """The writes of many rows of `mesahub.TableHandle`, which adds those of one."""
 
@@ -26,34 +46,11 @@ class TableLoader(TableReader[R]):
         self: TableLoader[Row],
         rows: Iterable[Mapping[str, Any]],
         on_conflict: str | None = None,
-        *,
-        key: str | Sequence[str] | None = None,
-        update: Sequence[str] | None = None,
-        where: Where = None,
-        create: bool = False,
-        alter: bool = False,
-        returning: Returning = None,
-        progress: Callable[[int, int | None], object] | None = None,
-        idempotent: bool = False,
-        in_flight: int = 1,
-        timeout: float | None = None,
+        **options: Unpack[InsertOptions],
     ) -> ExecResult: ...
     @overload
     def insert_many(
-        self,
-        rows: Iterable[R],
-        on_conflict: str | None = None,
-        *,
-        key: str | Sequence[str] | None = None,
-        update: Sequence[str] | None = None,
-        where: Where = None,
-        create: bool = False,
-        alter: bool = False,
-        returning: Returning = None,
-        progress: Callable[[int, int | None], object] | None = None,
-        idempotent: bool = False,
-        in_flight: int = 1,
-        timeout: float | None = None,
+        self, rows: Iterable[R], on_conflict: str | None = None, **options: Unpack[InsertOptions]
     ) -> ExecResult[R]: ...
     def insert_many(
         self,
@@ -187,14 +184,7 @@ class TableLoader(TableReader[R]):
         rows: Iterable[Mapping[str, Any]],
         key: str | Sequence[str] | None = None,
         update: Sequence[str] | None = None,
-        *,
-        where: Where = None,
-        create: bool = False,
-        alter: bool = False,
-        returning: Returning = None,
-        progress: Callable[[int, int | None], object] | None = None,
-        idempotent: bool = False,
-        timeout: float | None = None,
+        **options: Unpack[LoadOptions],
     ) -> ExecResult: ...
     @overload
     def upsert_many(
@@ -202,14 +192,7 @@ class TableLoader(TableReader[R]):
         rows: Iterable[R],
         key: str | Sequence[str] | None = None,
         update: Sequence[str] | None = None,
-        *,
-        where: Where = None,
-        create: bool = False,
-        alter: bool = False,
-        returning: Returning = None,
-        progress: Callable[[int, int | None], object] | None = None,
-        idempotent: bool = False,
-        timeout: float | None = None,
+        **options: Unpack[LoadOptions],
     ) -> ExecResult[R]: ...
     def upsert_many(
         self,

@@ -4,9 +4,10 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterable, Callable, Iterable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, overload
+from typing import TYPE_CHECKING, Any, Unpack, overload
 
 from mesahub._aio.rows import insert_in_parts
+from mesahub._calls.table_loader import InsertOptions, LoadOptions
 from mesahub.aio._calls.table_reader import AsyncTableReader
 from mesahub.errors import ArgumentError, MesahubError, NoSuchColumnError
 from mesahub.results import ExecResult, R, Row
@@ -28,34 +29,11 @@ class AsyncTableLoader(AsyncTableReader[R]):
         self: AsyncTableLoader[Row],
         rows: Iterable[Mapping[str, Any]] | AsyncIterable[Mapping[str, Any]],
         on_conflict: str | None = None,
-        *,
-        key: str | Sequence[str] | None = None,
-        update: Sequence[str] | None = None,
-        where: Where = None,
-        create: bool = False,
-        alter: bool = False,
-        returning: Returning = None,
-        progress: Callable[[int, int | None], object] | None = None,
-        idempotent: bool = False,
-        in_flight: int = 1,
-        timeout: float | None = None,
+        **options: Unpack[InsertOptions],
     ) -> ExecResult: ...
     @overload
     async def insert_many(
-        self,
-        rows: Iterable[R] | AsyncIterable[R],
-        on_conflict: str | None = None,
-        *,
-        key: str | Sequence[str] | None = None,
-        update: Sequence[str] | None = None,
-        where: Where = None,
-        create: bool = False,
-        alter: bool = False,
-        returning: Returning = None,
-        progress: Callable[[int, int | None], object] | None = None,
-        idempotent: bool = False,
-        in_flight: int = 1,
-        timeout: float | None = None,
+        self, rows: Iterable[R] | AsyncIterable[R], on_conflict: str | None = None, **options: Unpack[InsertOptions]
     ) -> ExecResult[R]: ...
     async def insert_many(
         self,
@@ -197,14 +175,7 @@ class AsyncTableLoader(AsyncTableReader[R]):
         rows: Iterable[Mapping[str, Any]] | AsyncIterable[Mapping[str, Any]],
         key: str | Sequence[str] | None = None,
         update: Sequence[str] | None = None,
-        *,
-        where: Where = None,
-        create: bool = False,
-        alter: bool = False,
-        returning: Returning = None,
-        progress: Callable[[int, int | None], object] | None = None,
-        idempotent: bool = False,
-        timeout: float | None = None,
+        **options: Unpack[LoadOptions],
     ) -> ExecResult: ...
     @overload
     async def upsert_many(
@@ -212,14 +183,7 @@ class AsyncTableLoader(AsyncTableReader[R]):
         rows: Iterable[R] | AsyncIterable[R],
         key: str | Sequence[str] | None = None,
         update: Sequence[str] | None = None,
-        *,
-        where: Where = None,
-        create: bool = False,
-        alter: bool = False,
-        returning: Returning = None,
-        progress: Callable[[int, int | None], object] | None = None,
-        idempotent: bool = False,
-        timeout: float | None = None,
+        **options: Unpack[LoadOptions],
     ) -> ExecResult[R]: ...
     async def upsert_many(
         self,
