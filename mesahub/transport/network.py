@@ -24,6 +24,12 @@ class Origin(NamedTuple):
     port: int | None
     path: str
 
+    @property
+    def peer(self) -> str:
+        """The URL without its path, for messages."""
+        host = f"[{self.host}]" if ":" in self.host else self.host
+        return f"{self.scheme}://{host}" + (f":{self.port}" if self.port else "")
+
 
 # Compiled where they are needed: by `re`, which keeps them.
 _PROXY = (

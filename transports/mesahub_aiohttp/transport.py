@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from typing import Any
-from urllib.parse import urlencode
 
 import aiohttp
 from yarl import URL
@@ -12,6 +11,7 @@ from mesahub._util.secret import Secret
 from mesahub.transport import AsyncResponse, Request, TransportOptions
 from mesahub.transport.asynchronous.exchange import AsyncExchange, Call
 from mesahub.transport.network import check_headers
+from mesahub.transport.outgoing import headers_of
 from mesahub_aiohttp.body import Body, Response
 from mesahub_aiohttp.errors import translated
 from mesahub_aiohttp.sessions import Sessions, checked
@@ -44,7 +44,6 @@ class AiohttpTransport:
             checked(session)
         self._exchange = AsyncExchange(options, own=session is None, check=framing_of, translate=translated)
         self._sessions = Sessions(options, session)
-        self._base_url = options.base_url.rstrip("/")
         self._connect_timeout = options.connect_timeout
         self._more: dict[str, Any] = {}
         proxy = options.proxy_url() if session is None or options.proxies is not None else None
@@ -71,15 +70,9 @@ class AiohttpTransport:
 
     async def _open(self, call: Call) -> Response:
         request = call.request
-        headers = {"Accept-Encoding": "identity", **request.headers}
-        if request.authority is not None:
-            headers["Host"] = request.authority
-        content = request.content
-        if content is not None:
-            headers["Content-Type"] = request.content_type or "application/octet-stream"
+        headers = headers_of(request)
         check_headers(headers)
-        query = f"?{urlencode(request.params)}" if request.params else ""
-        url = URL(f"{self._base_url}{request.path}{query}", encoded=True)
+        url = URL(self._exchange.url(request), encoded=True)
         try:
             while True:
                 # Also where there is none: it says when the request is sent, and keeps it from being sent twice.
@@ -94,7 +87,7 @@ class AiohttpTransport:
                         return Response(response)
                     response.close()  # it was there before the request was sent: it is not the response to it
         finally:
-            content, headers = None, {}  # a traceback may show this function's variables
+            headers = {}  # a traceback may show this function's variables
 
     async def _request(self, method: str, url: URL, headers: dict[str, str], body: Body) -> aiohttp.ClientResponse:
         try:

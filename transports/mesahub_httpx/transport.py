@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from typing import Any
-from urllib.parse import urlencode
 
 from mesahub.errors import ConfigurationError
 from mesahub.transport import AsyncResponse, Request, TransportOptions
 from mesahub.transport.asynchronous.exchange import AsyncExchange, Call
 from mesahub.transport.network import check_headers
+from mesahub.transport.outgoing import headers_of
 from mesahub_http1 import framing_of
 from mesahub_httpx.body import Response
 from mesahub_httpx.clients import Clients, checked, is_function
@@ -42,7 +42,6 @@ class HttpxTransport:
             _refuse_settings(options)
         self._exchange = AsyncExchange(options, own=client is None, check=framing_of, translate=translated)
         self._clients = Clients(options, client)
-        self._base_url = options.base_url.rstrip("/")
         self._connect_timeout = options.connect_timeout
 
     @staticmethod
@@ -62,20 +61,16 @@ class HttpxTransport:
 
     async def _open(self, call: Call) -> Response:
         request = call.request
-        headers = {"Accept-Encoding": "identity", **request.headers}
-        if request.authority is not None:
-            headers["Host"] = request.authority
+        headers = headers_of(request)
         content = request.content
         if content is not None:
-            headers["Content-Type"] = request.content_type or "application/octet-stream"
             headers["Content-Length"] = str(len(content))
         check_headers(headers)
-        query = f"?{urlencode(request.params)}" if request.params else ""
         client = self._clients.client()
         try:
             built = client.build_request(
                 request.method,
-                f"{self._base_url}{request.path}{query}",
+                self._exchange.url(request),
                 headers=headers,
                 content=content if content is None or isinstance(content, bytes) else call.pieces(),
                 # The whole call has one deadline, that of the exchange.

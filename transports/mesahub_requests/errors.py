@@ -5,8 +5,9 @@ from __future__ import annotations
 from requests import exceptions as r
 from urllib3 import exceptions as u
 
+from mesahub._util.tracebacks import forget_frames
 from mesahub.errors import ConfigurationError, ConnectionLostError, MesahubError, Outcome, RequestTimeoutError
-from mesahub_urllib3.errors import chained, forget_frames
+from mesahub_urllib3.errors import chained
 from mesahub_urllib3.errors import translated as of_urllib3
 from mesahub_urllib3.limits import Limits
 

@@ -13,6 +13,7 @@ from requests.models import PreparedRequest
 from mesahub.errors import ConfigurationError
 from mesahub.transport import Headers, Request, Response, TransportOptions
 from mesahub.transport.network import check_headers
+from mesahub.transport.outgoing import headers_of
 from mesahub_requests.errors import translated
 from mesahub_urllib3.exchange import Exchange
 from mesahub_urllib3.limits import Limits, keep_limits
@@ -84,11 +85,7 @@ class RequestsTransport:
 
     def _prepare(self, request: Request) -> PreparedRequest:
         content = request.content
-        headers = {"Accept-Encoding": "identity", **request.headers}
-        if request.authority is not None:
-            headers["Host"] = request.authority
-        if content is not None:
-            headers["Content-Type"] = request.content_type or "application/octet-stream"
+        headers = headers_of(request)
         try:
             return self._session.prepare_request(
                 requests.Request(

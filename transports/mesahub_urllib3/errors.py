@@ -12,6 +12,7 @@ from http.client import HTTPException
 
 from urllib3 import exceptions as u
 
+from mesahub._util.tracebacks import forget_frames
 from mesahub.errors import (
     ConfigurationError,
     ConnectionLostError,
@@ -100,19 +101,3 @@ def chained(error: BaseException) -> Iterator[BaseException]:
         seen.append(current)
         inner = [getattr(current, "reason", None), *reversed(current.args), current.__cause__]
         current = next((each for each in inner if isinstance(each, BaseException)), None)
-
-
-def forget_frames(error: BaseException) -> None:
-    """Drop the tracebacks of an exception and of those before it.
-
-    A traceback that shows local variables (rich, pytest, error trackers) would show the headers with the key, and the
-    body, many times over. What each exception says is kept.
-    """
-    each: BaseException | None = error
-    seen: set[int] = set()
-    while each is not None and id(each) not in seen:
-        seen.add(id(each))
-        each.__traceback__ = None
-        if each.__cause__ is not None and each.__cause__ is not each.__context__:
-            forget_frames(each.__cause__)
-        each = each.__context__

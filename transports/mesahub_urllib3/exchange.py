@@ -7,10 +7,10 @@ import os
 from collections.abc import Callable
 from time import monotonic
 from typing import TYPE_CHECKING
-from urllib.parse import urlencode
 
 from mesahub.errors import ConfigurationError, MesahubError
 from mesahub.transport import Request, Response, TransportOptions
+from mesahub.transport.outgoing import url_of
 from mesahub.transport.slots import Lease, Slots
 from mesahub_urllib3.body import Body, read_whole
 from mesahub_urllib3.errors import CAUGHT, translated
@@ -49,9 +49,7 @@ class Exchange:
         forget: Callable[[], None],
         translate: Translate = translated,
     ) -> None:
-        parts = options.origin()
-        host = f"[{parts.host}]" if ":" in parts.host else parts.host
-        self.peer = f"{parts.scheme}://{host}" + (f":{parts.port}" if parts.port else "")
+        self.peer = options.origin().peer
         self._base_url = options.base_url.rstrip("/")
         self._timeout = options.timeout
         self._connect_timeout = options.connect_timeout
@@ -66,7 +64,7 @@ class Exchange:
 
     def url(self, request: Request) -> str:
         """Where a request goes."""
-        return self._base_url + request.path + ("?" + urlencode(request.params) if request.params else "")
+        return url_of(self._base_url, request)
 
     def send(self, request: Request, call: Call) -> Response:
         """Send one request and return the response. See `mesahub.transport` for what it raises."""

@@ -8,6 +8,7 @@ from urllib3.util import Timeout
 from mesahub.errors import ConfigurationError
 from mesahub.transport import Request, Response, TransportOptions
 from mesahub.transport.network import check_headers
+from mesahub.transport.outgoing import headers_of
 from mesahub_urllib3.exchange import Exchange
 from mesahub_urllib3.limits import Limits
 from mesahub_urllib3.pools import make_manager
@@ -47,11 +48,8 @@ class Urllib3Transport:
 
     def _call(self, request: Request, limits: Limits) -> urllib3.BaseHTTPResponse:
         content = request.content
-        headers = {**self._manager.headers, "Accept-Encoding": "identity", **request.headers}
-        if request.authority is not None:
-            headers["Host"] = request.authority
+        headers = {**self._manager.headers, **headers_of(request)}
         if content is not None:
-            headers["Content-Type"] = request.content_type or "application/octet-stream"
             headers["Content-Length"] = str(len(content))
         check_headers(headers)
         connect, read = limits.seconds()

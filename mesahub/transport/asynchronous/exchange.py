@@ -9,6 +9,7 @@ import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from typing import Protocol
 
+from mesahub._util.tracebacks import forget_frames
 from mesahub.errors import ConfigurationError, MesahubError, Outcome, RequestTimeoutError
 from mesahub.transport.asynchronous.cancellation import note_cancelled
 from mesahub.transport.asynchronous.loops import running_loop
@@ -16,6 +17,7 @@ from mesahub.transport.asynchronous.slots import AsyncSlots
 from mesahub.transport.messages import AsyncResponse, Headers, Request
 from mesahub.transport.network import too_large
 from mesahub.transport.options import TransportOptions
+from mesahub.transport.outgoing import url_of
 
 __all__ = ["AsyncExchange", "Call", "Source"]
 
@@ -134,15 +136,18 @@ class AsyncExchange:
         translate: Callable[[BaseException, str, Call], MesahubError | None],
         check: Callable[[str, int, Headers], object] | None = None,
     ) -> None:
-        parts = options.origin()
-        host = f"[{parts.host}]" if ":" in parts.host else parts.host
-        self.peer = f"{parts.scheme}://{host}" + (f":{parts.port}" if parts.port else "")
+        self.peer = options.origin().peer
+        self._base_url = options.base_url.rstrip("/")
         self._timeout = options.timeout
         self._most = options.max_response_bytes
         self._check = check
         self._translate = translate
         self._slots = AsyncSlots(options.pool_size, self.peer) if own else None
         self.closed = False
+
+    def url(self, request: Request) -> str:
+        """Where a request goes."""
+        return url_of(self._base_url, request)
 
     async def send(self, request: Request, open: Callable[[Call], Awaitable[Source]]) -> AsyncResponse:
         """Send one request and return the response. See `mesahub.transport` for what it raises.
@@ -272,20 +277,6 @@ class Download:
                 await source.close()
             finally:
                 self._exchange.give()
-
-
-def forget_frames(error: BaseException | None) -> None:
-    """Drop the tracebacks of an exception and of those before it.
-
-    A traceback that shows local variables would show the library's, which hold the headers with the key.
-    """
-    seen: set[int] = set()
-    while error is not None and id(error) not in seen:
-        seen.add(id(error))
-        error.__traceback__ = None
-        if error.__cause__ is not None and error.__cause__ is not error.__context__:
-            forget_frames(error.__cause__)
-        error = error.__context__
 
 
 def _shown_cause(error: BaseException) -> BaseException | None:
