@@ -190,6 +190,14 @@ class Request:
         clone._content = []
         return clone
 
+    def in_other_form(self, path: str, encoder: Encoder) -> Request:
+        """A copy for another path, with its payload encoded for that."""
+        clone = self._copy()
+        clone.path = path
+        clone.encoder = encoder
+        clone._content = []
+        return clone
+
     def _copy(self) -> Request:
         # Written out: a loop over the slots takes three times as long, and every call comes here.
         clone = Request.__new__(Request)

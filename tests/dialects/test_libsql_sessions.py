@@ -19,9 +19,11 @@ from mesahub import (
     TransactionLostError,
     UnsupportedError,
 )
+from mesahub.dialects.libsql.dialect import LibsqlDialect
 from mesahub.errors import ConnectionLostError
 from mesahub.middleware import Handler, Middleware, Target
 from mesahub.session import Session
+from mesahub.sql import prepare
 from mesahub.transport import Headers, Request, Response, TransportOptions
 
 JSON = Headers({"Content-Type": "application/json"})
@@ -340,3 +342,19 @@ def test_https_is_not_left_for_http() -> None:
     client = MesahubClient(None, "https://db.example", transport=server, dialect="libsql")
     with client, pytest.raises(ConfigurationError, match="same site"), client.db("default").transaction():
         pass
+
+
+def test_a_large_answer_is_asked_for_by_cursor_as_a_part_of_the_same_call() -> None:
+    session = LibsqlDialect().session("default")
+    session.request("default", "exec", prepare("PRAGMA cache_size = 10", operation="exec"), timeout=None)
+    request = session.request("default", "query", prepare("SELECT a FROM t", operation="query"), timeout=3)
+    request = request.replace(verb="select", collection="t", statements=1, headers={"traceparent": "00-1-2-01"})
+    error = {"message": "Response is too large", "code": "RESPONSE_TOO_LARGE"}
+    body = {"results": [{"type": "error", "error": error}]}
+    other = session.instead(request, Response(200, JSON, json.dumps(body).encode()))
+    assert other is not None
+    assert (other.path, other.timeout, other.safe) == ("/v3/cursor", 3, True)
+    assert (other.verb, other.collection, other.statements) == ("select", "t", 1)
+    assert other.headers == {"traceparent": "00-1-2-01"}
+    assert isinstance(other.content, bytes)
+    assert json.loads(other.content)["batch"]["steps"][0] == {"stmt": {"sql": "SELECT a FROM t"}}

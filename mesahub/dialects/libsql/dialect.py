@@ -246,16 +246,16 @@ class LibsqlDialect(Dialect):
         if not isinstance(encoder, _ENCODERS):
             return None
         if request.path == "/v3/pipeline" and is_without_path(response):
-            return _moved(request, "/v2/pipeline", encoder if self._closes else encoder.for_no_stream())
+            return request.in_other_form("/v2/pipeline", encoder if self._closes else encoder.for_no_stream())
         if request.path == "/v2/pipeline" and encoder.closes and is_without_streams(response):
-            return _moved(request, "/v2/pipeline", encoder.for_no_stream())
+            return request.in_other_form("/v2/pipeline", encoder.for_no_stream())
         if request.path != "/v3/pipeline":
             return None
         failures = failures_in(response)
         if not failures or failures[0].code != TOO_LARGE:
             return None
         hints = {**request.hints, "consistency": "primary"}
-        return _moved(request.replace(hints=hints), "/v3/cursor", encoder.for_cursor())
+        return request.replace(hints=hints).in_other_form("/v3/cursor", encoder.for_cursor())
 
     def session(self, ref: str) -> SessionDialect:
         """See `mesahub.dialects.base.Dialect.session`."""
@@ -293,27 +293,6 @@ class LibsqlDialect(Dialect):
                 # Less than what was known when the request was made: the primary counts from the start again.
                 self._indexes[ref] = index
                 self._replicas.distrust()
-
-
-def _moved(request: Request, path: str, encoder: Any) -> Request:
-    """A request for the same with another path and content."""
-    return Request(
-        request.operation,
-        request.method,
-        path,
-        database=request.database,
-        params=request.params,
-        headers=request.headers,
-        payload=request.payload,
-        safe=request.safe,
-        timeout=request.timeout,
-        encoder=encoder,
-        hints=request.hints,
-        authority=request.authority,
-        verb=request.verb,
-        collection=request.collection,
-        statements=request.statements,
-    )
 
 
 def check_pragma(sql: str) -> None:

@@ -146,8 +146,13 @@ class LibsqlSession(SessionDialect):
             safe=safe or operation == "query",
             timeout=timeout,
             encoder=encoder,
-            authority=self._authority if self.base_url is None else None,
+            authority=self._host,
         )
+
+    @property
+    def _host(self) -> str | None:
+        """The Host header of the next request; ``None`` where the server has said to which address it goes."""
+        return self._authority if self.base_url is None else None
 
     def answer(self, operation: str, statement: Statement, response: Response) -> Answer:
         """See `mesahub.dialects.base.Dialect.answer`."""
@@ -214,7 +219,7 @@ class LibsqlSession(SessionDialect):
         if encoder.cursor or not failures or failures[0].code != TOO_LARGE:
             return None
         encoder = StreamEncoder(self._stream, encoder.verb, encoder.names, cursor=True)
-        return self._request(request.operation, request.payload, encoder, request.timeout)
+        return request.replace(authority=self._host).in_other_form("/v3/cursor", encoder)
 
     def begin(self, mode: str, timeout: float | None) -> Request:
         """See `mesahub.dialects.base.SessionDialect.begin`."""
