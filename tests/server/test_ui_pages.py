@@ -13,6 +13,8 @@ from urllib.parse import quote, quote_plus, urlencode
 import pytest
 
 import mesahub
+from mesahub_embedded.server.routes.buckets import add_bucket
+from mesahub_embedded.storage.data_folder import Store
 from tests.server.browser import Browser, assert_harmless
 from tests.servers import start_server
 
@@ -190,6 +192,17 @@ def test_files_of_buckets_are_listed(browser: Browser) -> None:
     page = browser.get("/" + link)
     (link,) = re.findall(r'href="(file\?[^"]*)"', page)
     assert browser.get("/ui/" + unescape(link)) == "text"
+
+
+def test_buckets_are_paged(tmp_path: Path) -> None:
+    store = Store(tmp_path)
+    slugs = {add_bucket(store, "b", f"b-{number}", None)["slug"] for number in range(101)}
+    store.close()
+    with start_server(tmp_path) as server:
+        first, second = all_pages(Browser(server).sign_in(), "/")
+    shown = [re.findall(r'href="ui/files\?bucket=[^"]*">(b-\d+)<', page) for page in (first, second)]
+    assert [len(part) for part in shown] == [100, 1]
+    assert {*shown[0], *shown[1]} == slugs
 
 
 def test_long_names_are_cut_with_a_mark(browser: Browser, name: str) -> None:

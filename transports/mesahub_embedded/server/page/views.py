@@ -6,7 +6,6 @@ import json
 import time
 from typing import Any
 
-from mesahub_embedded.engine.errors import RefusedError
 from mesahub_embedded.server.page import layout
 from mesahub_embedded.server.page.cells import grid, short, size
 from mesahub_embedded.server.page.layout import link
@@ -16,7 +15,7 @@ from mesahub_embedded.server.page.tables import COUNTED, SQL, Table, count, list
 from mesahub_embedded.server.page.visit import Visit
 from mesahub_embedded.server.reply import Reply
 from mesahub_embedded.server.request import Running
-from mesahub_embedded.server.routes.buckets import bucket_namespace, list_buckets
+from mesahub_embedded.server.routes.buckets import bucket_namespace, find_bucket, list_buckets
 from mesahub_embedded.server.routes.files import send_file
 
 __all__ = ["database", "databases", "file", "files", "keys", "rows"]
@@ -41,21 +40,21 @@ def databases(visit: Visit) -> Reply:
         ]
         for record in shown
     ]
+    buckets, more_buckets = _part(visit, list_buckets(request).payload)
+    bucket_cells = [
+        [
+            element("td", link(bucket["slug"], "ui/files", bucket=bucket["id"])),
+            element("td", short(bucket["description"] or "")),
+            element("td", size(bucket["size_bytes"]), class_="number"),
+        ]
+        for bucket in buckets
+    ]
     content: list[Child] = [
         grid(["Database", "Description", "Status", "Size", "Created"], cells) if cells else _nothing("databases")
     ]
-    content.append(layout.pages("./", visit.number, more))
-    buckets: list[dict[str, Any]] = list_buckets(request).payload
-    if buckets:
-        shown_buckets = [
-            [
-                element("td", link(bucket["slug"], "ui/files", bucket=bucket["id"])),
-                element("td", short(bucket["description"] or "")),
-                element("td", size(bucket["size_bytes"]), class_="number"),
-            ]
-            for bucket in buckets[:LIST]
-        ]
-        content += [element("h2", "Buckets"), grid(["Bucket", "Description", "Size"], shown_buckets)]
+    if bucket_cells:
+        content += [element("h2", "Buckets"), grid(["Bucket", "Description", "Size"], bucket_cells)]
+    content.append(layout.pages("./", visit.number, more or more_buckets))
     return layout.render("Databases", element("h1", "Databases"), content, base="", form_token=visit.form_token)
 
 
@@ -156,11 +155,8 @@ def _place(visit: Visit) -> tuple[str, str, dict[str, str], Markup]:
     if wanted is None:
         slug = visit.slug
         return slug, slug, {"db": slug}, link(slug, "database", db=slug)
-    for bucket in list_buckets(visit.request).payload:
-        if bucket["id"] == wanted:
-            place = bucket_namespace(bucket)
-            return place, bucket["slug"], {"bucket": wanted}, link("Buckets", "../")
-    raise RefusedError(404, f"No bucket {wanted!r}.")
+    bucket = find_bucket(visit.request.store, wanted)
+    return bucket_namespace(bucket), bucket["slug"], {"bucket": wanted}, link("Buckets", "../")
 
 
 def keys(visit: Visit) -> Reply:

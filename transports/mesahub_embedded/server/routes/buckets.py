@@ -21,7 +21,16 @@ from mesahub_embedded.storage.catalog import new_id, now
 from mesahub_embedded.storage.data_folder import Store
 from mesahub_embedded.storage.files import Upload
 
-__all__ = ["ROUTES", "add_bucket", "bucket_namespace", "change_bucket", "delete_bucket", "get_bucket", "list_buckets"]
+__all__ = [
+    "ROUTES",
+    "add_bucket",
+    "bucket_namespace",
+    "change_bucket",
+    "delete_bucket",
+    "find_bucket",
+    "get_bucket",
+    "list_buckets",
+]
 
 _TABLE = """
 CREATE TABLE IF NOT EXISTS buckets (
@@ -60,12 +69,16 @@ def _execute(store: Store, sql: str, values: tuple[Any, ...]) -> None:
         sqlite.execute(sql, values)
 
 
-def _bucket(request: Request) -> dict[str, Any]:
-    wanted = request.arguments["id"]
-    rows = _rows(request.store, "WHERE deleted_at IS NULL AND ?1 IN (slug, id) ORDER BY slug = ?1 DESC", (wanted,))
+def find_bucket(store: Store, wanted: str) -> dict[str, Any]:
+    """A bucket that is not deleted, by slug or id. Raises `RefusedError` (404)."""
+    rows = _rows(store, "WHERE deleted_at IS NULL AND ?1 IN (slug, id) ORDER BY slug = ?1 DESC", (wanted,))
     if not rows:
         raise RefusedError(404, "Bucket not found")
     return rows[0]
+
+
+def _bucket(request: Request) -> dict[str, Any]:
+    return find_bucket(request.store, request.arguments["id"])
 
 
 def list_buckets(request: Request) -> Reply:
@@ -127,6 +140,7 @@ def delete_bucket(request: Request) -> Reply:
 
 
 def bucket_namespace(bucket: dict[str, Any]) -> str:
+    """Where its files are kept."""
     # A colon cannot be in a database's slug.
     return f"bucket:{bucket['id']}"
 
