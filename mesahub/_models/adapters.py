@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from mesahub._models.annotations import shown
 from mesahub._models.codecs import Codec, of_adapter, of_scalar
 from mesahub._models.json_values import json_codec
 from mesahub.errors import ArgumentError
@@ -53,18 +54,14 @@ def codec_for(adapter: Adapter, hint: Any, maker: str) -> Codec:
     """
     if adapter.load is not None and adapter.dump is not None:
         kind = hint if isinstance(hint, type) and of_scalar(hint) is None else None
-        return of_adapter(_shown(hint), adapter.stored, adapter.load, adapter.dump, kind=kind)
+        return of_adapter(shown(hint), adapter.stored, adapter.load, adapter.dump, kind=kind)
     if adapter.name == "json":
         return json_codec(hint, maker, codec_for)
     make = _MAKERS[adapter.name]
     codec = make(hint) if isinstance(hint, type) else None
     if codec is None:
-        raise ArgumentError(f"{adapter!r} does not convert {_shown(hint)}; use {' or '.join(adapters_for(hint))}")
+        raise ArgumentError(f"{adapter!r} does not convert {shown(hint)}; use {' or '.join(adapters_for(hint))}")
     return codec
-
-
-def _shown(hint: Any) -> str:
-    return hint.__name__ if isinstance(hint, type) else str(hint)
 
 
 def _names(kind: type) -> set[tuple[str, str]]:
@@ -95,7 +92,7 @@ def _iso(kind: type) -> Codec | None:
     return of_adapter("time in ISO 8601", str, load, _checked(kind, lambda value: value.isoformat()))
 
 
-def _since_1970(unit: str, name: str) -> Callable[[type], Codec | None]:
+def _since_1970(unit: str) -> Callable[[type], Codec | None]:
     def make(kind: type) -> Codec | None:
         if ("datetime", "datetime") not in _names(kind):
             return None
@@ -119,7 +116,6 @@ def _since_1970(unit: str, name: str) -> Callable[[type], Codec | None]:
 
         return of_adapter(f"datetime as {unit} since 1970", int, load, _checked(kind, dump), kind=kind)
 
-    make.__name__ = name
     return make
 
 
@@ -127,7 +123,7 @@ def _text(kind: type) -> Codec | None:
     names = _names(kind)
     if not names & _TEXTS:
         return None
-    shown = f"{kind.__name__} as text"
+    expected = f"{kind.__name__} as text"
 
     def load(text: Any) -> Any:
         try:
@@ -137,8 +133,8 @@ def _text(kind: type) -> Codec | None:
 
     if any(name == "Decimal" for _, name in names):
         # A number without a fraction is exact even where the column has made an integer of the text.
-        return of_adapter(shown, (str, int), load, _checked(kind, _decimal_text), kind=kind)
-    return of_adapter(shown, str, load, _checked(kind, str), kind=kind)
+        return of_adapter(expected, (str, int), load, _checked(kind, _decimal_text), kind=kind)
+    return of_adapter(expected, str, load, _checked(kind, str), kind=kind)
 
 
 def _decimal_text(value: Any) -> str:
@@ -178,8 +174,8 @@ def _value(kind: type) -> Codec | None:
 
 _MAKERS: dict[str, Callable[[type], Codec | None]] = {
     "iso": _iso,
-    "unix": _since_1970("seconds", "_unix"),
-    "unix_ms": _since_1970("milliseconds", "_unix_ms"),
+    "unix": _since_1970("seconds"),
+    "unix_ms": _since_1970("milliseconds"),
     "text": _text,
     "blob": _blob,
     "value": _value,

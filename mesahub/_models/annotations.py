@@ -9,7 +9,7 @@ from typing import Any, ClassVar, get_args, get_origin, get_type_hints
 
 from mesahub.errors import ArgumentError
 
-__all__ = ["resolved_hints"]
+__all__ = ["resolved_hints", "shown"]
 
 
 def resolved_hints(cls: Any) -> dict[str, Any]:
@@ -39,6 +39,11 @@ def resolved_hints(cls: Any) -> dict[str, Any]:
             raise ArgumentError(f"The types of {origin.__name__}'s fields cannot be resolved: {error}.") from error
     variables = _variables(cls)
     return {name: _filled(hint, variables) for name, hint in hints.items() if get_origin(hint) is not ClassVar}
+
+
+def shown(hint: Any) -> str:
+    """A type, for messages."""
+    return hint.__name__ if isinstance(hint, type) else str(hint)
 
 
 def _elsewhere(name: str | None, cls: type) -> tuple[Any] | None:

@@ -113,7 +113,7 @@ def _checked(shape: Shape) -> Shape:
     return shape
 
 
-def _fields(name: str, raw: Sequence[_Raw], hints: Mapping[str, Any], maker: str = "class") -> tuple[Field, ...]:
+def _fields(name: str, raw: Sequence[_Raw], hints: Mapping[str, Any], maker: str) -> tuple[Field, ...]:
     return tuple(
         [_field(each, field_type(f"{name}.{each.name}", hints.get(each.name, Any), maker), maker) for each in raw]
     )
@@ -134,27 +134,16 @@ def _field(raw: _Raw, type_: FieldType, maker: str) -> Field:
     )
 
 
-def _class_shape(cls: Any, origin: type, raw: Sequence[_Raw], fields: tuple[Field, ...], maker: str) -> Shape:
+def _class_shape(cls: Any, origin: type, raw: Sequence[_Raw], hints: Mapping[str, Any], maker: str = "class") -> Shape:
+    fields = _fields(origin.__name__, raw, hints, maker)
     positional = tuple([each.argument for each in raw if each.positional and each.argument is not None])
     names = [field.name for field in fields]
     get: Any = attrgetter(*names) if names else None
-    if len(names) == 1:
-        return Shape(
-            origin, origin.__name__, maker, fields, _by_name(cls), positional, lambda row: {names[0]: get(row)}
-        )
-    return Shape(
-        origin,
-        origin.__name__,
-        maker,
-        fields,
-        _by_name(cls),
-        positional,
-        lambda row: dict(zip(names, get(row), strict=True)),
-    )
 
+    def values(row: Any) -> dict[str, Any]:
+        return {names[0]: get(row)} if len(names) == 1 else dict(zip(names, get(row), strict=True))
 
-def _by_name(cls: Any) -> Callable[[dict[str, Any]], Any]:
-    return lambda arguments: cls(**arguments)
+    return Shape(origin, origin.__name__, maker, fields, lambda arguments: cls(**arguments), positional, values)
 
 
 def _typed_dict(cls: Any, origin: Any) -> Shape | None:
@@ -172,7 +161,7 @@ def _named_tuple(cls: Any, origin: Any) -> Shape | None:
     if names is None or tuple not in origin.__mro__:
         return None
     raw = [_Raw(name, name, name not in defaults) for name in names]
-    return _class_shape(cls, origin, raw, _fields(origin.__name__, raw, resolved_hints(cls)), "class")
+    return _class_shape(cls, origin, raw, resolved_hints(cls))
 
 
 def _dataclass(cls: Any, origin: Any) -> Shape | None:
@@ -198,7 +187,7 @@ def _dataclass(cls: Any, origin: Any) -> Shape | None:
         or not origin.__dataclass_params__.init
     ):
         raw = [each._replace(positional=False) for each in raw]
-    return _class_shape(cls, origin, raw, _fields(origin.__name__, raw, resolved_hints(cls)), "class")
+    return _class_shape(cls, origin, raw, resolved_hints(cls))
 
 
 def _attrs(cls: Any, origin: Any) -> Shape | None:
@@ -219,7 +208,7 @@ def _attrs(cls: Any, origin: Any) -> Shape | None:
     ]
     # Of attr.ib(type=...), which is not an annotation.
     hints = {field.name: field.type for field in known if field.type is not None} | resolved_hints(cls)
-    return _class_shape(cls, origin, raw, _fields(origin.__name__, raw, hints), "class")
+    return _class_shape(cls, origin, raw, hints)
 
 
 def _column(origin: type, field: Any) -> str | None:
@@ -242,7 +231,7 @@ def _msgspec(cls: Any, origin: Any) -> Shape | None:
     ]  # fmt: skip
     parameters = inspect.signature(origin).parameters
     raw = [each._replace(positional=parameters[each.name].kind is not inspect.Parameter.KEYWORD_ONLY) for each in raw]
-    return _class_shape(cls, origin, raw, _fields(origin.__name__, raw, resolved_hints(cls), "msgspec"), "msgspec")
+    return _class_shape(cls, origin, raw, resolved_hints(cls), "msgspec")
 
 
 def _pydantic(_: Any, origin: Any) -> Shape | None:
@@ -265,7 +254,7 @@ def _pydantic(_: Any, origin: Any) -> Shape | None:
         hint = field.annotation
         hints[name] = Annotated[(hint, *field.metadata)] if field.metadata else hint
     fields = _fields(origin.__name__, raw, hints, "pydantic")
-    as_json = {field.name for field in fields if field.codec is not None and "as JSON" in field.codec.expected}
+    as_json = {field.name for field in fields if field.codec is not None and field.codec.is_json}
     names = {field.name for field in fields}
 
     def values(row: Any) -> dict[str, Any]:

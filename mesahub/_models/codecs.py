@@ -8,7 +8,7 @@ from typing import Any
 from mesahub.errors import ArgumentError
 from mesahub.sql.values import adapt
 
-__all__ = ["ANY", "Codec", "merged", "of_adapter", "of_literal", "of_scalar", "optional"]
+__all__ = ["ANY", "Codec", "merged", "of_adapter", "of_literal", "of_scalar", "optional", "refuse"]
 
 NONE = type(None)
 NAMES = {"int": "INTEGER", "float": "REAL", "str": "TEXT", "bytes": "BLOB", "NoneType": "NULL", "bool": "INTEGER"}
@@ -25,9 +25,10 @@ class Codec:
         load: makes the field's value of a stored value of another type; raises ``ValueError`` or ``TypeError``.
         dump: makes the stored value of the field's; ``None`` if it is the same. Raises the same, or `ArgumentError`.
         filters: the type of the field's values and ``dump``, where a filter must convert them as well.
+        is_json: stored values are JSON.
     """
 
-    __slots__ = ("dump", "exact", "expected", "filters", "load", "storage")
+    __slots__ = ("dump", "exact", "expected", "filters", "is_json", "load", "storage")
 
     def __init__(
         self,
@@ -37,6 +38,8 @@ class Codec:
         load: Callable[[Any], Any],
         dump: Callable[[Any], Any],
         filters: tuple[type, Callable[[Any], Any]] | None = None,
+        *,
+        is_json: bool = False,
     ) -> None:
         self.expected = expected
         self.storage = frozenset(storage)
@@ -44,6 +47,7 @@ class Codec:
         self.load = load
         self.dump = dump
         self.filters = filters
+        self.is_json = is_json
 
     @property
     def nullable(self) -> bool:
@@ -134,6 +138,7 @@ def optional(codec: Codec) -> Codec:
         codec.load,
         lambda value: None if value is None else inner(value),
         codec.filters,
+        is_json=codec.is_json,
     )
 
 
@@ -190,6 +195,7 @@ def of_adapter(
     dump: Callable[[Any], Any],
     *,
     kind: type | None = None,
+    is_json: bool = False,
 ) -> Codec:
     """The codec of an adapter.
 
@@ -198,6 +204,7 @@ def of_adapter(
         load: takes stored values of these types.
         dump: gives a value of these types.
         kind: the type of values that filters must convert.
+        is_json: stored values are JSON.
     """
     types = frozenset([storage]) if isinstance(storage, type) else frozenset(storage)
 
@@ -218,4 +225,5 @@ def of_adapter(
             raise ArgumentError(f"the adapter gives {type(stored).__name__}")
         return stored
 
-    return Codec(expected, types, (), checked_load, checked_dump, None if kind is None else (kind, checked_dump))
+    filters = None if kind is None else (kind, checked_dump)
+    return Codec(expected, types, (), checked_load, checked_dump, filters, is_json=is_json)

@@ -6,7 +6,8 @@ from types import UnionType
 from typing import Annotated, Any, Final, Literal, NamedTuple, Union, get_args, get_origin
 
 from mesahub._models.adapters import adapters_for, codec_for
-from mesahub._models.codecs import ANY, NONE, Codec, merged, of_literal, of_scalar, optional
+from mesahub._models.annotations import shown
+from mesahub._models.codecs import ANY, NONE, Codec, merged, of_literal, of_scalar, optional, refuse
 from mesahub.errors import ArgumentError
 from mesahub.stored import Adapter, Mark
 
@@ -79,7 +80,7 @@ def _codec(where: str, members: list[Any], adapters: list[Adapter], maker: str) 
     nullable = any(member in (None, NONE) for member in members)
     members = [member for member in members if member not in (None, NONE)]
     if not members:
-        return optional(Codec("None", (), (), _nothing, _nothing))
+        return optional(Codec("None", (), (), refuse, refuse))
     if len(adapters) > 1:
         raise ArgumentError(f"{where} declares several adapters: {', '.join(map(repr, adapters))}.")
     if adapters:
@@ -123,14 +124,9 @@ def _plain(where: str, hint: Any, maker: str, *, alone: bool) -> Codec | None:
         return inner
     if maker == "pydantic":
         return None
-    shown = hint.__name__ if isinstance(hint, type) else str(hint)
     first, *others = adapters_for(hint)
     also = f", or with {' or '.join(others)}" if others else ""
     raise ArgumentError(
-        f"{where} is of type {shown}, which SQLite does not have. Declare how it is stored: "
-        f"Annotated[{shown}, {first}] (from mesahub import stored){also}."
+        f"{where} is of type {shown(hint)}, which SQLite does not have. Declare how it is stored: "
+        f"Annotated[{shown(hint)}, {first}] (from mesahub import stored){also}."
     )
-
-
-def _nothing(value: Any) -> Any:
-    raise TypeError(type(value).__name__)

@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from types import UnionType
 from typing import Annotated, Any, Literal, NamedTuple, NotRequired, Required, Union, get_args, get_origin
 
-from mesahub._models.annotations import resolved_hints
+from mesahub._models.annotations import resolved_hints, shown
 from mesahub._models.codecs import Codec, of_adapter
 from mesahub.errors import ArgumentError
 from mesahub.stored import Adapter
@@ -42,9 +42,9 @@ def json_codec(hint: Any, maker: str, codec_for: CodecFor) -> Codec:
     Raises:
         ArgumentError: JSON does not have such values; the message is a clause.
     """
-    shown = f"{getattr(hint, '__name__', None) if isinstance(hint, type) else hint} as JSON"
+    expected = f"{shown(hint)} as JSON"
     if maker == "msgspec":
-        return _msgspec_codec(hint, shown)
+        return _msgspec_codec(hint, expected)
     form = _ANY if maker == "pydantic" else _Forms(codec_for).of(hint)
 
     def load(text: str) -> Any:
@@ -63,10 +63,10 @@ def json_codec(hint: Any, maker: str, codec_for: CodecFor) -> Codec:
 
     # A filter for a whole value: dicts and lists are operators and lists of values there.
     kind = get_origin(hint) or hint
-    return of_adapter(shown, str, load, dump, kind=kind if _field_names(kind) is not None else None)
+    return of_adapter(expected, str, load, dump, kind=kind if _field_names(kind) is not None else None, is_json=True)
 
 
-def _msgspec_codec(hint: Any, shown: str) -> Codec:
+def _msgspec_codec(hint: Any, expected: str) -> Codec:
     import msgspec  # the class is one of msgspec's, so it is there
 
     decoder = msgspec.json.Decoder(hint)
@@ -81,7 +81,7 @@ def _msgspec_codec(hint: Any, shown: str) -> Codec:
             raise ValueError("JSON would change it")
         return text.decode()
 
-    return of_adapter(shown, str, load, dump)
+    return of_adapter(expected, str, load, dump, is_json=True)
 
 
 def _no_constant(text: str) -> Any:
@@ -209,10 +209,9 @@ def _field_names(cls: Any) -> dict[str, bool] | None:
 
 
 def _not_json(hint: Any) -> ArgumentError:
-    name = hint.__name__ if isinstance(hint, type) else str(hint)
     return ArgumentError(
-        f"JSON has no {name}: use list, dict, str, int, float, bool, None, a TypedDict, a dataclass or a class of "
-        "attrs of them, an adapter within the type, or stored.using"
+        f"JSON has no {shown(hint)}: use list, dict, str, int, float, bool, None, a TypedDict, a dataclass or a class "
+        "of attrs of them, an adapter within the type, or stored.using"
     )
 
 
