@@ -409,6 +409,10 @@ def test_a_server_without_streams_is_asked_to_close_none() -> None:
     failed = {"baton": None, "base_url": None, "results": [{"type": "error", "error": error}]}
     with pytest.raises(IntegrityError, match=r"failed: t\.a$"):
         dialect.answer("exec", statement, Response(200, JSON, json.dumps(failed).encode()))
+    # It has no replicas, whatever the URL says, so a read is sent alone.
+    dialect.endpoints(["http://a", "http://b"])
+    read = dialect.request("default", "query", prepare("SELECT a FROM t", operation="query"), timeout=None)
+    assert sent(read) == {"requests": [{"type": "execute", "stmt": {"sql": "SELECT a FROM t"}}]}
 
 
 def test_a_page_in_the_place_of_a_server_changes_no_version() -> None:

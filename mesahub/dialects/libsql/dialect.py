@@ -21,7 +21,7 @@ from mesahub.dialects.libsql.errors import (
     outcome_of,
 )
 from mesahub.dialects.libsql.responses import inner_of, payload_of, results_of
-from mesahub.dialects.libsql.statements import BatchEncoder, StatementEncoder, plan_of
+from mesahub.dialects.libsql.statements import BatchEncoder, Encoder, StatementEncoder, plan_of
 from mesahub.dialects.libsql.values import MAX_VALUE
 from mesahub.dialects.mesahub.authorization import bearer
 from mesahub.errors import ArgumentError, ConfigurationError, MesahubError, Outcome, UnsupportedError
@@ -50,7 +50,6 @@ CAPABILITIES = Capabilities(
 )
 DEFAULT = "default"
 """The name of the database where the URL has none: the server's own, or that of its host name."""
-_ENCODERS = (StatementEncoder, BatchEncoder)
 _FORM = "libsql://token@primary:8080,replica:8080/database"
 _NAME = re.compile(r"[A-Za-z0-9_](?:[A-Za-z0-9_-]{0,61}[A-Za-z0-9_])?")
 _STORED_PRAGMAS = frozenset({"user_version", "application_id", "incremental_vacuum", "optimize", "wal_checkpoint"})
@@ -210,7 +209,7 @@ class LibsqlDialect(Dialect):
         """See `mesahub.dialects.base.Dialect.succeeded`."""
         failures = failures_in(response)
         encoder = request.encoder
-        if failures is not None and request.path == "/v2/pipeline" and isinstance(encoder, _ENCODERS):
+        if failures is not None and request.path == "/v2/pipeline" and isinstance(encoder, Encoder):
             self._note_version(closes=encoder.closes)
         if failures != []:
             return False
@@ -243,7 +242,7 @@ class LibsqlDialect(Dialect):
     def instead(self, request: Request, response: Response) -> Request | None:
         """See `mesahub.dialects.base.Dialect.instead`."""
         encoder = request.encoder
-        if not isinstance(encoder, _ENCODERS):
+        if not isinstance(encoder, Encoder):
             return None
         if request.path == "/v3/pipeline" and is_without_path(response):
             return request.in_other_form("/v2/pipeline", encoder if self._closes else encoder.for_no_stream())
@@ -274,7 +273,7 @@ class LibsqlDialect(Dialect):
         """Remember the state of the database that an answer shows."""
         if self._replicas is None:
             return
-        seen = encoder.seen if isinstance(encoder, (StatementEncoder, BatchEncoder)) else 0
+        seen = encoder.seen if isinstance(encoder, Encoder) else 0
         indexes = [0]
         for result in results_of(payload_of(response)) or ():
             index = inner_of(result).get("replication_index")

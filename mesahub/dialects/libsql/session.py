@@ -337,7 +337,7 @@ class LibsqlSession(SessionDialect):
         """See `mesahub.dialects.base.SessionDialect.closing`."""
         if self._stream.baton is None:
             return None
-        encoder = StreamEncoder(self._stream, "close", (), close=True, alone=True)
+        encoder = StreamEncoder(self._stream, "close", (), alone=True)
         return self._request("exec", {"sql": "", "bindings": []}, encoder, None)
 
 

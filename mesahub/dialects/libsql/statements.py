@@ -8,8 +8,9 @@ answer that it cannot send (more than 10 MB, text that is not UTF-8) so leaves n
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from copy import copy
 from time import time
-from typing import Any
+from typing import Any, Self
 
 from mesahub._util import json
 from mesahub.dialects.libsql.values import MAX_VALUE, typed
@@ -20,8 +21,8 @@ from mesahub.sql.tokenizer import significant
 from mesahub.transport import BodyStream, Request
 
 __all__ = [
-    "CLOSE", "NOT_AUTOCOMMIT", "TICKETS", "BatchEncoder", "Plan", "StatementEncoder", "dumped", "place_of_batch",
-    "plan_of", "stmt_of",
+    "CLOSE", "NOT_AUTOCOMMIT", "TICKETS", "BatchEncoder", "Encoder", "Plan", "StatementEncoder", "dumped",
+    "place_of_batch", "plan_of", "stmt_of",
 ]  # fmt: skip
 
 TICKETS = "mesahub_tickets"
@@ -164,106 +165,100 @@ def plan_of(statement: Statement) -> Plan:
     return _PLANS[guarded, statement.unchecked]
 
 
-class StatementEncoder:
+class Encoder:
+    """The encoder of a request that has a stream to itself.
+
+    Args:
+        seen: the state of the database that the client knows of when the request is made.
+        closes: the stream is closed at the end; ``False`` for a server that has no streams.
+    """
+
+    __slots__ = ("_cursor", "closes", "seen")
+
+    def __init__(self, seen: int, *, closes: bool) -> None:
+        self.seen = seen
+        self.closes = closes
+        self._cursor = False
+
+    def __call__(self, request: Request) -> Content:
+        raise NotImplementedError
+
+    def for_cursor(self) -> Self:
+        """The encoder of the same for the cursor endpoint of the primary, which has no longest answer."""
+        other = copy(self)
+        other._cursor = True
+        return other
+
+    def for_no_stream(self) -> Self:
+        """The encoder of the same for a server without streams."""
+        other = copy(self)
+        other.closes = False
+        return other
+
+    def _batch(self, steps: list[dict[str, Any]]) -> Content:
+        batch = {"steps": steps}
+        return dumped({"batch": batch}) if self._cursor else self._pipeline([{"type": "batch", "batch": batch}])
+
+    def _pipeline(self, requests: list[Any]) -> Content:
+        return dumped({"requests": [*requests, CLOSE] if self.closes else requests})
+
+
+class StatementEncoder(Encoder):
     """The encoder of a request with one statement.
 
     Args:
         plan: what is sent around it.
         names: see `stmt_of`.
         index: for a read that a replica may answer: the state of the database that it must have reached, 0 for any.
-        seen: the state that the client knows of when the request is made.
-        cursor: for the cursor endpoint, which has no longest answer, instead of the pipeline.
-        closes: the stream is closed at the end; ``False`` for a server that has no streams.
+        seen, closes: see `Encoder`.
     """
 
-    __slots__ = ("_cursor", "_index", "_names", "_plan", "closes", "seen")
+    __slots__ = ("_index", "_names", "_plan")
 
     def __init__(
-        self,
-        plan: Plan,
-        names: Sequence[str | None],
-        index: int | None = None,
-        *,
-        seen: int = 0,
-        cursor: bool = False,
-        closes: bool = True,
+        self, plan: Plan, names: Sequence[str | None], index: int | None = None, *, seen: int = 0, closes: bool = True
     ) -> None:
-        self.seen = seen
-        self.closes = closes
+        super().__init__(seen, closes=closes)
         self._plan = plan
         self._names = names
         self._index = index
-        self._cursor = cursor
 
     def __call__(self, request: Request) -> Content:
         stmt = stmt_of(request.payload, self._names)
-        steps = [{"stmt": stmt}]
-        if self._index is not None:
-            steps.insert(0, {"stmt": _FRESH})
+        if self._cursor or (self._plan.steps and self._index is None):
+            return self._batch(self._plan.steps_of(stmt))
+        stmts = [stmt]
+        # (A server without streams has no replicas.)
+        if self._index is not None and self.closes:
+            stmts = [_FRESH, stmt]
             if self._index:
-                for step in steps:
-                    step["stmt"] = {**step["stmt"], "replication_index": str(self._index)}
-        elif self._plan.steps:
-            steps = self._plan.steps_of(stmt)
-        if self._cursor:
-            return dumped({"batch": {"steps": steps}})
-        requests: list[Any] = [{"type": "execute", "stmt": step["stmt"]} for step in steps]
-        if self._index is None and self._plan.steps:
-            requests = [{"type": "batch", "batch": {"steps": steps}}]
-        return dumped({"requests": [*requests, CLOSE] if self.closes else requests})
-
-    def for_cursor(self) -> StatementEncoder:
-        """The encoder of the same for the cursor endpoint of the primary."""
-        return StatementEncoder(self._plan, self._names, seen=self.seen, cursor=True)
-
-    def for_no_stream(self) -> StatementEncoder:
-        """The encoder of the same for a server without streams."""
-        return StatementEncoder(self._plan, self._names, closes=False)
+                stmts = [{**each, "replication_index": str(self._index)} for each in stmts]
+        return self._pipeline([{"type": "execute", "stmt": each} for each in stmts])
 
 
-class BatchEncoder:
+class BatchEncoder(Encoder):
     """The encoder of a request with several statements, all or none.
 
     Args:
         statements: what to run, in order.
         ticket: see `mesahub.dialects.base.Dialect.batch`.
-        seen, cursor, closes: see `StatementEncoder`.
+        seen, closes: see `Encoder`.
     """
 
-    __slots__ = ("_cursor", "_statements", "_ticket", "closes", "seen")
+    __slots__ = ("_statements", "_ticket")
 
     def __init__(
-        self,
-        statements: Sequence[Statement],
-        ticket: str | None = None,
-        *,
-        seen: int = 0,
-        cursor: bool = False,
-        closes: bool = True,
+        self, statements: Sequence[Statement], ticket: str | None = None, *, seen: int = 0, closes: bool = True
     ) -> None:
-        self.seen = seen
-        self.closes = closes
+        super().__init__(seen, closes=closes)
         self._statements = statements
         self._ticket = ticket
-        self._cursor = cursor
 
     def __call__(self, request: Request) -> Content:
         payload: Sequence[Mapping[str, Any]] = request.payload["statements"]
         stmts = [stmt_of(each, statement.names) for each, statement in zip(payload, self._statements, strict=True)]
         before: list[Mapping[str, Any]] = [_UNCHECKED] if _unchecked(self._statements) else []
-        batch = {"steps": _all_or_none(before, [*_first(self._ticket), *stmts])}
-        if self._cursor:
-            return dumped({"batch": batch})
-        requests: list[Any] = [{"type": "batch", "batch": batch}]
-        return dumped({"requests": [*requests, CLOSE] if self.closes else requests})
-
-    def for_cursor(self) -> BatchEncoder:
-        """The encoder of the same for the cursor endpoint."""
-        return BatchEncoder(self._statements, self._ticket, seen=self.seen, cursor=True)
-
-    def for_no_stream(self) -> BatchEncoder:
-        """The encoder of the same for a server without streams."""
-        return BatchEncoder(self._statements, self._ticket, closes=False)
+        return self._batch(_all_or_none(before, [*_first(self._ticket), *stmts]))
 
 
 def place_of_batch(statements: Sequence[Statement]) -> tuple[int, int]:

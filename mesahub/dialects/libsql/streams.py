@@ -80,9 +80,7 @@ class StreamEncoder:
         if self.table:
             steps.append({"stmt": {"sql": _TABLE, "args": [typed(self.table)]}})
         if self.cursor:
-            steps.append(_STILL_OPEN)
-        if self.cursor:
-            return dumped({**body, "batch": {"steps": steps}})
+            return dumped({**body, "batch": {"steps": [*steps, _STILL_OPEN]}})
         requests: list[Any] = [{"type": "batch", "batch": {"steps": steps}}, {"type": "get_autocommit"}]
         return dumped({**body, "requests": [*requests, CLOSE] if self._close else requests})
 
