@@ -10,25 +10,9 @@ import pytest
 from mesahub import ConfigurationError, MesahubClient, MesahubError, NotSentError, RateLimitError, RetryPolicy
 from mesahub.middleware import Details, Handler, hooks, inside_retry, logging, rate_limit
 from mesahub.transport import Request, Response
+from tests.middleware.server import Server
 
 KEY = "shs_very_secret"
-
-
-class Server:
-    """A transport that remembers what it was sent."""
-
-    def __init__(self, *answers: Any) -> None:
-        self.answers = list(answers)
-        self.sent: list[Request] = []
-
-    def send(self, request: Request) -> Response:
-        self.sent.append(request)
-        answer = self.answers.pop(0) if self.answers else 200
-        if isinstance(answer, Exception):
-            raise answer
-        return Response(answer, payload={"headers": [], "rows": []} if answer == 200 else {"error": "no"})
-
-    def close(self) -> None: ...
 
 
 def client(server: Server, key: Any = KEY, **options: Any) -> MesahubClient:

@@ -21,28 +21,14 @@ from mesahub import AmbiguousResultError, IntegrityError, MesahubClient, NotSent
 from mesahub.errors import ConfigurationError, ConnectionLostError, Outcome
 from mesahub.middleware import Handler, opentelemetry
 from mesahub.transport import Request, Response
+from tests.middleware.server import Server as PlainServer
 
 KEY = "shk_very_secret"
 SECRET = "hunter2"
 
 
-class Server:
-    """A transport that gives these answers: statuses, responses, errors."""
-
-    def __init__(self, *answers: Any) -> None:
-        self.answers = list(answers)
-        self.sent: list[Request] = []
-
-    def send(self, request: Request) -> Response:
-        self.sent.append(request)
-        answer = self.answers.pop(0) if self.answers else 200
-        if isinstance(answer, BaseException):
-            raise answer
-        if isinstance(answer, Response):
-            return answer
-        return Response(answer, payload={"headers": [], "rows": []} if answer == 200 else {"error": f"no {SECRET}"})
-
-    def close(self) -> None: ...
+class Server(PlainServer):
+    error = f"no {SECRET}"
 
 
 class Recorded:
