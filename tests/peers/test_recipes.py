@@ -95,6 +95,16 @@ def ask(url: str, payload: Any = None) -> tuple[int, Any]:
         return error.code, json.loads(text) if text[:1] == b"{" else None
 
 
+def address_in(log: Path) -> str:
+    """The address that a server writes to its log when it listens."""
+    for _ in range(300):
+        found = re.search(r"http://127\.0\.0\.1:\d+", log.read_text())
+        if found:
+            return found[0]
+        time.sleep(0.1)
+    raise AssertionError(log.read_text())
+
+
 @pytest.mark.parametrize("preload", [[], ["--preload"]], ids=["", "preload"])
 def test_flask_under_gunicorn_with_forked_workers(
     environment: Environment, server: str, tmp_path: Path, preload: list[str]
@@ -102,14 +112,7 @@ def test_flask_under_gunicorn_with_forked_workers(
     write("recipes/web.md", "Flask and gunicorn", tmp_path)
     command = ["-m", "gunicorn", "--workers", "3", "--threads", "4", "--bind", "127.0.0.1:0", *preload, "app:app"]
     with started([str(environment.python), *command], tmp_path, MESAHUB_URL=server):
-        found = None
-        for _ in range(200):
-            found = re.search(r"http://127\.0\.0\.1:\d+", (tmp_path / "log.txt").read_text())
-            if found:
-                break
-            time.sleep(0.1)
-        assert found, (tmp_path / "log.txt").read_text()
-        base = found[0]
+        base = address_in(tmp_path / "log.txt")
         name = f"Cleo {preload}"
         with ThreadPoolExecutor(8) as pool:
             answers = list(pool.map(lambda i: ask(f"{base}/users/{1 + i % 3 * 1000 + i % 2}"), range(120)))
@@ -149,14 +152,8 @@ def test_fastapi_over_asyncio_under_uvicorn(environment: Environment, server: st
     (tmp_path / "check.py").write_text(_IMPATIENT_CLIENTS)
     command = [str(environment.python), "-m", "uvicorn", "--port", "0", "fastapi_app:app"]
     with started(command, tmp_path, MESAHUB_URL=server):
-        found = None
-        for _ in range(300):
-            found = re.search(r"http://127\.0\.0\.1:\d+", (tmp_path / "log.txt").read_text())
-            if found:
-                break
-            time.sleep(0.1)
-        assert found, (tmp_path / "log.txt").read_text()
-        assert environment.run("check.py", found[0], cwd=tmp_path).strip() == "done"
+        base = address_in(tmp_path / "log.txt")
+        assert environment.run("check.py", base, cwd=tmp_path).strip() == "done"
     assert "Traceback" not in (tmp_path / "log.txt").read_text()
 
 
