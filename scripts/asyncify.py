@@ -15,7 +15,7 @@ import tempfile
 from pathlib import Path
 
 from scripts import asyncify_words as words
-from scripts.asyncify_sources import Sources, defined, end_of, prepared, start_of
+from scripts.asyncify_sources import Sources, blocking, defined, end_of, start_of
 
 ROOT = Path(__file__).parent.parent
 HEADER = "# Made by scripts/asyncify.py of {}: change that, and run `make aio`.\n"
@@ -27,18 +27,19 @@ class Twin:
     Args:
         sources: all modules.
         text: what to edit.
-        tree: of the text.
+        statements: those of the text that are kept.
         renames: names that change.
     """
 
-    def __init__(self, sources: Sources, text: str, tree: ast.AST, renames: dict[str, str]) -> None:
+    def __init__(self, sources: Sources, text: str, statements: list[ast.stmt], renames: dict[str, str]) -> None:
         self.sources = sources
         self.renames = renames
         self._text = text.encode()
         lines = self._text.splitlines(keepends=True)
         self._lines = [sum(map(len, lines[:number])) for number in range(len(lines) + 1)]
         self._edits: list[tuple[int, int, int, str]] = []
-        self._visit(tree)
+        for statement in statements:
+            self._visit(statement)
 
     def result(self) -> str:
         """The text with the edits."""
@@ -52,12 +53,6 @@ class Twin:
         first, last = (self._lines[line - 1] + column for line, column in (start, end))
         order = len(self._edits)
         self._edits.append((first, last, -order if after else order, new))
-
-    def drop(self, start: tuple[int, int], end: tuple[int, int]) -> None:
-        """Remove a part of the text, and the edits in it."""
-        self.edit(start, end, "")
-        first, last, *_ = removed = self._edits[-1]
-        self._edits = [edit for edit in self._edits if edit is removed or not (first <= edit[0] and edit[1] <= last)]
 
     def _insert(self, node: ast.AST, new: str, *, after: bool = False) -> None:
         place = end_of(node) if after else start_of(node)
@@ -163,7 +158,7 @@ def retold(sources: Sources, text: str) -> str:
         code = re.sub(r"(?m)^ *(>>>|\.\.\.) ", "", found[0])
         tree = ast.parse(code)
         sources.learn(tree)
-        lines = Twin(sources, code, tree, names).result().splitlines()
+        lines = Twin(sources, code, tree.body, names).result().splitlines()
         prefixes = re.findall(r"(?m)^ *(?:>>>|\.\.\.) ", found[0])
         return "".join(f"{prefix}{line}\n" for prefix, line in zip(prefixes, lines, strict=True))
 
@@ -179,17 +174,21 @@ def twin_module(module: str) -> str:
 def twin(sources: Sources, module: str) -> str:
     """The text of a module's twin, not formatted yet."""
     tree = sources.trees[module]
-    work = Twin(sources, sources.texts[module], tree, sources.renames(module, tree))
-    own, place, kept = [], (1, 0), True
+    own, kept, removed, place, keeps = [], [], [], (1, 0), True
     for statement in tree.body:
         if defined(statement):
-            kept = any((module, name) in sources.copied for name in defined(statement))
-            own += [] if kept else defined(statement)
+            keeps = any((module, name) in sources.copied for name in defined(statement))
+            own += [] if keeps else defined(statement)
         elif not isinstance(statement, ast.Expr):
-            kept = not isinstance(statement, ast.Assign)  # __all__ is made anew
-        if not kept:
-            work.drop(place, end_of(statement))
+            keeps = not isinstance(statement, ast.Assign)  # __all__ is written again
+        if keeps:
+            kept.append(statement)
+        else:
+            removed.append((place, end_of(statement)))
         place = end_of(statement)
+    work = Twin(sources, sources.texts[module], kept, sources.renames(module, tree))
+    for start, end in removed:
+        work.edit(start, end, "")
     first = tree.body[1]
     names = sorted(sources.twin_name(name) for of, name in sources.copied if of == module and name[0] != "_")
     imports = f"from {module} import {', '.join(own)}\n" if own else ""
@@ -222,9 +221,9 @@ def formatted(texts: dict[str, str]) -> dict[str, str]:
 
 def main(arguments: list[str]) -> int:
     """Write the files, or compare."""
-    texts = {name: (ROOT / (name.replace(".", "/") + ".py")).read_text(encoding="utf-8") for name in words.MODULES}
-    sources = Sources({name: prepared(name, text) for name, text in texts.items()})
-    made = {f"{twin_module(name).replace('.', '/')}.py": twin(sources, name) for name in texts}
+    sources = Sources(blocking(ROOT))
+    names = {module for module, _ in sources.copied}
+    made = {f"{twin_module(name).replace('.', '/')}.py": twin(sources, name) for name in names}
     made |= {f"{name.replace('.', '/')}/__init__.py": package(*parts) for name, parts in words.PACKAGES.items()}
     wrong = []
     for name, text in formatted(made).items():

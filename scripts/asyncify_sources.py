@@ -5,10 +5,11 @@ from __future__ import annotations
 import ast
 import re
 from collections.abc import Iterator
+from pathlib import Path
 
 from scripts import asyncify_words as words
 
-__all__ = ["Sources", "defined", "end_of", "prepared", "start_of"]
+__all__ = ["Sources", "blocking", "defined", "end_of", "prepared", "start_of"]
 
 
 def running(node: ast.AST) -> Iterator[ast.AST]:
@@ -222,3 +223,11 @@ def prepared(module: str, text: str) -> str:
     for old, new in words.WORDS[""]:
         text = text.replace(old, new)
     return text
+
+
+def blocking(root: Path) -> dict[str, str]:
+    """The modules that may have to be copied, prepared; none of which a part is written by hand."""
+    by_hand = {module for module, _ in words.MOVED}
+    paths = [path for folder in words.FOLDERS for path in sorted((root / folder).glob("[!_]*.py"))]
+    texts = {".".join(path.relative_to(root).with_suffix("").parts): path.read_text(encoding="utf-8") for path in paths}
+    return {name: prepared(name, text) for name, text in texts.items() if name not in by_hand}

@@ -1,40 +1,9 @@
-"""What `scripts/asyncify.py` has to be given: which modules, the seam to the transport, and words that differ."""
+"""What `scripts/asyncify.py` has to be given: the seam to the transport, and words that differ."""
 
 from __future__ import annotations
 
-MODULES = [
-    f"mesahub.{name}"
-    for name in [
-        "admin",
-        "batch",
-        "buckets",
-        "client",
-        "database",
-        "files",
-        "management",
-        "session",
-        "table",
-        "_calls.client_options",
-        "_calls.downloads",
-        "_calls.executor",
-        "_calls.in_flight",
-        "_calls.json_api",
-        "_calls.pipeline",
-        "_calls.primary_key",
-        "_calls.sqlite_files",
-        "_calls.stream_session",
-        "_calls.table_loader",
-        "_calls.table_reader",
-        "middleware.auth",
-        "middleware.call_hooks",
-        "middleware.call_logging",
-        "middleware.log_environment",
-        "middleware.rate_limiter",
-        "middleware.retry",
-        "middleware.spans",
-        "middleware.telemetry",
-    ]
-]
+FOLDERS = ("mesahub", "mesahub/_calls", "mesahub/middleware")
+"""Where modules are that may have to be copied."""
 
 WAITS: dict[str, set[str]] = {
     "Sender": {"send"},
