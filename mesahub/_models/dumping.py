@@ -10,7 +10,7 @@ from mesahub._models.codecs import Codec
 from mesahub._util.suggest import near
 from mesahub.errors import ArgumentError
 from mesahub.sql.filters import Operand
-from mesahub.sql.frames import frame_rows
+from mesahub.sql.frames import rows_of
 from mesahub.sql.identifiers import Scope, fold
 from mesahub.sql.values import adapt
 
@@ -102,11 +102,7 @@ class RowDumper:
 
     def dump_many(self, rows: Any) -> Any:
         """The columns of many instances (or of a data frame's rows), one after the other as they are asked for."""
-        rows = frame_rows(rows)
-        if isinstance(rows, (Mapping, str, bytes)) or not isinstance(rows, Iterable):
-            raise ArgumentError(
-                f"rows must be a list (or any iterable) of {self._shape.name}, not {type(rows).__name__}."
-            )
+        rows = rows_of(rows, self._shape.name)
         if isinstance(rows, Sized):
             return _Dumped(rows, self._numbered)
         return self._numbered(rows)

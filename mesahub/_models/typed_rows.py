@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Hashable, Iterable, Mapping, Sequence
+from collections.abc import Hashable, Iterable, Sequence
 from functools import lru_cache
 from typing import Any, Generic, TypeVar
 
@@ -15,6 +15,7 @@ from mesahub._models.dumping import LEFT_OUT, RowDumper
 from mesahub.errors import ArgumentError, NoSuchColumnError, ResultError
 from mesahub.rows import Rows
 from mesahub.sql.identifiers import Scope, fold
+from mesahub.sql.select import checked_columns
 
 __all__ = ["TypedRows", "typed_query", "typed_rows"]
 
@@ -85,9 +86,7 @@ class TypedRows(RowDumper, Generic[R]):
             if self._all is None:
                 self._all = self._selection(self._shape.fields)
             return self._all
-        if isinstance(columns, (str, bytes, Mapping, set, frozenset)) or not isinstance(columns, Iterable):
-            raise ArgumentError(f"select must be a list of columns, such as ['id', 'name'], not {columns!r:.60}.")
-        chosen = [self._field(name) for name in columns]
+        chosen = [self._field(name) for name in checked_columns(columns)]
         missing = [field for field in self._shape.fields if field.required and field not in chosen]
         if missing:
             raise ArgumentError(

@@ -9,7 +9,7 @@ from operator import itemgetter
 from typing import Any
 
 from mesahub.errors import ArgumentError
-from mesahub.sql.frames import frame_rows
+from mesahub.sql.frames import rows_of
 from mesahub.sql.values import MAX_INT, MIN_INT, adapt
 
 _SLAB = 5_000
@@ -57,9 +57,7 @@ def batches(
         ArgumentError: a row is invalid; names the row, counted from 0, and the column.
     """
     if type(rows) is not list:
-        rows = frame_rows(rows)
-    if isinstance(rows, (Mapping, str, bytes)) or not isinstance(rows, Iterable):
-        raise ArgumentError(f"rows must be a list (or any iterable) of dicts, not {type(rows).__name__}.")
+        rows = rows_of(rows)
     source = iter(rows)
     open_: dict[tuple[str, ...], Batch] = {}
     seen = held = 0

@@ -7,7 +7,7 @@ from typing import Any
 
 from mesahub.errors import ArgumentError
 
-__all__ = ["FrameRows", "frame_rows"]
+__all__ = ["FrameRows", "rows_of"]
 
 _SLICE = 10_000
 """Rows that are converted together."""
@@ -43,13 +43,18 @@ class FrameRows:
                 yield dict(zip(names, row, strict=True))
 
 
-def frame_rows(rows: Iterable[Any]) -> Iterable[Any]:
-    """The rows of a data frame; anything else is returned unchanged.
+def rows_of(rows: Any, kind: str = "dicts") -> Iterable[Any]:
+    """The rows of a data frame; any other iterable of rows is returned unchanged.
 
     Missing values (``NaN`` of a pandas frame, ``pd.NA``, ``NaT``, null) are ``None``.
 
+    Args:
+        rows: what the caller gave.
+        kind: what each row is, for the message.
+
     Raises:
-        ArgumentError: its columns have no usable names, its index holds data, or it has not been computed yet.
+        ArgumentError: it is not an iterable, or a single row; or a data frame whose columns have no usable names, whose
+            index holds data, or which has not been computed yet.
     """
     for base in type(rows).__mro__:
         library = base.__module__.partition(".")[0]
@@ -58,6 +63,8 @@ def frame_rows(rows: Iterable[Any]) -> Iterable[Any]:
             if known is not None:
                 made: FrameRows = known(rows)
                 return made
+    if isinstance(rows, (Mapping, str, bytes)) or not isinstance(rows, Iterable):
+        raise ArgumentError(f"rows must be a list (or any iterable) of {kind}, not {type(rows).__name__}.")
     return rows
 
 

@@ -161,14 +161,19 @@ class Selected(list[str]):
         return False  # none of the columns is selected as it is
 
 
+def checked_columns(select: Any) -> Iterable[Any]:
+    """The columns of ``select``, as the caller gave them; a single name, or what has no order, is an error."""
+    if isinstance(select, (str, bytes, Mapping, set, frozenset)) or not isinstance(select, Iterable):
+        raise ArgumentError(f"select must be a list of columns, such as ['id', 'name'], not {select!r:.60}.")
+    return select
+
+
 def columns_text(scope: Scope, select: Any) -> str:
     """Return the columns of a SELECT or RETURNING."""
     if isinstance(select, Selected):
         return select.text
-    if type(select) is not list and (
-        isinstance(select, (str, bytes, Mapping, set, frozenset)) or not isinstance(select, Iterable)
-    ):
-        raise ArgumentError(f"select must be a list of columns, such as ['id', 'name'], not {select!r}.")
+    if type(select) is not list:
+        select = checked_columns(select)
     try:
         return ", ".join([scope[name] for name in select]) or "*"
     except TypeError:  # an element is not hashable

@@ -6,8 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import chain, islice
 from typing import Any
 
-from mesahub.errors import ArgumentError
-from mesahub.sql.frames import FrameRows, frame_rows
+from mesahub.sql.frames import FrameRows, rows_of
 from mesahub.sql.identifiers import fold
 from mesahub.sql.schema import ColumnInfo, add_column_text, create_table_text, declared_type, declared_types
 from mesahub.sql.statement import Statement
@@ -18,13 +17,9 @@ SAMPLE = 1_000
 
 def first_rows(rows: Iterable[Mapping[str, Any]]) -> tuple[list[Mapping[str, Any]], Iterable[Mapping[str, Any]]]:
     """The first rows, and an iterable of all of them."""
-    rows = frame_rows(rows)
-    if isinstance(rows, FrameRows):
+    rows = rows_of(rows)
+    if isinstance(rows, (Sequence, FrameRows)):
         return list(islice(rows, SAMPLE)), rows
-    if isinstance(rows, (Mapping, str, bytes)) or not isinstance(rows, Iterable):
-        raise ArgumentError(f"rows must be a list (or any iterable) of dicts, not a {type(rows).__name__}.")
-    if isinstance(rows, Sequence):
-        return list(rows[:SAMPLE]), rows
     source = iter(rows)
     sample = list(islice(source, SAMPLE))
     return sample, chain(sample, source)
